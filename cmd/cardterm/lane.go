@@ -15,6 +15,7 @@ import (
 	"citycard/clearing/message"
 	"citycard/terminals/card"
 	"citycard/terminals/contents"
+	"citycard/terminals/gate"
 	"citycard/terminals/hotlist"
 	"citycard/terminals/intent"
 	"citycard/terminals/outbox"
@@ -101,12 +102,19 @@ func (l *lane) take(ctx context.Context, c apdu.Card, at time.Time) error {
 		return nil // a full disk heals
 	}
 	s := &sight{Card: c, at: at}
-	tap, err := l.settle(ctx, s, at)
+	tap, entry, err := l.settle(ctx, s, at)
 	if tap == nil && err == nil {
 		s.guard = &l.guard
 		tap, err = l.role.pass(ctx, s, at)
 		if failed := l.book.End(tap, err); failed != nil {
 			return failed
+		}
+		switch {
+		case entry == nil:
+		case errors.Is(err, gate.ErrInside): // since that entry, which did not open the gate
+			tap, err = entry, nil
+		default:
+			l.paid(entry)
 		}
 	}
 	if tap != nil {
@@ -118,18 +126,18 @@ func (l *lane) take(ctx context.Context, c apdu.Card, at time.Time) error {
 
 // settle finds the outcomes of a card's payments that are not known, and returns the tap of those
 // for which the card is held to the reader now. If there is neither a tap nor an error, the card is
-// to be treated as a new one.
-func (l *lane) settle(ctx context.Context, c apdu.Card, at time.Time) (*message.Tap, error) {
+// to be treated as a new one; if it is inside then, entry is its passage.
+func (l *lane) settle(ctx context.Context, c apdu.Card, at time.Time) (tap, entry *message.Tap, err error) {
 	s, err := l.book.Settle(ctx, c, at, l.role.resolve)
 	for _, tap := range s.Paid {
-		if tap != s.Passage {
+		if tap != s.Passage && tap != s.Entry {
 			l.paid(tap)
 		}
 	}
 	if s.NotPaid+s.Lost > 0 {
 		l.log.Info("a card has come again", "not_paid", s.NotPaid, "used_since", s.Lost)
 	}
-	return s.Passage, err
+	return s.Passage, s.Entry, err
 }
 
 // tell logs the outcome for the card. An error means that the lane cannot go on.

@@ -99,6 +99,24 @@ func TestTornTapIsRecordedOnce(t *testing.T) {
 	}
 }
 
+// A torn entry that was paid lets its card in hours later, as long as it counts; after the limit of
+// the trip the card enters once more, and both entries are recorded.
+func TestTornEntryHoursLater(t *testing.T) {
+	at := time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)
+	for later, entries := range map[time.Duration]int{2 * time.Hour: 1, 5 * time.Hour: 2} {
+		l, card := newLane(t)
+		must(t, l.take(t.Context(), leavingCard{card, chip.AfterCommit}, at))
+		card.PowerOn()
+		must(t, l.take(t.Context(), card, at.Add(later)))
+		if log, n := card.Describe().Transit.Log, counted(t, l, "paid"); len(log) != entries || n != float64(entries) || counted(t, l, "refused") != 0 {
+			t.Errorf("%s later: the card entered %d times, %v times counted as paid, want %d", later, len(log), n, entries)
+		}
+		if n := l.out.Status().Next; n != uint64(2+entries) || l.book.Counts() != (intent.Counts{}) {
+			t.Errorf("%s later: %d records, %+v", later, n, l.book.Counts())
+		}
+	}
+}
+
 // A listed card is refused and counted as that, and the agent begins again with a list
 // whose file is damaged.
 func TestListedCard(t *testing.T) {

@@ -145,7 +145,7 @@ func TestSettle(t *testing.T) {
 			held, p := passenger(t, 1)
 			l.tear(tap(p, gateIn(), 7, morning()))
 			l.again()
-			s, err := l.book.Settle(t.Context(), held, morning().Add(time.Hour), test.resolve)
+			s, err := l.book.Settle(t.Context(), held, morning().Add(time.Minute), test.resolve)
 			if !errors.Is(err, test.err) || (s.Passage != nil) != test.passage || len(s.Paid) != test.taps {
 				t.Fatalf("%+v, %v", s, err)
 			}
@@ -203,15 +203,17 @@ func TestPassage(t *testing.T) {
 		after    time.Duration
 		settled  bool
 		passage  bool
+		entry    bool
 	}{
-		"the gate":                      {gateIn(), gateIn(), time.Second, true, true},
-		"the gate, in the evening":      {gateIn(), gateIn(), 10 * time.Hour, true, true},
-		"a gate out":                    {gateIn(), out, time.Second, true, false},
-		"another station":               {gateIn(), far, time.Second, false, false},
-		"the bus":                       {bus(), bus(), time.Minute, true, true},
-		"the bus, on the way back":      {bus(), bus(), time.Hour, true, false},
-		"another bus of the line":       {bus(), other, time.Minute, true, false},
-		"a gate, of a payment on a bus": {bus(), gateIn(), time.Minute, false, false},
+		"the gate":                      {gateIn(), gateIn(), time.Second, true, true, false},
+		"the gate, in the evening":      {gateIn(), gateIn(), 10 * time.Hour, true, false, true},
+		"a gate out":                    {gateIn(), out, time.Second, true, false, false},
+		"another station":               {gateIn(), far, time.Second, false, false, false},
+		"the bus":                       {bus(), bus(), time.Minute, true, true, false},
+		"the bus, on the way back":      {bus(), bus(), time.Hour, true, false, false},
+		"another bus of the line":       {bus(), other, time.Minute, true, false, false},
+		"a gate, of a payment on a bus": {bus(), gateIn(), time.Minute, false, false, false},
+		"the gate out, in the evening":  {out, out, 10 * time.Hour, true, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			held, p := passenger(t, 1)
@@ -222,7 +224,7 @@ func TestPassage(t *testing.T) {
 			must(t, l.book.Heard(message.IntentKey(i.GetTap().GetDebit()), value))
 			s, err := l.book.Settle(t.Context(), held, morning().Add(test.after), paid)
 			must(t, err)
-			if len(s.Paid) == 1 != test.settled || (s.Passage != nil) != test.passage {
+			if len(s.Paid) == 1 != test.settled || (s.Passage != nil) != test.passage || (s.Entry != nil) != test.entry {
 				t.Errorf("%+v", s)
 			}
 			if test.settled && (l.count(message.TopicTaps) != 1 || l.count(message.TopicIntents) != 1) {

@@ -6,9 +6,9 @@ import (
 	"citycard/clearing/message"
 )
 
-// passageLimit is how long after a ride was paid the card may be shown again and still mean that
-// ride. At a gate there is no such limit: what a gate has opened for is over once the card is used
-// elsewhere, and then the card's counter says so.
+// passageLimit is how long after a ride or an entry was paid the card may be shown again and still
+// mean that one. For an exit there is no such limit: the card has not been used since, so its
+// holder has not come in again.
 const passageLimit = 10 * time.Minute
 
 // Place says which passages are those of a lane.
@@ -38,7 +38,12 @@ func (p Place) passed(t *message.Tap, now time.Time) bool {
 	if !p.Near(t) || t.GetMovement() != p.Movement || t.GetVehicle() != p.Vehicle {
 		return false
 	}
-	return p.Movement != message.Movement_MOVEMENT_SINGLE || age(t, now) <= passageLimit
+	return p.Movement == message.Movement_MOVEMENT_EXIT || age(t, now) <= passageLimit
+}
+
+// entered reports whether a tap that was paid is an entry here, of whatever age.
+func (p Place) entered(t *message.Tap) bool {
+	return p.Near(t) && p.Movement == message.Movement_MOVEMENT_ENTRY && t.GetMovement() == p.Movement
 }
 
 // age is how long ago a tap was signed, by a clock in the city's zone. A clock that was put back

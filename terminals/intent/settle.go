@@ -20,6 +20,9 @@ type Settled struct {
 	// Passage is the tap of the passage for which the card is held to the lane now, nil if it is
 	// none of those: then the card is to be served as any.
 	Passage *message.Tap
+	// Entry is the tap of an entry here that was paid longer ago, nil if there is none. The card is
+	// to be served as any, and if the gate finds it inside, this is its passage.
+	Entry *message.Tap
 }
 
 // Settle finds the outcomes of the payments of a card that are open, at this lane or at a
@@ -40,8 +43,12 @@ func (b *Book) Settle(ctx context.Context, c apdu.Card, now time.Time, resolve f
 		if err := b.outcome(i, tap, err, &s); err != nil {
 			return s, err
 		}
-		if tap != nil && b.here.passed(tap, now) {
+		switch {
+		case tap == nil:
+		case b.here.passed(tap, now):
 			s.Passage = tap
+		case b.here.entered(tap):
+			s.Entry = tap
 		}
 	}
 	return s, nil
