@@ -245,6 +245,6 @@ func readRecord(in io.Reader) (Record, error) {
 	if _, err := io.ReadFull(in, b); err != nil {
 		return Record{}, err
 	}
-	r := Record{Topic: string(b[:topic]), Key: b[topic : topic+key], Value: b[topic+key:]}
+	r := Record{Topic: string(b[:topic]), Key: b[topic : topic+key], Value: orNone(b[topic+key:])}
 	return r, r.validate()
 }

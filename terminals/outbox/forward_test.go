@@ -58,6 +58,30 @@ func (b *broker) values(n int) map[string]int {
 	return seen
 }
 
+// A record without a value has none in Kafka: an empty one would keep its key in a compacted topic.
+func TestNoValueIsSentAsNone(t *testing.T) {
+	b := newBroker(t)
+	b.start()
+	defer b.stop()
+	l, err := open(t.TempDir(), unsynced(), 1024)
+	must(t, err)
+	must(t, l.Append(Record{Topic: "taps", Key: []byte("a")}))
+	f := forward(t, l, b.address())
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	must(t, l.Drain(ctx))
+	f.cancel()
+	<-f.done
+	f.client.Close()
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.address()), kgo.ConsumeTopics("taps"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	must(t, err)
+	defer client.Close()
+	if records := client.PollFetches(ctx).Records(); len(records) != 1 || records[0].Value != nil {
+		t.Errorf("records %+v", records)
+	}
+	must(t, l.Close())
+}
+
 type forwarding struct {
 	cancel context.CancelFunc
 	client *kgo.Client

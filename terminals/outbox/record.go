@@ -14,7 +14,8 @@ const (
 
 const recordHeader = 1 + 2 + 4
 
-// Record is one message on its way to Kafka.
+// Record is one message on its way to Kafka. One without a value ends what its key says in a
+// compacted topic.
 type Record struct {
 	Topic string
 	Key   []byte
@@ -44,6 +45,15 @@ func appendRecord(dst []byte, r Record) []byte {
 	return append(dst, r.Value...)
 }
 
+// orNone is a value that was read, nil if it is empty: Kafka would keep the key of an empty one in
+// a compacted topic.
+func orNone(value []byte) []byte {
+	if len(value) == 0 {
+		return nil
+	}
+	return value
+}
+
 // parseRecords reads the records that fill the payload: exactly count that are sent, and any number
 // of local ones. The records alias the payload.
 func parseRecords(payload []byte, count int) (records []Record, local []Local, err error) {
@@ -65,7 +75,7 @@ func parseRecords(payload []byte, count int) (records []Record, local []Local, e
 		r := Record{
 			Topic: string(payload[:topic]),
 			Key:   payload[topic : topic+key : topic+key],
-			Value: payload[topic+key : topic+key+value : topic+key+value],
+			Value: orNone(payload[topic+key : topic+key+value : topic+key+value]),
 		}
 		payload = payload[topic+key+value:]
 		if r.Topic != "" {
