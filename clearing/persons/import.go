@@ -2,7 +2,6 @@ package persons
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +23,10 @@ type Order struct {
 	// minutes alone, and not at all if there is nothing to be signed.
 	Sign   func(act, what string) (ledger.Approval, error)
 	Faults func(*Reject) // is called for each line that changes nothing
-	Part   int           // lines of a part; 0: some thousands
+	// Progress is called once the import is begun, and after each part, with how it stands and how
+	// many rows the roster has; nil: nobody asks. Its error ends the import, which can go on later.
+	Progress func(i Import, rows int64) error
+	Part     int // lines of a part; 0: some thousands
 }
 
 const partLines = 5_000
@@ -44,19 +46,15 @@ func (e *FileError) Unwrap() error { return e.What }
 
 func unfit(what *language.Text) error { return &FileError{what} }
 
-// Import imports a roster. A *FileError refuses the file as a whole; then nothing is stored. The
-// file is read three times: for its hash, by which an import that was begun is found; for what must
-// be known of all lines; and to store it. Where there is an error, the result's number is 0 if
-// nothing was begun.
-func (s *Store) Import(ctx context.Context, file io.ReadSeeker, o Order) (r Result, err error) {
+// Import imports a roster. A *FileError refuses the file as a whole; then nothing is stored. By the
+// hash, which its sender says, an import that was begun is found before anything is read; a file
+// that turns out to have another one is refused. Where there is an error, the result's number is 0
+// if nothing was begun.
+func (s *Store) Import(ctx context.Context, from Source, o Order) (r Result, err error) {
 	if o.Part == 0 {
 		o.Part = partLines
 	}
-	hash, size, err := hashOf(file)
-	if err != nil {
-		return r, err
-	}
-	earlier, inTheWay, err := s.earlier(ctx, hash, o.Charset, o.Undo)
+	earlier, inTheWay, err := s.earlier(ctx, from.Hash, o.Charset, o.Undo)
 	if err != nil {
 		return r, err
 	}
@@ -69,15 +67,16 @@ func (s *Store) Import(ctx context.Context, file io.ReadSeeker, o Order) (r Resu
 	default:
 		today, r.Import = s.today(earlier), earlier.report()
 	}
-	look, err := surveyRoster(ctx, newRoster(file, o.Charset, s.token, today), &o)
-	if err == nil && look.hash != hash {
+	look, err := surveyRoster(ctx, newRoster(from.First, o.Charset, s.token, today), &o)
+	if err == nil && (look.hash != from.Hash || look.size != from.Size) {
 		err = ErrChanged
 	}
 	if err == nil && inTheWay {
 		err = s.undo(ctx, earlier, &o)
 	}
+	var again io.Reader
 	if err == nil {
-		_, err = file.Seek(0, io.SeekStart)
+		again, err = from.Again()
 	}
 	if err != nil {
 		return r, err
@@ -85,24 +84,11 @@ func (s *Store) Import(ctx context.Context, file io.ReadSeeker, o Order) (r Resu
 	if inTheWay {
 		earlier = nil
 	}
-	p, err := s.begin(ctx, hash, size, earlier, &o)
+	p, err := s.begin(ctx, from.Hash, from.Size, earlier, &o)
 	if err != nil {
 		return r, err
 	}
-	return s.run(ctx, file, look, p, &o, today)
-}
-
-// hashOf reads a file, and goes back to its begin.
-func hashOf(file io.ReadSeeker) (hash [sha256.Size]byte, size int64, err error) {
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return hash, 0, unfit(language.Textf("the file cannot be read more than once, as a pipe cannot: %w", err))
-	}
-	sum := sha256.New()
-	if size, err = io.Copy(sum, file); err != nil {
-		return hash, 0, err
-	}
-	_, err = file.Seek(0, io.SeekStart)
-	return [sha256.Size]byte(sum.Sum(nil)), size, err
+	return s.run(ctx, again, look, p, &o, today)
 }
 
 // run goes through a roster that was surveyed, whose import was begun, and ends it.
@@ -115,6 +101,9 @@ func (s *Store) run(ctx context.Context, file io.Reader, look *survey, p *progre
 		return r, nil
 	case s.today(p) != today:
 		return r, fmt.Errorf("import %d: %w", p.number, ErrTaken)
+	}
+	if err := o.tell(p, look); err != nil {
+		return r, err
 	}
 	if err := s.read(ctx, newRoster(file, o.Charset, s.token, today), look, p, o); err != nil {
 		return r, err
@@ -178,7 +167,15 @@ func (s *Store) storeRows(ctx context.Context, p *progress, look *survey, rows [
 	for i := range part.rejects {
 		o.Faults(&part.rejects[i])
 	}
-	return nil
+	return o.tell(p, look)
+}
+
+// tell says how far an import has come.
+func (o *Order) tell(p *progress, look *survey) error {
+	if o.Progress == nil {
+		return nil
+	}
+	return o.Progress(p.report(), look.rows)
 }
 
 // judge compares rows with what is known, and makes a part of them.

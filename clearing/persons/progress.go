@@ -106,6 +106,16 @@ func (s *Store) earlier(ctx context.Context, file [sha256.Size]byte, charset Cha
 	return p, inTheWay, err
 }
 
+// InTheWay finds the import that would be undone before a roster is imported with Order.Undo; ok is
+// false if there is none.
+func (s *Store) InTheWay(ctx context.Context, file [sha256.Size]byte, charset Charset) (i Import, ok bool, err error) {
+	p, ok, err := s.earlier(ctx, file, charset, true)
+	if err == nil && ok {
+		i = p.report()
+	}
+	return i, ok, err
+}
+
 // Opened is the content of the audit entry by which a person opens an import, or goes on with one
 // that somebody else has opened.
 type Opened struct {

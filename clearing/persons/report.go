@@ -79,19 +79,24 @@ func (p *progress) report() Import {
 	return Import{p.number, hex.EncodeToString(p.file[:]), p.by.First, p.by.At, p.state, p.next, p.counts}
 }
 
-// Rejects passes the lines of an import that changed nothing, in order.
-func Rejects(ctx context.Context, l *ledger.Ledger, number int64, fn func(*Reject) error) error {
-	err := l.Read(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, "SELECT import, line, reason, field, detail FROM person_rejects_listed WHERE import = $1 ORDER BY line", number)
+// Rejects are lines of an import that changed nothing, in order: as many as limit at most, of those
+// behind a line.
+func Rejects(ctx context.Context, l *ledger.Ledger, number, after int64, limit int) (rejects []Reject, err error) {
+	err = l.Read(ctx, func(tx pgx.Tx) error {
+		rejects = nil
+		rows, err := tx.Query(ctx, "SELECT import, line, reason, field, detail FROM person_rejects_listed WHERE import = $1 AND line > $2 ORDER BY line LIMIT $3", number, after, limit)
 		if err != nil {
 			return err
 		}
 		var r Reject
-		_, err = pgx.ForEachRow(rows, []any{&r.Import, &r.Line, &r.Reason, &r.Field, &r.Detail}, func() error { return fn(&r) })
+		_, err = pgx.ForEachRow(rows, []any{&r.Import, &r.Line, &r.Reason, &r.Field, &r.Detail}, func() error {
+			rejects = append(rejects, r)
+			return nil
+		})
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("read the rejects of import %d: %w", number, err)
+		err = fmt.Errorf("read the rejects of import %d: %w", number, err)
 	}
-	return nil
+	return rejects, err
 }

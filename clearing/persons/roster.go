@@ -114,6 +114,7 @@ type roster struct {
 
 	lines   *bufio.Reader
 	sum     hash.Hash // over all bytes up to the line that was read last
+	size    int64     // of these bytes
 	decoder *encoding.Decoder
 	number  int64 // of the line that was read last
 	long    bool  // it was cut
@@ -176,6 +177,7 @@ func (t *roster) next() ([]byte, error) {
 func (t *roster) slice() ([]byte, error) {
 	read, err := t.lines.ReadSlice('\n')
 	_, _ = t.sum.Write(read) // it never fails
+	t.size += int64(len(read))
 	return read, err
 }
 

@@ -24,6 +24,9 @@ const (
 	ActRead   = "read a person"
 )
 
+// ReadText is what a person signs who asks for one: nothing of the number.
+const ReadText = "one person, by the number of a certificate"
+
 // The errors of a store.
 var (
 	ErrNoImport   = language.Textf("no such import")
@@ -31,7 +34,7 @@ var (
 	ErrUndoing    = language.Textf("an import is being undone")
 	ErrCharset    = language.Textf("the import of this roster was begun in another encoding")
 	ErrTaken      = language.Textf("somebody else goes on with this import, or has undone it")
-	ErrChanged    = language.Textf("the file changed while it was read; nothing of the altered part was stored")
+	ErrChanged    = language.Textf("the file changed while it was read, or on its way; nothing of the altered part was stored")
 	ErrKeys       = language.Textf("the key store is not the one under which persons are kept")
 )
 

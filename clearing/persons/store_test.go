@@ -1,9 +1,11 @@
 package persons
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +63,15 @@ func (w *town) orderOf(person string) Order {
 			w.faults = append(w.faults, fmt.Sprintf("%d %s %s", r.Line, r.Field, r.Reason))
 		},
 	}
+}
+
+// Import imports a roster from a file.
+func (w *town) Import(ctx context.Context, file io.ReadSeeker, o Order) (Result, error) {
+	from, err := SourceOf(file)
+	if err != nil {
+		return Result{}, err
+	}
+	return w.Store.Import(ctx, from, o)
 }
 
 // imports imports rows, which are behind a header.
@@ -218,13 +229,12 @@ func TestConflicts(t *testing.T) {
 	if r := w.imports(resident(1, "张三", "present", 20190101), resident(3, "王武", "present", 20200101, "王五")); r.Counts.Older != 1 || r.Counts.Conflicting != 1 {
 		t.Errorf("an older row, and a name that changes on no day: %+v", r.Counts)
 	}
-	var kept []string
-	err := Rejects(t.Context(), w.ledger, 2, func(r *Reject) error {
-		kept = append(kept, fmt.Sprintf("%d %s %s", r.Line, r.Field, r.Reason))
-		return nil
-	})
-	if err != nil || len(kept) != 12 || kept[0] != "2 number two_lines" {
-		t.Errorf("kept are %q, %v", kept, err)
+	kept, err := Rejects(t.Context(), w.ledger, 2, 0, 100)
+	if err != nil || len(kept) != 12 || kept[0].Line != 2 || kept[0].Field != "number" || kept[0].Reason != TwoLines {
+		t.Errorf("kept are %+v, %v", kept, err)
+	}
+	if page, err := Rejects(t.Context(), w.ledger, 2, int64(kept[4].Line), 3); err != nil || !reflect.DeepEqual(page, kept[5:8]) {
+		t.Errorf("a page behind line %d: %+v, %v", kept[4].Line, page, err)
 	}
 	var sealed []byte
 	if err := w.ledger.Pool().QueryRow(t.Context(), "SELECT sealed FROM person_rejects WHERE import = 2 AND line = 15").Scan(&sealed); err != nil {

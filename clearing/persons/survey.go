@@ -35,6 +35,7 @@ type twin struct {
 // survey is what must be known of a roster before any of it is stored.
 type survey struct {
 	hash  [sha256.Size]byte
+	size  int64               // bytes
 	ends  [][sha256.Size]byte // of each whole part: the hash over the file up to its end
 	rows  int64
 	twins map[int64]twin // by line
@@ -109,7 +110,7 @@ func surveyRoster(ctx context.Context, t *roster, o *Order) (*survey, error) {
 	case t.charset == GB18030 && look.beyond && !look.other:
 		return nil, unfit(language.Textf("the file is in UTF-8: import it with --encoding %s", UTF8))
 	}
-	s.hash = t.hash()
+	s.hash, s.size = t.hash(), t.size
 	s.twins, err = list.findTwins()
 	return s, err
 }
@@ -157,16 +158,12 @@ func newTokenList() (*tokenList, error) {
 		return nil, fmt.Errorf("keep the tokens of a roster: %w", err)
 	}
 	for i := range l.files {
-		file, err := os.CreateTemp("", "citycard-roster-")
+		file, err := unnamed()
 		if err != nil {
 			l.close()
 			return nil, fmt.Errorf("keep the tokens of a roster: %w", err)
 		}
 		l.files[i], l.writers[i] = file, bufio.NewWriterSize(file, 1<<14)
-		if err := os.Remove(file.Name()); err != nil {
-			l.close()
-			return nil, fmt.Errorf("keep the tokens of a roster: %w", err)
-		}
 	}
 	return l, nil
 }

@@ -378,10 +378,11 @@ func TestManyTwins(t *testing.T) {
 func TestKeysOfOthers(t *testing.T) {
 	w := newTown(t)
 	w.imports(resident(1, "张三", "present", 20200101))
-	other, err := NewStore(w.ledger, otherKeys(), time.UTC)
+	store, err := NewStore(w.ledger, otherKeys(), time.UTC)
 	if err != nil {
 		t.Fatal(err)
 	}
+	other := &town{TB: t, Store: store, url: w.url}
 	imports := w.rows("person_imports")
 	if r, err := other.Import(t.Context(), file(resident(1, "张三", "moved", 20250101)), w.order()); !errors.Is(err, ErrKeys) {
 		t.Errorf("under other keys: %+v, %v", r, err)

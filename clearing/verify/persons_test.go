@@ -69,7 +69,11 @@ func TestPersonsAreNamed(t *testing.T) {
 	staff := peopletest.New(t, l)
 	imports := func(rows ...string) {
 		t.Helper()
-		_, err := store.Import(t.Context(), strings.NewReader(persons.Header+"\n"+strings.Join(rows, "\n")+"\n"), persons.Order{
+		from, err := persons.SourceOf(strings.NewReader(persons.Header + "\n" + strings.Join(rows, "\n") + "\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = store.Import(t.Context(), from, persons.Order{
 			Charset: persons.UTF8, Part: 2, Person: "ann", At: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC), Sign: staff.Signing(t, "ann", "monthly"), Faults: func(*persons.Reject) {},
 		})
 		if err != nil {
@@ -158,7 +162,11 @@ func (u *undoneTown) undone() {
 	u.record(persons.ActUndo, undo, u.staff.Alone(u.T, "ann", persons.ActUndo, undo.Text(), "wrong roster"))
 	u.faults(row3)
 
-	_, err := u.store.Import(u.Context(), strings.NewReader(persons.Header+"\npassport,USA-1,ANN,,moved,20250102,\n"), persons.Order{
+	from, err := persons.SourceOf(strings.NewReader(persons.Header + "\npassport,USA-1,ANN,,moved,20250102,\n"))
+	if err != nil {
+		u.Fatal(err)
+	}
+	_, err = u.store.Import(u.Context(), from, persons.Order{
 		Charset: persons.UTF8, Undo: true, Person: "bob", At: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC), Sign: u.staff.Signing(u.T, "bob", "wrong roster"), Faults: func(*persons.Reject) {},
 	})
 	if err != nil {

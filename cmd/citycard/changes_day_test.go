@@ -131,11 +131,16 @@ func (l *lived) roster(staff *peopletest.Staff) {
 	order := persons.Order{Charset: persons.UTF8, Part: 2, Undo: true, Person: "ann", At: firstLived.Time(time.UTC), Sign: staff.Signing(l, "ann", "monthly")}
 	ctx, stop := context.WithCancel(l.Context())
 	order.Faults = func(*persons.Reject) { stop() }
-	if _, err = store.Import(ctx, strings.NewReader(persons.Header+"\nx\nx\npassport,USA-1,ANN,,died,20200101,\n"), order); err == nil {
+	from := func(rows string) persons.Source {
+		source, err := persons.SourceOf(strings.NewReader(persons.Header + "\n" + rows))
+		l.must(err)
+		return source
+	}
+	if _, err = store.Import(ctx, from("x\nx\npassport,USA-1,ANN,,died,20200101,\n"), order); err == nil {
 		l.Fatal("an import did not stop")
 	}
 	order.Faults = func(*persons.Reject) {}
-	_, err = store.Import(l.Context(), strings.NewReader(persons.Header+"\n"+
+	_, err = store.Import(l.Context(), from(
 		"resident,419999196001010028,张三,,present,20200101,\nx\npassport,USA-1,ANN,,died,20200101,\npassport,USA-2,BOB,,present,20200101,\n"), order)
 	l.must(err)
 }

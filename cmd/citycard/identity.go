@@ -2,19 +2,15 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"flag"
 	"os"
-	"time"
 
 	"golang.org/x/term"
 
 	staff "citycard/clearing/people"
 	"citycard/cmd/service"
 	"citycard/language"
-	"citycard/ledger"
-	"citycard/ledger/chain"
 )
 
 // identityFlags are the flags by which a person signs. They are registered behind those of the key
@@ -55,64 +51,6 @@ func (i *identityFlags) key() (*staff.Identity, error) {
 		Agent:      os.Getenv("SSH_AUTH_SOCK"),
 		Demo:       i.flags.Lookup("demo").Value.String() == "true",
 	})
-}
-
-// acting is a person whose key is open.
-type acting struct {
-	staff.Person
-	store *staff.Store
-	key   *staff.Identity
-	books string
-}
-
-// acts opens the key of who acts with the books open.
-func (i *identityFlags) acts(ctx context.Context, store *staff.Store) (*acting, error) {
-	key, err := i.key()
-	if err != nil {
-		return nil, notAllowed(err)
-	}
-	a := &acting{store: store, key: key}
-	if a.Person, _, err = store.ByKey(ctx, key.Public().Fingerprint()); err != nil {
-		a.close()
-		return nil, notAllowed(err)
-	}
-	if a.books, err = store.Books(ctx); err != nil {
-		a.close()
-		return nil, err
-	}
-	return a, nil
-}
-
-func (a *acting) close() { _ = a.key.Close() } // an agent that is gone has nothing to lose
-
-// sign fills in who signs, for which books and when.
-func (a *acting) sign(s staff.Statement) (chain.Signature, error) {
-	s.Books, s.Person, s.At = a.books, a.ID, time.Now()
-	return staff.Sign(a.key, s)
-}
-
-// alone signs an act that takes one person, and gives its approval. What says what exactly is done.
-func (a *acting) alone(ctx context.Context, act, what, reason string) (ledger.Approval, error) {
-	signature, err := a.sign(staff.Statement{Act: a.store.Signing(act), What: what, Reason: reason})
-	if err != nil {
-		return ledger.Approval{}, notAllowed(err)
-	}
-	by, err := a.store.Signed(ctx, signature, act)
-	return by, notAllowed(err)
-}
-
-// alone signs an act that takes one person, and gives its approval. What says what exactly is done.
-func (i *identityFlags) alone(ctx context.Context, l *ledger.Ledger, act, what, reason string) (ledger.Approval, error) {
-	store, err := staff.NewStore(l)
-	if err != nil {
-		return ledger.Approval{}, err
-	}
-	a, err := i.acts(ctx, store)
-	if err != nil {
-		return ledger.Approval{}, err
-	}
-	defer a.close()
-	return a.alone(ctx, act, what, reason)
 }
 
 // secret reads the passphrase from its file, or asks for it, twice for a new one.

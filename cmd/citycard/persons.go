@@ -11,13 +11,10 @@ import (
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
-	staff "citycard/clearing/people"
+	"citycard/clearing/people/api"
 	"citycard/clearing/persons"
-	"citycard/cmd/books"
-	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/language"
-	"citycard/ledger"
 )
 
 func personsCommand() *ffcli.Command {
@@ -27,13 +24,21 @@ func personsCommand() *ffcli.Command {
 		personsImportCommand(), personsReportCommand(), personsFindCommand())
 }
 
+// registerOwnKeys registers the flags of the key store of a command that serves the books to
+// itself.
+func (c *command) registerOwnKeys() {
+	c.flags.StringVar(&c.settings.Keys, "keys", "", "key store `file`, where no citycard serve runs; empty: keys.age in the data directory")
+	service.RegisterPassphrase(c.flags, &c.settings.Passphrase)
+	service.RegisterDemo(c.flags, &c.settings.Demo)
+}
+
 func personsImportCommand() *ffcli.Command {
 	c := newCommand("persons import", "FILE --identity FILE --reason TEXT", "import a roster of persons, and report what matched",
 		"You sign the roster's hash and size, and the audit keeps that from the beginning. An import that was interrupted\n"+
 			"goes on with the same file; somebody else who goes on with it signs, too.")
 	c.takesWords(1)
 	c.registerJSON(jsonLines)
-	keyStore := c.registerKeys()
+	c.registerOwnKeys()
 	i := c.registerIdentity()
 	var rows int
 	var charset charsetFlag
@@ -47,106 +52,85 @@ func personsImportCommand() *ffcli.Command {
 		}
 		return i.check()
 	}
-	return c.changes(func(ctx context.Context, b *books.Books) error {
-		keys, err := keyStore.open()
-		if err != nil {
-			return err
-		}
-		who, err := importer(ctx, i, b.Ledger, *reason)
-		if err != nil {
-			return err
-		}
-		defer who.close()
-		zone, err := server.Zone(ctx, b.Ledger)
-		if err != nil {
-			return err
-		}
-		store, err := persons.NewStore(b.Ledger, keys, zone)
-		if err != nil {
-			return err
-		}
+	return c.asks(true, i, func(ctx context.Context, client *api.Client) error {
 		file, err := os.Open(c.arguments[0])
 		if err != nil {
 			return service.Fail("nothing was imported").Todo("name a file that can be read").Because(err)
 		}
 		defer file.Close()
-		told := 0
-		done, err := store.Import(ctx, file, persons.Order{
-			Charset: charset.charset(), Rows: int64(rows), Undo: *undo, Person: who.ID, At: time.Now(),
-			Sign: func(act, what string) (ledger.Approval, error) { return who.alone(ctx, act, what, *reason) },
-			Faults: func(r *persons.Reject) {
-				if told++; told <= faultsTold {
-					c.Say("line %d, %s: %w", r.Line, r.Field, r.Wrong())
-				}
-			},
-		})
+		from, err := persons.SourceOf(file)
 		if err != nil {
-			return notImported(done.Number != 0, err)
+			return notImported(false, err)
 		}
-		if more := told - faultsTold; more > 0 {
-			c.Say("and %d more; citycard persons report %d --rejects lists all", more, done.Number)
+		shown := importing{command: c, next: time.Now().Add(progressEvery)}
+		last, begun, err := client.ImportPersons(ctx, &api.RosterOrder{
+			Source: from, Charset: charset.charset(), Rows: int64(rows), Undo: *undo, Reason: *reason, Dry: c.dry,
+		}, shown.line)
+		if err != nil {
+			return notImported(begun, err)
+		}
+		number := last.Import.Number
+		if more := last.Done.Faults - shown.faults; more > 0 {
+			c.Say("and %d more; citycard persons report %d --rejects lists all", more, number)
 		}
 		switch {
-		case done.Again:
-			c.Say("import %d was of this roster; nothing is changed", done.Number)
-		case done.Resumed:
-			c.Say("import %d had stored a part of this roster already, and went on", done.Number)
+		case last.Done.Again:
+			c.Say("import %d was of this roster; nothing is changed", number)
+		case last.Done.Resumed:
+			c.Say("import %d had stored a part of this roster already, and went on", number)
 		}
-		return c.personsReport(done.Import)
+		return c.personsReport(ctx, client, last.Import.Report())
 	})
 }
 
-// importer is the person who signs an import. A signature that nothing keeps shows that the key is
-// there, also where the person goes on with an import of their own, and that they may import: who
-// may not is told so before the roster is read.
-func importer(ctx context.Context, i *identityFlags, l *ledger.Ledger, reason string) (*acting, error) {
-	store, err := staff.NewStore(l)
-	if err != nil {
-		return nil, err
-	}
-	who, err := i.acts(ctx, store)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := who.alone(ctx, persons.ActImport, "a roster", reason); err != nil {
-		who.close()
-		return nil, err
-	}
-	return who, nil
+// progressEvery is how often it is said how far an import has come.
+const progressEvery = 10 * time.Second
+
+// importing shows what is said while a roster is imported.
+type importing struct {
+	*command
+	faults int64
+	next   time.Time // when it is said next how far it has come
 }
 
-// faultsTold is how many lines of a roster are named while it is imported.
-const faultsTold = 20
+func (i *importing) line(l *api.ImportLine) {
+	if l.Fault != nil {
+		i.faults++
+		of := l.Fault.Reject()
+		i.Say("line %d, %s: %w", of.Line, of.Field, of.Wrong())
+	}
+	if now := time.Now(); l.Import != nil && !now.Before(i.next) {
+		i.next = now.Add(progressEvery)
+		i.Say("%d of %d rows", l.Import.Next-persons.FirstLine, l.Rows)
+	}
+}
 
 // notImported says what became of a roster that was not imported.
 func notImported(begun bool, err error) error {
-	var unfit *ledger.BatchError
-	var file *persons.FileError
-	var refused *service.Failure
-	switch {
-	case errors.As(err, &refused): // of the person who signs
-		return err
-	case errors.As(err, &file):
+	if file, ok := errors.AsType[*persons.FileError](err); ok {
 		return service.Fail("nothing was imported").Todo("correct the file and import it again").Because(file.What)
-	case errors.Is(err, persons.ErrUnfinished):
-		return service.Refuse("nothing was imported").Todo("import that roster again, and it goes on; or give --undo, which takes away what it has stored").Because(err)
-	case errors.Is(err, persons.ErrUndoing):
-		return service.Refuse("nothing was imported").Todo("give --undo, which goes on with taking it away").Because(err)
-	case errors.Is(err, persons.ErrCharset):
-		return service.Refuse("nothing was imported").Todo("give the --encoding with which it was begun; or give --undo, which takes away what it has stored").Because(err)
-	case errors.Is(err, persons.ErrKeys):
-		return service.Refuse("nothing was imported").Todo("give the key store of this city's persons with --keys; or --undo, if the import that has not ended was begun under a wrong one").Because(err)
-	case errors.Is(err, persons.ErrTaken):
-		return service.Refuse("the import is not ended").Todo("wait for the other process, or start again once it has ended").Because(err)
-	case begun && errors.Is(err, persons.ErrChanged):
-		return service.Fail("the import is not ended").Todo("import the file as it was, and it goes on; or as it is now, with --undo").Because(err)
-	case errors.As(err, &unfit):
-		return service.Refuse("nothing was imported").Todo("correct --reason").Because(unfit.What)
 	}
-	if !begun {
-		return service.Fail("nothing was imported").Todo("import the file again").Because(err)
+	p, ok := errors.AsType[*api.Problem](err)
+	if !ok {
+		return notAllowed(err)
 	}
-	return service.Fail("the import is not ended").Todo("import the file again, and it goes on: what was stored of it does not count yet").Because(err)
+	what, todo := language.Textf("nothing was imported"), language.Textf("import the file again")
+	switch {
+	case begun:
+		what = language.Textf("the import is not ended")
+		todo = language.Textf("import the file again, and it goes on: what was stored of it does not count yet")
+	case p.Type == api.UnknownOutcome:
+		what = language.Textf("it is not known whether it was imported")
+	}
+	failure := service.Fail("%w", what)
+	switch p.Type {
+	case api.Refused, api.Denied, api.BadSignature, api.Unsigned, api.Stale, api.TooMany:
+		failure = service.Refuse("%w", what)
+	}
+	if p.Todo != "" {
+		return failure.Todo("%w", errors.New(p.Todo)).Because(p)
+	}
+	return failure.Todo("%w", todo).Because(p)
 }
 
 // charsetFlag is a roster's charset; the zero value is UTF-8.
@@ -199,7 +183,7 @@ func personsFindCommand() *ffcli.Command {
 			"Name and number are masked. A dry run shows no person.")
 	c.cli.ShortUsage += " < NUMBER"
 	c.registerJSON("print for machines")
-	keyStore := c.registerKeys()
+	c.registerOwnKeys()
 	i := c.registerIdentity()
 	reason := c.flags.String("reason", "", "`text` that is kept with it")
 	c.check = func() error {
@@ -208,40 +192,30 @@ func personsFindCommand() *ffcli.Command {
 		}
 		return i.check()
 	}
-	return c.changes(func(ctx context.Context, b *books.Books) error {
+	return c.asks(true, i, func(ctx context.Context, client *api.Client) error {
 		certificate, err := oneNumber(os.Stdin)
 		if err != nil {
 			return service.Fail("nobody is looked for").Todo("give one number on standard input").Because(err)
 		}
-		keys, err := keyStore.open()
-		if err != nil {
-			return err
-		}
-		store, err := persons.NewStore(b.Ledger, keys, time.UTC)
-		if err != nil {
-			return err
-		}
-		by, err := i.alone(ctx, b.Ledger, persons.ActRead, "one person, by the number of a certificate", *reason)
-		if err != nil {
-			return err
-		}
-		person, found, err := store.Find(ctx, certificate, by)
+		p, err := client.FindPerson(ctx, certificate, *reason, c.dry)
 		switch {
-		case errors.Is(err, persons.ErrKeys):
-			return service.Refuse("nobody is looked for").Todo("give the key store of this city's persons with --keys").Because(err)
 		case err != nil:
-			return notAllowed(err)
+			return notFound(err)
 		case c.dry:
 			c.Print("the audit would have this read; a dry run shows no person")
 			return nil
-		case !found:
-			return service.Fail("no person with this number is known").Todo("check the number")
 		}
-		return listAll(c, foundHeader, foundLine.cells, []foundLine{{
-			Status: person.Status.String(), Since: person.Since.String(), Certificate: person.Certificate.Kind.String(),
-			Number: person.Certificate.Masked(), Name: person.Masked(), Import: person.Import,
-		}})
+		return listAll(c, foundHeader, foundLine.cells, []foundLine{{p.Status, p.Since, p.Certificate, p.Number, p.Name, p.Import}})
 	})
+}
+
+// notFound says why nobody was found.
+func notFound(err error) error {
+	p, ok := errors.AsType[*api.Problem](err)
+	if !ok || p.Type != api.NotFound {
+		return refusedBy(language.Textf("nobody is looked for"), err)
+	}
+	return service.Fail("%w", p).Todo("%w", errors.New(p.Todo))
 }
 
 // oneNumber reads the one number that stands in a text; an error shows none of it.

@@ -10,8 +10,8 @@ import (
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
+	"citycard/clearing/people/api"
 	"citycard/clearing/persons"
-	"citycard/cmd/books"
 	"citycard/cmd/service"
 	"citycard/language"
 )
@@ -20,23 +20,23 @@ func personsReportCommand() *ffcli.Command {
 	c := newWithArguments("persons report", "IMPORT", "what an import of persons matched, or its lines that changed nothing", 1)
 	c.registerJSON(jsonLines)
 	rejects := c.flags.Bool("rejects", false, "list the lines that changed nothing, each with its reason")
-	return c.reads(func(ctx context.Context, b *books.Books) error {
+	return c.asks(false, nil, func(ctx context.Context, client *api.Client) error {
 		number, err := strconv.ParseInt(c.arguments[0], 10, 64)
-		if err != nil {
+		if err != nil || number < 1 {
 			return service.Exit(service.ExitUsage, language.Textf("import %q is not a number", c.arguments[0]))
 		}
-		of, err := persons.Report(ctx, b.Ledger, number)
-		if errors.Is(err, persons.ErrNoImport) {
-			return service.Fail("there is no import %d of persons", number).Todo("the number is printed at an import's end")
+		of, err := client.PersonImport(ctx, number)
+		if p, ok := errors.AsType[*api.Problem](err); ok && p.Type == api.NotFound {
+			return service.Fail("there is no import %d of persons", number).Todo("%w", errors.New(p.Todo))
 		}
 		if err != nil {
-			return err
+			return refusedBy(language.Textf("it cannot be shown"), err)
 		}
 		if !*rejects {
-			return c.personsReport(of)
+			return c.personsReport(ctx, client, of.Report())
 		}
 		return list(c, rejectHeader, rejectLine.cells, func(add func(rejectLine) error) error {
-			return persons.Rejects(ctx, b.Ledger, number, func(r *persons.Reject) error { return add(rejectLine{r}) })
+			return client.PersonRejects(ctx, number, func(r persons.Reject) error { return add(rejectLine{&r}) })
 		})
 	})
 }
@@ -67,7 +67,12 @@ type matchReport struct {
 	UsableFormula   string   `json:"usable_formula"`
 }
 
-func (c *command) personsReport(of persons.Import) error {
+func (c *command) personsReport(ctx context.Context, client *api.Client, of persons.Import) error {
+	_, zone, err := booksOf(ctx, client)
+	if err != nil {
+		return err
+	}
+	of.At = of.At.In(zone.Location)
 	n := of.Counts
 	if c.asJSON {
 		return writeJSON(os.Stdout, matchReport{

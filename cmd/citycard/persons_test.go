@@ -12,6 +12,7 @@ import (
 
 	"citycard/cardos/keys"
 	"citycard/clearing/clearingtest"
+	"citycard/clearing/people/api"
 	"citycard/clearing/people/peopletest"
 	"citycard/clearing/persons"
 	"citycard/cmd/books"
@@ -192,14 +193,25 @@ func TestPersonsShares(t *testing.T) {
 	}
 }
 
-// TestPersonsFileChanged says of a file that changed while it was read what became of its import.
-func TestPersonsFileChanged(t *testing.T) {
-	for begun, want := range map[bool]string{
-		false: "nothing was imported: the file changed while it was read; nothing of the altered part was stored; import the file again",
-		true:  "the import is not ended: the file changed while it was read; nothing of the altered part was stored; import the file as it was, and it goes on; or as it is now, with --undo",
+// TestPersonsNotImported says of a roster that was not imported what became of it, and what to do.
+func TestPersonsNotImported(t *testing.T) {
+	for _, c := range []struct {
+		kind  api.Kind
+		todo  string
+		begun bool
+		want  string
+	}{
+		{api.Invalid, "correct it", false, "nothing was imported: why; correct it"},
+		{api.Failed, "", false, "nothing was imported: why; import the file again"},
+		{api.Failed, "", true, "the import is not ended: why; import the file again, and it goes on: what was stored of it does not count yet"},
+		{api.Unavailable, "", true, "the import is not ended: why; import the file again, and it goes on: what was stored of it does not count yet"},
+		{api.UnknownOutcome, "look", false, "it is not known whether it was imported: why; look"},
+		{api.Refused, "", true, "the import is not ended: why; import the file again, and it goes on: what was stored of it does not count yet"},
+		{api.Denied, "ask somebody who may", false, "nothing was imported: why; ask somebody who may"},
 	} {
-		if got := notImported(begun, persons.ErrChanged).Error(); got != want {
-			t.Errorf("begun %t: %q, want %q", begun, got, want)
+		err := notImported(c.begun, &api.Problem{Type: c.kind, Detail: "why", Todo: c.todo})
+		if err.Error() != c.want {
+			t.Errorf("%s, begun %t: %q, want %q", c.kind, c.begun, err, c.want)
 		}
 	}
 }

@@ -48,6 +48,7 @@ func (c *Server) startAuthority(ctx context.Context, s *Settings, dir string, op
 	}
 	c.API = api.url()
 	api.serve(stack, c.fail, log)
+	stack.Push("imports of persons", func(context.Context) error { c.people.Stop(); return nil })
 	return nil
 }
 

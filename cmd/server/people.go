@@ -11,6 +11,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	peopleapi "citycard/clearing/people/api"
+	"citycard/clearing/persons"
 	"citycard/clearing/rules"
 	"citycard/cmd/service"
 	"citycard/language"
@@ -37,18 +38,33 @@ func NewPeople(program *Program, log *slog.Logger) (*peopleapi.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	zone := func(ctx context.Context) (*time.Location, error) {
+		zone, err := (&rules.Store{Ledger: l}).Zone(ctx)
+		if errors.Is(err, rules.ErrEmpty) { // people come before rules
+			zone, err = new(service.Zone).Location(), nil
+		}
+		return zone, err
+	}
 	return peopleapi.New(peopleapi.Settings{
 		Office: office, Rehearsal: rehearsal, Version: service.ReadVersion("citycard").Number, Now: time.Now, Log: log, Rate: peopleRate,
-		Program: program.Acts(),
+		Program: program.Acts(), Tries: program.Serves,
 		Zone: func(ctx context.Context) (string, error) {
-			zone, err := (&rules.Store{Ledger: l}).Zone(ctx)
-			if errors.Is(err, rules.ErrEmpty) { // people come before rules
-				zone, err = new(service.Zone).Location(), nil
-			}
+			zone, err := zone(ctx)
 			if err != nil {
 				return "", err
 			}
 			return zone.String(), nil
+		},
+		Persons: func(ctx context.Context, l *ledger.Ledger) (*persons.Store, error) {
+			store, err := program.Persons()
+			if err != nil {
+				return nil, explained(err)
+			}
+			zone, err := zone(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return persons.NewStore(l, store, zone)
 		},
 	}), nil
 }
@@ -109,6 +125,7 @@ func (c *Server) startPeople(ctx context.Context, a *api, dir string, ops *servi
 		return err
 	}
 	stack.Push("API for people", stop)
+	c.people = people
 	c.Socket = peopleapi.SocketPath(dir)
 	client := peopleapi.AtSocket(c.Socket, language.Language{})
 	ops.Check("people", func(ctx context.Context) error {

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"citycard/broker"
+	"citycard/cardos/keys"
 	"citycard/clearing/intake"
 	peopleapi "citycard/clearing/people/api"
 	"citycard/clearing/quarantine"
@@ -29,6 +30,9 @@ type Program struct {
 	Ledger *ledger.Ledger
 	Dir    string
 	Log    *slog.Logger
+	Serves bool // others than the command that it runs in
+	// Persons is the key store of persons.
+	Persons func() (*keys.Store, error)
 	// Inputs are what records are judged with.
 	Inputs func(context.Context) (*Inputs, error)
 	// Kafka connects to Kafka, until release is called.
@@ -211,9 +215,10 @@ func OneOf(days []ledger.DayStatus, day ledger.Day) error {
 // program is that of a serving process.
 func (c *Server) program(dir string, log *slog.Logger) *Program {
 	return &Program{
-		Ledger: c.Books.Ledger, Dir: dir, Log: log,
-		Inputs: func(context.Context) (*Inputs, error) { return c.Inputs, nil },
-		Kafka:  func(context.Context) (*kgo.Client, func(), error) { return c.Admin, func() {}, nil },
+		Ledger: c.Books.Ledger, Dir: dir, Log: log, Serves: true,
+		Persons: func() (*keys.Store, error) { return c.keys.Store(), nil },
+		Inputs:  func(context.Context) (*Inputs, error) { return c.Inputs, nil },
+		Kafka:   func(context.Context) (*kgo.Client, func(), error) { return c.Admin, func() {}, nil },
 	}
 }
 
@@ -222,6 +227,13 @@ func (c *Server) program(dir string, log *slog.Logger) *Program {
 func (s *Settings) Alone(l *ledger.Ledger, log *slog.Logger) *Program {
 	return &Program{
 		Ledger: l, Dir: s.Data, Log: log,
+		Persons: func() (*keys.Store, error) {
+			ring, err := OpenKeys(s.KeyPath(s.Data), s.Passphrase, s.Demo, slog.New(slog.DiscardHandler))
+			if err != nil {
+				return nil, err
+			}
+			return ring.Store(), nil
+		},
 		Inputs: func(ctx context.Context) (*Inputs, error) {
 			ring, err := OpenKeys(s.KeyPath(s.Data), s.Passphrase, s.Demo, log)
 			if err != nil {

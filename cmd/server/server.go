@@ -15,6 +15,7 @@ import (
 
 	"citycard/clearing/intake"
 	"citycard/clearing/message"
+	peopleapi "citycard/clearing/people/api"
 	"citycard/clearing/rules"
 	"citycard/cmd/service"
 	"citycard/terminals/downlink"
@@ -32,6 +33,7 @@ type Server struct {
 	zone     *time.Location // of days and moments, from the founding of the rules
 	intake   *intake.Intake
 	glance   *glance
+	people   *peopleapi.Server
 	instance string
 }
 

@@ -23,6 +23,7 @@ import (
 	"citycard/clearing/people/api"
 	"citycard/clearing/people/peopletest"
 	"citycard/clearing/people/proposal"
+	"citycard/clearing/persons"
 	"citycard/clearing/schema"
 	"citycard/ledger/ledgertest"
 )
@@ -44,8 +45,21 @@ var documented = sync.OnceValues(func() (validator.Validator, error) {
 	return v, nil
 })
 
-// differs says how an answer is not as docs/api.yaml says: its status, its type or its body.
+// differs says how an answer is not as docs/api.yaml says: its status, its type or its body; of an
+// answer in lines, any of them.
 func differs(r *http.Request, status int, header http.Header, body []byte) string {
+	if header.Get("Content-Type") != "application/x-ndjson" {
+		return differ(r, status, header, body)
+	}
+	for line := range bytes.Lines(body) {
+		if how := differ(r, status, header, line); how != "" {
+			return how
+		}
+	}
+	return ""
+}
+
+func differ(r *http.Request, status int, header http.Header, body []byte) string {
 	v, err := documented()
 	if err != nil {
 		return err.Error()
@@ -105,9 +119,15 @@ func held(t testing.TB, server http.Handler) http.Handler {
 
 // TestAnswersHeld alters answers: each is found not to be as docs/api.yaml says.
 func TestAnswersHeld(t *testing.T) {
-	get := func(path string) *http.Request { return httptest.NewRequest(http.MethodGet, path, nil) }
+	get := func(path string) *http.Request {
+		method := http.MethodGet
+		if path == "/v1/persons/imports" {
+			method = http.MethodPost
+		}
+		return httptest.NewRequest(method, path, nil)
+	}
 	const books, problem = `{"books":"b","version":"v","time":"2026-01-05T01:00:00Z","zone":"z"}`, `{"type":"denied","title":"t","status":403,"detail":"d"}`
-	const plain, other = "application/json", "application/problem+json"
+	const plain, other, lines = "application/json", "application/problem+json", "application/x-ndjson"
 	for _, c := range []struct {
 		name, path, kind, body string
 		status                 int
@@ -123,6 +143,8 @@ func TestAnswersHeld(t *testing.T) {
 		{"a problem of another type", "/v1/books", plain, problem, 403, false},
 		{"an unknown kind of problem", "/v1/books", other, strings.Replace(problem, "denied", "bad luck", 1), 403, false},
 		{"of no operation", "/v1/gifts", plain, books, 200, false},
+		{"lines", "/v1/persons/imports", lines, "{\"rows\":1}\n{\"done\":{\"again\":false,\"resumed\":false,\"faults\":0}}\n", 200, true},
+		{"a line of something else", "/v1/persons/imports", lines, "{\"rows\":1}\n{\"done\":{}}\n", 200, false},
 		{"that there is no such operation", "/v1/gifts", other, problem, 404, true},
 	} {
 		if how := differs(get(c.path), c.status, http.Header{"Content-Type": {c.kind}}, []byte(c.body)); (how == "") != c.fits {
@@ -189,6 +211,7 @@ func TestAnswers(t *testing.T) {
 	status, _ := w.answered(w.server.Remote(), httptest.NewRequest(http.MethodGet, "/v1/proposals", nil))
 	refused("list", &api.Problem{Type: api.Unsigned, Title: "-", Detail: "-", Status: status})
 	w.answersOfAccess(ann, count, refused)
+	w.answersOfPersons(ann, count, refused)
 	w.answersOfFounding(count, refused)
 	for _, operation := range operations(t) {
 		if asked[operation] < 2 {
@@ -209,6 +232,35 @@ func (w *town) answersOfAccess(ann *api.Client, count, refused func(string, erro
 	count("revoke", err)
 	_, err = ann.Revoke(w.Context(), 99, "lost", false)
 	refused("revoke", err)
+}
+
+func (w *town) answersOfPersons(ann *api.Client, count, refused func(string, error)) {
+	w.Helper()
+	certificate, _ := persons.ParseCertificate(number)
+	_, _, err := ann.ImportPersons(w.Context(), w.order(oneRow+"x\n"), unheard)
+	count("import-persons", err)
+	_, _, err = ann.ImportPersons(w.Context(), w.order("\xff\n"), unheard)
+	refused("import-persons", err)
+	_, err = ann.FindPerson(w.Context(), certificate, "complaint 7", false)
+	count("find-person", err)
+	_, err = w.client("omar").FindPerson(w.Context(), certificate, "complaint 7", false)
+	refused("find-person", err)
+	_, err = ann.PersonImport(w.Context(), 1)
+	count("show-import", err)
+	_, err = ann.PersonImport(w.Context(), 99)
+	refused("show-import", err)
+	count("list-rejects", ann.PersonRejects(w.Context(), 1, func(persons.Reject) error { return nil }))
+	for operation, path := range map[string]string{"list-rejects": "/v1/persons/imports/1/rejects?after=-1", "unfinished": "/v1/persons/unfinished?encoding=utf-8"} {
+		status, p := w.answered(w.server.Local(), httptest.NewRequest(http.MethodGet, path, nil))
+		p.Status = status
+		refused(operation, &p)
+	}
+	path := "/v1/persons/unfinished?encoding=utf-8&sha256=" + strings.Repeat("0", 64)
+	if status, p := w.answered(w.server.Local(), httptest.NewRequest(http.MethodGet, path, nil)); status == http.StatusOK {
+		count("unfinished", nil)
+	} else {
+		count("unfinished", &p)
+	}
 }
 
 // answersOfFounding has a keeper enrol with a token, in books without people.

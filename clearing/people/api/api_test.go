@@ -14,11 +14,13 @@ import (
 	"testing"
 	"time"
 
+	"citycard/cardos/keys"
 	"citycard/clearing/chart"
 	"citycard/clearing/people"
 	"citycard/clearing/people/api"
 	"citycard/clearing/people/peopletest"
 	"citycard/clearing/people/proposal"
+	"citycard/clearing/persons"
 	"citycard/clearing/schema"
 	"citycard/language"
 	"citycard/ledger"
@@ -60,10 +62,23 @@ func newTown(t testing.TB, rate int) *town {
 }
 
 func (w *town) serverOf(office, rehearsal *proposal.Office, rate int) *api.Server {
-	return api.New(api.Settings{
+	return api.New(settings(office, rehearsal, rate))
+}
+
+// settings are those of another server of the town.
+func (w *town) settings() api.Settings {
+	w.Helper()
+	return settings(officeOf(w, w.ledger), officeOf(w, ledger.New(w.ledger.Pool(), w.ledger.Dialect(), ledger.WithRehearsal())), 1000)
+}
+
+func settings(office, rehearsal *proposal.Office, rate int) api.Settings {
+	return api.Settings{
 		Office: office, Rehearsal: rehearsal, Zone: func(context.Context) (string, error) { return "Asia/Shanghai", nil },
 		Version: "test", Now: time.Now, Log: slog.New(slog.DiscardHandler), Rate: rate,
-	})
+		Persons: func(_ context.Context, l *ledger.Ledger) (*persons.Store, error) {
+			return persons.NewStore(l, keys.GenerateTest(1), time.UTC)
+		},
+	}
 }
 
 func (w *town) must(err error) {

@@ -1,14 +1,22 @@
 package api_test
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"citycard/clearing/chart"
+	"citycard/clearing/people/api"
+	"citycard/clearing/persons"
 	"citycard/ledger"
+	"citycard/ledger/ledgertest"
 )
 
 // load posts so many transfers a second into the books of the town, in batches, until stop is
@@ -74,5 +82,43 @@ func BenchmarkAct(b *testing.B) {
 		b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "api.act_p99_ms")
 		b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "api.act_p50_ms")
 		b.ReportMetric(float64(posted)/time.Since(began).Seconds(), "api.beside_per_second")
+	}
+}
+
+// BenchmarkImportOverAPI imports invented people from a file through the socket. It reports rows a
+// second, and the memory that client and server, which are one process here, got from the system.
+func BenchmarkImportOverAPI(b *testing.B) {
+	rows := int(ledgertest.Setting(b, "PERSONS", 300_000))
+	path := filepath.Join(b.TempDir(), "roster.csv")
+	roster, err := os.Create(path)
+	if err == nil {
+		out := bufio.NewWriter(roster)
+		fmt.Fprintln(out, persons.Header)
+		for n := range rows {
+			fmt.Fprintf(out, "passport,USA-%09d,ANN LEE,19800101,present,20200101,\n", n)
+		}
+		err = errors.Join(out.Flush(), roster.Close())
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		w := newTown(b, 1000)
+		ann := w.socket("ann")
+		roster, err := os.Open(path)
+		w.must(err)
+		defer roster.Close()
+		began := time.Now()
+		from, err := persons.SourceOf(roster)
+		w.must(err)
+		last, _, err := ann.ImportPersons(b.Context(), &api.RosterOrder{Source: from, Charset: persons.UTF8, Reason: "monthly"}, unheard)
+		w.must(err)
+		if last.Import.Counts.New != int64(rows) {
+			b.Fatalf("%+v", last.Import.Counts)
+		}
+		b.ReportMetric(float64(rows)/time.Since(began).Seconds(), "persons.api_import_per_second")
+		var memory runtime.MemStats
+		runtime.ReadMemStats(&memory)
+		b.ReportMetric(float64(memory.Sys)/1e6, "persons.api_import_mb")
 	}
 }

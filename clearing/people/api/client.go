@@ -39,7 +39,10 @@ type Client struct {
 
 // AtSocket is a client of the process that listens at a socket. Problems are in the language l.
 func AtSocket(path string, l language.Language) *Client {
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dialSocket(ctx, path) }}
+	transport := &http.Transport{
+		DialContext:           func(ctx context.Context, _, _ string) (net.Conn, error) { return dialSocket(ctx, path) },
+		ExpectContinueTimeout: largeWait + bodyTimeout,
+	}
 	return &Client{base: "http://citycard", http: &http.Client{Transport: transport, CheckRedirect: stays}, language: l}
 }
 

@@ -15,6 +15,9 @@
 //   - Over a network reading takes a signed statement too (people.Store.Looks), in the header
 //     Citycard-Signed, and so does a large body, which the statement names: nothing large is read
 //     before. Two large bodies are in memory at once.
+//   - A roster of persons is never in memory. The statement in its header, of the act itself, is
+//     believed before anything of it is read; it is signed once more when it has gone, for the
+//     audit; and the answer comes in lines while it is imported.
 //   - Of what an act is about nothing is read before its signature is believed.
 //   - At a Unix socket, which only the owner of its directory can open, reading takes no
 //     signature: who can open it can read the data directory.

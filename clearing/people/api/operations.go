@@ -32,6 +32,7 @@ type Numbered struct {
 func (s *Server) register() {
 	s.registerLooks()
 	s.registerActs()
+	s.registerPersons()
 	s.documented = maps.Clone(s.api.OpenAPI().Components.Schemas.Map())
 	s.registerProgram()
 }

@@ -34,10 +34,16 @@ const (
 type operation struct {
 	limit int64 // of the body, in bytes
 	looks bool  // over a network it takes a signed statement
+	// streams says that it reads the body itself as it comes, once it believes the header.
+	streams bool
 }
+
+// streaming marks an operation that streams, in its metadata.
+const streaming = "streams"
 
 func operationOf(op *huma.Operation) operation {
 	of := operation{limit: op.MaxBodyBytes}
+	_, of.streams = op.Metadata[streaming]
 	for _, how := range op.Security {
 		if _, signed := how[scheme]; signed {
 			of.looks = true
@@ -53,6 +59,9 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, c *caller) (lea
 	leave = func() {}
 	_, pattern := s.mux.Handler(r)
 	of := s.operations[pattern]
+	if of.streams {
+		return leave, nil
+	}
 	limit := max(of.limit, bodyLimit)
 	named := ""
 	if header := r.Header.Get(LookHeader); c.remote && (of.looks || header != "") {
@@ -94,6 +103,12 @@ func tooLarge(l language.Language) *Problem {
 	return p
 }
 
+func tooSlow(l language.Language) *Problem {
+	p := newProblem(l, Invalid, language.Textf("the body has come too slowly"), nil)
+	p.Status = http.StatusRequestTimeout
+	return p
+}
+
 // enter waits until another large body has room.
 func (s *Server) enter(ctx context.Context) (leave func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, largeWait)
@@ -121,9 +136,7 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, size, limit int64)
 	var failed net.Error
 	switch {
 	case errors.As(err, &failed) && failed.Timeout():
-		p := newProblem(l, Invalid, language.Textf("the body has come too slowly"), nil)
-		p.Status = http.StatusRequestTimeout
-		return nil, p
+		return nil, tooSlow(l)
 	case err != nil:
 		return nil, newProblem(l, Invalid, language.Textf("the body cannot be read: %w", err), nil)
 	case n >= limit:
@@ -141,15 +154,9 @@ func (s *Server) looks(ctx context.Context, header string) (by *people.Person, n
 	if header == "" {
 		return nil, "", newProblem(c.language, Unsigned, language.Textf("over a network reading takes a signed statement, too"), language.Textf("sign it: the command takes --identity"))
 	}
-	var signed chain.Signature
-	text, err := base64.StdEncoding.DecodeString(header)
-	if err == nil {
-		err = json.Unmarshal(text, &signed)
-	}
+	signed, err := signatureIn(c.language, header)
 	if err != nil {
-		p := newProblem(c.language, BadSignature, language.Textf("the header %s has no signed statement", LookHeader), nil)
-		p.Errors = []Fault{{"header." + LookHeader, "want key, statement and signature in JSON, in base64"}}
-		return nil, "", p
+		return nil, "", err
 	}
 	if err := s.count(ctx, signed.Key); err != nil {
 		return nil, "", err
@@ -165,6 +172,20 @@ func (s *Server) looks(ctx context.Context, header string) (by *people.Person, n
 		return nil, "", s.problem(ctx, err)
 	}
 	return &p, named, nil
+}
+
+// signatureIn is the signed statement in a header.
+func signatureIn(l language.Language, header string) (signed chain.Signature, err error) {
+	text, err := base64.StdEncoding.DecodeString(header)
+	if err == nil {
+		err = json.Unmarshal(text, &signed)
+	}
+	if err != nil {
+		p := newProblem(l, BadSignature, language.Textf("the header %s has no signed statement", LookHeader), nil)
+		p.Errors = []Fault{{"header." + LookHeader, "want key, statement and signature in JSON, in base64"}}
+		return signed, p
+	}
+	return signed, nil
 }
 
 // requestOf is what a statement calls a request with a body of a hash.

@@ -15,6 +15,7 @@ import (
 	"citycard/clearing/people/api"
 	"citycard/clearing/people/peopletest"
 	"citycard/clearing/people/proposal"
+	"citycard/clearing/persons"
 )
 
 // TestScope has everybody of every unit try everything that can be asked for: exactly what the
@@ -31,6 +32,8 @@ func TestScope(t *testing.T) {
 			r.nobodyAsks(row)
 		case row.act == "see proposals":
 			r.sees(row)
+		case row.act == "see imports of persons":
+			r.seesImports(row)
 		case rule.Two() && row.about != "any unit":
 			r.proposed(row)
 			r.decided(row)
@@ -165,6 +168,15 @@ func (r *realm) alone(row scopeRow) {
 				r.Fatalf("no credential to revoke: %s", kind)
 			}
 			r.tried(row.act, m.ID, may, func() api.Kind { return r.revoke(m.ID) }, api.Denied)
+		case persons.ActImport:
+			r.tried(row.act, m.ID, may, func() api.Kind { return r.imports(m.ID, passports(100+i, 1)+oneRow) }, api.Denied)
+		case persons.ActUndo:
+			r.unfinished()
+			r.tried(row.act, m.ID, may, func() api.Kind { return r.imports(m.ID, passports(200+i, 1)) }, api.Denied)
+		case persons.ActRead:
+			r.tried(row.act, m.ID, may, func() api.Kind {
+				return r.find(r.sign(m.ID, r.statement(m.ID, persons.ActRead, persons.ReadText, "complaint")))
+			}, api.Denied)
 		default:
 			r.Fatalf("%q has a row of its own, and nothing in this test tries it", row.act)
 		}
@@ -268,7 +280,7 @@ func (r *realm) sees(row scopeRow) {
 // everyOperation wants each operation of the API to be one that this test tries.
 func (r *realm) everyOperation() {
 	r.Helper()
-	const tried = "books whoami found issue revoke draft list show propose approve reject withdraw"
+	const tried = "books whoami found issue revoke draft list show propose approve reject withdraw find-person import-persons show-import list-rejects unfinished"
 	for _, id := range operations(r) {
 		if !strings.Contains(" "+tried+" ", " "+id+" ") {
 			r.Errorf("the operation %q is in no row of testdata/scope.txt: add its act, and have TestScope try it", id)

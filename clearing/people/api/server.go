@@ -18,7 +18,9 @@ import (
 	"citycard/clearing/people"
 	"citycard/clearing/people/access"
 	"citycard/clearing/people/proposal"
+	"citycard/clearing/persons"
 	"citycard/language"
+	"citycard/ledger"
 )
 
 // Settings are what a server is made with.
@@ -27,9 +29,13 @@ type Settings struct {
 	// Rehearsal is an office over the same books whose ledger rehearses, for dry_run=true.
 	Rehearsal *proposal.Office
 	Zone      func(context.Context) (string, error)
-	Version   string // of the program
-	Now       func() time.Time
-	Log       *slog.Logger
+	// Persons are those in the database of a ledger, under the key store that the process has.
+	Persons func(context.Context, *ledger.Ledger) (*persons.Store, error)
+	Version string // of the program
+	Now     func() time.Time
+	Log     *slog.Logger
+	// Tries says that imports of persons which are tried are logged.
+	Tries bool
 	// Program does what is asked for at the socket and takes nobody's signature.
 	Program Program
 	// Rate is how many requests a second one key, and over a network one address, may make, and as
@@ -45,6 +51,9 @@ type Server struct {
 	places *access.Rates[netip.Addr] // over a network
 	keys   *access.Rates[keyAt]
 	large  chan struct{} // one for each large body in memory
+	roster chan struct{} // one for the roster that comes in or is imported
+	ending context.Context
+	stop   context.CancelCauseFunc
 
 	operations map[string]operation // by pattern of mux
 	local      map[string]bool      // patterns that there are at the socket alone
@@ -80,7 +89,9 @@ const scheme = "statement"
 
 // New makes the server.
 func New(s Settings) *Server {
+	ending, stop := context.WithCancelCause(context.Background())
 	server := &Server{
+		ending: ending, stop: stop, roster: make(chan struct{}, 1),
 		s: s, mux: http.NewServeMux(),
 		places: access.NewRates[netip.Addr](float64(s.Rate), s.Rate), keys: access.NewRates[keyAt](float64(s.Rate), s.Rate),
 		large: make(chan struct{}, largeBodies), operations: map[string]operation{}, local: map[string]bool{}, works: works{log: s.Log},
@@ -89,7 +100,7 @@ func New(s Settings) *Server {
 	config.Info.Description = "The acts of people who run a city card, each signed by the key of who does it."
 	config.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
 	config.Servers = []*huma.Server{{URL: "https://localhost:8480", Description: "citycard serve"}}
-	config.Tags = []*huma.Tag{{Name: "people", Description: "who may act"}, {Name: "proposals", Description: "acts that take two people"}, {Name: "access", Description: "by what units' systems prove themselves"}}
+	config.Tags = []*huma.Tag{{Name: "people", Description: "who may act"}, {Name: "proposals", Description: "acts that take two people"}, {Name: "access", Description: "by what units' systems prove themselves"}, {Name: "persons", Description: "whom the city knows"}}
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", "", nil
 	config.RejectUnknownQueryParameters = true
 	config.Transformers = []huma.Transformer{inOurs}
@@ -180,7 +191,10 @@ func (s *Server) handler(remote bool) http.Handler {
 }
 
 // Stop ends the long acts that run, and waits for their ends. Nothing long begins after it.
-func (s *Server) Stop() { s.works.stop() }
+func (s *Server) Stop() {
+	s.works.stop()
+	s.stop(errStops)
+}
 
 // wait is how long an address must wait that has sent too many requests over a network.
 func (s *Server) wait(c caller) time.Duration {

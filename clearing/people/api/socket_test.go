@@ -88,23 +88,29 @@ func TestCrowd(t *testing.T) {
 	}
 }
 
-// TestTLS has people act over TLS: reading is signed by the client, too.
-func TestTLS(t *testing.T) {
-	w := newTown(t, 1000)
+// remote serves over TLS, and gives clients of it that sign as somebody.
+func (w *town) remote() func(id string) *api.Client {
+	w.Helper()
 	server := httptest.NewTLSServer(w.server.Remote())
-	defer server.Close()
-	roots := filepath.Join(t.TempDir(), "roots.pem")
+	w.Cleanup(server.Close)
+	roots := filepath.Join(w.TempDir(), "roots.pem")
 	w.must(os.WriteFile(roots, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
-	t.Setenv("SSL_CERT_FILE", roots) // read once, and nothing else here speaks TLS
-	client := func(id string) *api.Client {
+	w.Setenv("SSL_CERT_FILE", roots) // read once; the certificate of such servers is always the same
+	return func(id string) *api.Client {
 		c, err := api.At(server.URL, language.Language{})
 		w.must(err)
 		c.Knows([]proposal.Entry{chart.LimitEntry()})
 		if id != "" {
-			c.As(peopletest.Key(t, id), time.Now)
+			c.As(peopletest.Key(w, id), time.Now)
 		}
 		return c
 	}
+}
+
+// TestTLS has people act over TLS: reading is signed by the client, too.
+func TestTLS(t *testing.T) {
+	w := newTown(t, 1000)
+	client := w.remote()
 	v := w.proposed(client("ann"), 2000)
 	if _, err := client("ann").Approve(t.Context(), v.Number, v.Hash, v.Reason, false); w.kind(err) != api.Denied {
 		t.Errorf("the proposer approves: %v", err)
