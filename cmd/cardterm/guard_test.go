@@ -12,6 +12,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"citycard/cardos/chip"
 	"citycard/clearing/message"
@@ -176,6 +178,25 @@ func TestOutboxIsCarried(t *testing.T) {
 	if err != nil || n != 20 {
 		t.Errorf("%d records, %v", n, err)
 	}
+	brokers, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, message.TopicTaps))
+	must(t, err)
+	defer brokers.Close()
+	if text := string(output(t, "outbox", "import", "--kafka", strings.Join(brokers.ListenAddrs(), ","), file)); !strings.Contains(text, "imported: 10 records of lane gate-1") {
+		t.Errorf("import: %s", text)
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers.ListenAddrs()...), kgo.ConsumeTopics(message.TopicTaps), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	must(t, err)
+	defer client.Close()
+	for n := 0; n < 10; {
+		fetches := client.PollFetches(t.Context())
+		must(t, fetches.Err())
+		for _, r := range fetches.Records() {
+			if string(r.Key) != "card" || string(r.Value) != string([]byte{byte(n)}) {
+				t.Errorf("record %d in Kafka is %q, %x", n, r.Key, r.Value)
+			}
+			n++
+		}
+	}
 	for _, test := range []struct {
 		want string
 		args []string
@@ -183,6 +204,7 @@ func TestOutboxIsCarried(t *testing.T) {
 		{"is there already", []string{"export", "--data", filepath.Join(dir, "a"), "--lane", "gate-1", file}},
 		{"in use", []string{"import", "--data", filepath.Join(dir, "a"), "--lane", "gate-1", file}},
 		{"no lane", []string{"export", "--data", filepath.Join(dir, "a"), "--lane", "gate-9", file + "2"}},
+		{"the brokers do not answer", []string{"import", "--kafka", "127.0.0.1:1", file}},
 		{"where to?", []string{"import", file}},
 		{"not an export", []string{"import", "--data", filepath.Join(dir, "b"), "--lane", "gate-2", filepath.Join(from, "lock")}},
 	} {
