@@ -163,6 +163,20 @@ func Find(ctx context.Context, right Right, url, data string, log *slog.Logger) 
 	if err != nil {
 		return nil, err
 	}
+	return find(ctx, right, place, data, log)
+}
+
+// Own opens the books of a data directory that has a private database and is not served, for a
+// process that serves them itself.
+func Own(ctx context.Context, right Right, data string, log *slog.Logger) (*Books, error) {
+	place, err := private(data, language.Textf("name the directory of a citycard serve that runs, or one with a database of its own"))
+	if err != nil {
+		return nil, err
+	}
+	return find(ctx, right, place, data, log)
+}
+
+func find(ctx context.Context, right Right, place *Place, data string, log *slog.Logger) (*Books, error) {
 	b, err := open(ctx, place.URL, place.Private, log, func(b *Books) error {
 		if err := check(ctx, b.URL); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 
 	"citycard/cmd/service"
 	"citycard/language"
+	"citycard/ledger/embedded"
 	"citycard/ledger/schema"
 )
 
@@ -27,21 +28,28 @@ type Place struct {
 // PrivateDir is where a data directory has its private database.
 func PrivateDir(data string) string { return filepath.Join(data, "database") }
 
-// Locate finds the books for a command other than serve: at url if it is given, else those of the
-// process that serves the data directory, if its database answers, else in the private database. It
-// waits for a process that is starting to serve. Who only looks gets the URL for that.
+// Locate finds the books for a command that opens them itself: at url if it is given, else those of
+// the process that serves the data directory, if its database answers, else in the private
+// database. It waits for a process that is starting to serve. Who only looks gets the URL for that;
+// others that of a private database.
 func Locate(ctx context.Context, right Right, url, data string, log *slog.Logger) (place *Place, err error) {
-	place = &Place{URL: url, Private: PrivateDir(data)}
+	at := url
 	if url == "" {
-		if place.URL, err = served(ctx, right, data, log); err != nil {
+		if at, err = served(ctx, right, data, log); err != nil {
 			return nil, err
 		}
 	}
-	if place.URL != "" {
-		return place, nil
+	if at != "" {
+		return &Place{URL: at, Private: PrivateDir(data)}, nil
 	}
+	return private(data, language.Textf("name a directory that citycard serve or demo has used, or give --db"))
+}
+
+// private is the private database of a data directory, which is held.
+func private(data string, todo *language.Text) (place *Place, err error) {
+	place = &Place{Private: PrivateDir(data)}
 	if _, err := os.Stat(place.Private); errors.Is(err, fs.ErrNotExist) {
-		return nil, service.NoBooks("no books in %s", data).Todo("name a directory that citycard serve or demo has used, or give --db")
+		return nil, service.NoBooks("no books in %s", data).Todo("%w", todo)
 	}
 	place.held, err = service.OpenDataDir(data, DataPurpose)
 	return place, err
@@ -56,7 +64,7 @@ func served(ctx context.Context, right Right, data string, log *slog.Logger) (st
 	}
 	at := r.Look
 	if right != ToRead {
-		at = Writing(data)
+		at = embedded.Running(PrivateDir(data))
 	}
 	if at == "" {
 		if service.InUse(data) {

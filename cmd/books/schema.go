@@ -68,7 +68,7 @@ func versionRefusal(url string, v *schema.VersionError) error {
 }
 
 func noBooks(url string) error {
-	return service.NoBooks("no books in database %s", name(url)).Todo("correct --db; citycard serve begins new books")
+	return service.NoBooks("no books in database %s", name(url)).Todo("name the right books; citycard serve begins new ones")
 }
 
 // name is the database's name, for people.

@@ -17,6 +17,7 @@ import (
 	"citycard/clearing/rules"
 	"citycard/cmd/books"
 	"citycard/cmd/server"
+	"citycard/ledger/embedded"
 	"citycard/ledger/ledgertest"
 	"citycard/terminals/downlink"
 )
@@ -45,7 +46,7 @@ func longestAdoption(b *testing.B) (longest time.Duration) {
 	_, port, _ := strings.Cut(kafka, ":")
 	plain := []string{"serve", "--demo", "--examples", "--day", testDay, "--registry", filepath.Join(field, "registry"), "--api", "127.0.0.1:0"}
 	ops := []string{serveFor(b, p, append(plain, "--data", data, "--kafka-port", port)...)}
-	database := books.Writing(data)
+	database := embedded.Running(books.PrivateDir(data))
 	if database == "" {
 		b.Fatal("serve has not written where its database is")
 	}

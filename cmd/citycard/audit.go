@@ -30,7 +30,7 @@ func auditExportCommand() *ffcli.Command {
 		"All entries in order, each a line of JSON with its hash and its signatures, and the seals of the days that cover\n"+
 			"them. \"citycard verify --export FILE\" checks it without a database.")
 	out := registerOut(c)
-	return c.opens(books.ToRead, func(ctx context.Context, b *books.Books) error {
+	return c.opens(func(ctx context.Context, b *books.Books) error {
 		return writeTo(*out, func(w io.Writer) error { return export.WriteAudit(ctx, b.Ledger, w) })
 	})
 }

@@ -28,6 +28,7 @@ func TestLooks(t *testing.T) {
 	people := staffed(t, b.Ledger)
 	scripts(t, testscript.Params{Dir: "testdata/books", Cmds: staffCommands(), Setup: func(e *testscript.Env) error {
 		e.Setenv("DATA", dir)
+		e.Setenv("DB", b.URL)
 		people(e)
 		return nil
 	}})
@@ -45,6 +46,7 @@ func TestTwoChange(t *testing.T) {
 			people := staffed(t, b.Ledger)
 			scripts(t, testscript.Params{Dir: filepath.Join("testdata", name), Cmds: staffCommands(), Setup: func(e *testscript.Env) error {
 				e.Setenv("DATA", dir)
+				e.Setenv("DB", b.URL)
 				people(e)
 				return nil
 			}})
@@ -61,6 +63,7 @@ func TestBadRules(t *testing.T) {
 	people := staffed(t, b.Ledger)
 	scripts(t, testscript.Params{Dir: "testdata/bad", Setup: func(e *testscript.Env) error {
 		e.Setenv("DATA", dir)
+		e.Setenv("DB", b.URL)
 		people(e)
 		return nil
 	}})
@@ -86,6 +89,7 @@ func TestReaderGone(t *testing.T) {
 	}
 	scripts(t, testscript.Params{Dir: "testdata/pipe", Setup: func(e *testscript.Env) error {
 		e.Setenv("DATA", dir)
+		e.Setenv("DB", b.URL)
 		return nil
 	}})
 }

@@ -115,7 +115,7 @@ func (c *command) serveMyself(ctx context.Context, changes bool, in language.Lan
 		right = books.ToChange
 	}
 	log := c.Logger()
-	b, err := books.Find(ctx, right, "", c.Data, log)
+	b, err := books.Own(ctx, right, c.Data, log)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -69,26 +69,16 @@ func (c *command) reads(do func(context.Context, *books.Books) error) *ffcli.Com
 	if c.flags.Lookup("json") == nil {
 		c.registerJSON("print for machines")
 	}
-	return c.opens(books.ToRead, do)
+	return c.opens(do)
 }
 
-// changes makes the command open the books to change them or, with --dry-run, to rehearse the
-// change: then do gets books that roll back every change.
-func (c *command) changes(do func(context.Context, *books.Books) error) *ffcli.Command {
-	c.registerDry(&c.dry)
-	return c.opens(books.ToChange, do)
-}
-
-func (c *command) opens(right books.Right, do func(context.Context, *books.Books) error) *ffcli.Command {
+func (c *command) opens(do func(context.Context, *books.Books) error) *ffcli.Command {
 	c.registerDatabase()
-	return c.runs(func(ctx context.Context) error { return c.within(ctx, right, do) })
+	return c.runs(func(ctx context.Context) error { return c.within(ctx, books.ToRead, do) })
 }
 
 // within opens the books, runs a function with them and closes them.
 func (c *command) within(ctx context.Context, right books.Right, do func(context.Context, *books.Books) error) error {
-	if right == books.ToChange && c.dry {
-		right = books.ToRehearse
-	}
 	b, err := books.Find(ctx, right, c.database, c.Data, c.Logger())
 	if err != nil {
 		return err

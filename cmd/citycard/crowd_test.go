@@ -119,7 +119,7 @@ func (d *crowdDay) url() string {
 	if d.database != nil {
 		return d.database.URL
 	}
-	return books.Writing(d.data)
+	return embedded.Running(books.PrivateDir(d.data))
 }
 
 func (d *crowdDay) look() *ledger.Ledger {

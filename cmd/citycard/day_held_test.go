@@ -58,6 +58,7 @@ func TestHeldPayouts(t *testing.T) {
 	scripts(t, testscript.Params{Dir: "testdata/held", Cmds: staffCommands(), Setup: func(e *testscript.Env) error {
 		staff(e)
 		e.Setenv("DATA", dir)
+		e.Setenv("DB", b.URL)
 		return nil
 	}})
 }

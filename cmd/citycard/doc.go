@@ -15,5 +15,4 @@
 //	settlement/   settlement files, a folder a day
 //	seals/        what is published of sealed days
 //	running.json  what a starting "serve" is busy with, and how to reach one that runs
-//	database.url  by which a running "serve" reaches the database, for commands that book
 package main

@@ -144,7 +144,7 @@ func TestDryRun(t *testing.T) {
 			t.Errorf("citycard %s: want it either among dryRuns or among withoutDryRun", name)
 		}
 	}
-	if verified := d.run([]string{"verify", "--data", d.dir}); !strings.Contains(verified, "THE BOOKS HOLD") {
+	if verified := d.run([]string{"verify", "--data", d.dir, "--db", d.books.URL}); !strings.Contains(verified, "THE BOOKS HOLD") {
 		t.Errorf("in the end: %s", verified)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"citycard/clearing/persons"
 	"citycard/cmd/books"
 	"citycard/cmd/books/bookstest"
+	"citycard/cmd/server"
 	"citycard/cmd/service"
 )
 
@@ -24,6 +25,7 @@ import (
 type office struct {
 	*testing.T
 	dir string
+	url string // of the database, for verify
 }
 
 // openOffice is an office of a city with empty books and a key store.
@@ -34,7 +36,7 @@ func openOffice(t *testing.T, zone *time.Location) (*office, *books.Books) {
 	b, dir := bookstest.NewIn(t, zone)
 	data, err := service.OpenDataDir(filepath.Join(dir, "data"), books.DataPurpose)
 	if err == nil {
-		err = errors.Join(data.Close(), bookstest.Serve(b, data.Path, ""), b.OpenDay(t.Context(), 20260105))
+		err = errors.Join(data.Close(), b.OpenDay(t.Context(), 20260105))
 	}
 	if err == nil {
 		err = keys.GenerateTest(1).WithWorkFactor(2).Create(filepath.Join(data.Path, "keys.age"), "secret")
@@ -42,7 +44,8 @@ func openOffice(t *testing.T, zone *time.Location) (*office, *books.Books) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &office{t, data.Path}, b
+	serveBooks(t, b, &server.Settings{Common: service.Common{Data: data.Path}})
+	return &office{t, data.Path, b.URL}, b
 }
 
 // run runs a command with a text on standard input; it gives what it prints on standard output and
@@ -50,6 +53,9 @@ func openOffice(t *testing.T, zone *time.Location) (*office, *books.Books) {
 func (o *office) run(input string, args ...string) (stdout, stderr string, code int) {
 	o.Helper()
 	var out, said strings.Builder
+	if args[0] == "verify" {
+		args = append(args, "--db", o.url)
+	}
 	command := exec.CommandContext(o.Context(), program(o, "citycard"), append(args, "--data", o.dir)...)
 	command.Stdin, command.Stdout, command.Stderr = strings.NewReader(input), &out, &said
 	if err := command.Run(); err != nil && !errors.As(err, new(*exec.ExitError)) {

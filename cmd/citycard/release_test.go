@@ -37,6 +37,7 @@ func TestDecisions(t *testing.T) {
 	scripts(t, testscript.Params{Dir: "testdata/decisions", Cmds: staffCommands(), Setup: func(e *testscript.Env) error {
 		staff(e)
 		e.Setenv("DATA", dir)
+		e.Setenv("DB", b.URL)
 		return nil
 	}})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/hex"
-	"errors"
 	"log/slog"
 	"net/url"
 	"strings"
@@ -15,6 +14,9 @@ import (
 
 	"citycard/cmd/books"
 	"citycard/cmd/books/bookstest"
+	"citycard/cmd/server"
+	"citycard/cmd/service"
+	"citycard/ledger"
 	"citycard/ledger/schema"
 )
 
@@ -60,11 +62,10 @@ func TestRights(t *testing.T) {
 		} {
 			e.Setenv(name, value)
 		}
-		for name, at := range map[string]string{
-			"READER_DATA": r.url("city", "citycard_reader"), "VERIFIER_DATA": r.url("city", "citycard_verifier"), "WRITER_DATA": r.url("city", "citycard_writer"),
-			"EMPTY_DATA": r.url("empty", "citycard_owner"), "OLDER_DATA": r.url("older", "citycard_owner"), "READER_OF_OLDER_DATA": r.url("older", "citycard_reader"),
+		for name, user := range map[string]string{
+			"READER_DATA": "citycard_reader", "VERIFIER_DATA": "citycard_verifier", "WRITER_DATA": "citycard_writer",
 		} {
-			e.Setenv(name, r.served(at))
+			e.Setenv(name, r.served(user))
 		}
 		e.Defer(func() {
 			if n := r.tables("empty"); n != 0 {
@@ -75,13 +76,16 @@ func TestRights(t *testing.T) {
 	}})
 }
 
-// served is a data directory whose word names a database, for all commands.
-func (r *rightsTest) served(url string) string {
+// served is a data directory whose books are served by a user of the city's database.
+func (r *rightsTest) served(user string) string {
 	r.Helper()
 	dir := r.TempDir()
-	if err := errors.Join(books.LeaveWriting(dir, url), books.Running{Look: url}.Write(dir)); err != nil {
+	pool, dialect, err := ledger.Connect(r.Context(), r.url("city", user), 4)
+	if err != nil {
 		r.Fatal(err)
 	}
+	r.Cleanup(pool.Close)
+	serveBooks(r.T, &books.Books{Ledger: ledger.New(pool, dialect), URL: r.url("city", user)}, &server.Settings{Common: service.Common{Data: dir}})
 	return dir
 }
 

@@ -87,10 +87,6 @@ func serve(ctx context.Context, s *server.Settings) (err error) {
 	if err := c.Show(ctx, ops, s.Ops, stack); err != nil {
 		return err
 	}
-	if err := books.LeaveWriting(dir.Path, c.Books.URL); err != nil {
-		return err
-	}
-	stack.Push("database.url", func(context.Context) error { return books.RemoveWriting(dir.Path) })
 	word := books.Running{Look: c.Books.Look, Kafka: c.Kafka, Access: c.Access, API: c.API, Socket: c.Socket, Pages: ops.Addr()}
 	if err := word.Write(dir.Path); err != nil {
 		return err

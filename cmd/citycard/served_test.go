@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -27,7 +26,7 @@ func TestServed(t *testing.T) {
 	serveBooks(t, b, &server.Settings{Common: service.Common{Data: dir}})
 	word, _ := books.ReadRunning(dir)
 	word.Look = ""
-	if err := errors.Join(books.RemoveWriting(dir), word.Write(dir)); err != nil {
+	if err := word.Write(dir); err != nil {
 		t.Fatal(err)
 	}
 	scripts(t, testscript.Params{Dir: "testdata/served", Cmds: staffCommands(), Setup: func(e *testscript.Env) error {
@@ -47,7 +46,9 @@ func serveBooks(t *testing.T, b *books.Books, s *server.Settings) *peopleapi.Cli
 	if err := os.WriteFile(s.Passphrase, []byte("secret"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	socket, stop, err := server.ServeAlone(t.Context(), s.Alone(b.Ledger, slog.New(slog.DiscardHandler)))
+	program := s.Alone(b.Ledger, slog.New(slog.DiscardHandler))
+	program.Serves = true
+	socket, stop, err := server.ServeAlone(t.Context(), program)
 	if err != nil {
 		t.Fatal(err)
 	}

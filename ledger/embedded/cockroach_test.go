@@ -96,6 +96,9 @@ func TestCockroach(t *testing.T) {
 		if !strings.Contains(database.Description.Error(), "CockroachDB") || strings.Contains(database.Description.Error(), "@") {
 			t.Errorf("description %q", database.Description)
 		}
+		if at := embedded.Running(dir); at != database.URL {
+			t.Errorf("the running node is found at %q, want %q", at, database.URL)
+		}
 		strangers(t, database.URL)
 		modes(t, dir)
 		runs := runsOf(t, home)

@@ -122,6 +122,9 @@ func TestLives(t *testing.T) {
 	if strings.Contains(database.Description.Error(), "@") || !strings.Contains(database.URL, "127.0.0.1") {
 		t.Errorf("description %q, URL %q", database.Description, database.URL)
 	}
+	if at := embedded.Running(dir); at != database.URL {
+		t.Error("the running server is not found by its directory")
+	}
 	before := database.URL
 	if err = database.Restart(ctx); err != nil {
 		t.Fatal(err)

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"maps"
 	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -107,10 +106,8 @@ func startPostgres(ctx context.Context, dir string, options Options) (*Database,
 	if err = p.start(ctx, settings(options.Settings)); err != nil {
 		return nil, err
 	}
-	at := url.URL{
-		Scheme: "postgres", User: url.UserPassword(databaseName, password), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port)),
-		Path: "/postgres", RawQuery: "sslmode=disable",
-	}
+	at := postgresURL(password, p.port)
+	at.Path = "/postgres"
 	if err = createDatabase(ctx, at.String()); err != nil {
 		return nil, errors.Join(err, p.stop())
 	}
@@ -188,7 +185,7 @@ func findPostgres() (string, error) {
 
 // password returns the server's password, made on first use.
 func (p *postgres) password() (string, error) {
-	path := filepath.Join(p.dir, "password")
+	path := p.passwordFile()
 	text, err := os.ReadFile(path)
 	if err == nil && len(text) > 0 {
 		return string(text), nil
@@ -202,6 +199,8 @@ func (p *postgres) password() (string, error) {
 	}
 	return password, nil
 }
+
+func (p *postgres) passwordFile() string { return filepath.Join(p.dir, "password") }
 
 // initialise makes the data directory, once. It is made under another name and renamed, so that an
 // interrupted initdb leaves nothing that looks finished.

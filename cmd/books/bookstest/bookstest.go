@@ -4,7 +4,6 @@ package bookstest
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/url"
 	"os"
@@ -71,7 +70,7 @@ func open(t *testing.T, url string, zone *time.Location) (b *books.Books, dir st
 
 // Serve leaves the word that a process leaves which serves the books in a data directory, for
 // commands. Those that only look have the role for that alone, unless that cannot be said in a URL.
-// Those that act ask at the socket; where it is empty they serve the books themselves.
+// Those that act ask at the socket.
 func Serve(b *books.Books, dir, socket string) error {
 	look, err := url.Parse(b.URL)
 	if err != nil {
@@ -82,7 +81,7 @@ func Serve(b *books.Books, dir, socket string) error {
 		query.Set("role", schema.Reader)
 		look.RawQuery = query.Encode()
 	}
-	return errors.Join(books.LeaveWriting(dir, b.URL), books.Running{Look: look.String(), Socket: socket}.Write(dir))
+	return books.Running{Look: look.String(), Socket: socket}.Write(dir)
 }
 
 // Database is an empty database on the server that the tests are to use, or "" if each test has a
