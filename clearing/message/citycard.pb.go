@@ -2400,6 +2400,100 @@ func (x *FollowState) GetInstalled() []byte {
 	return nil
 }
 
+// Ack is what a lane says that it follows. Its Kafka key is the terminal's number in hexadecimal, a
+// slash and the lane's name. It is a claim: good for finding lanes that are behind.
+type Ack struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Terminal      []byte                 `protobuf:"bytes,1,opt,name=terminal,proto3" json:"terminal,omitempty"` // SAM terminal number, 6 bytes
+	Lane          string                 `protobuf:"bytes,2,opt,name=lane,proto3" json:"lane,omitempty"`
+	Hotlist       int64                  `protobuf:"varint,3,opt,name=hotlist,proto3" json:"hotlist,omitempty"`                           // version of the hotlist that it has taken
+	Fares         int64                  `protobuf:"varint,4,opt,name=fares,proto3" json:"fares,omitempty"`                               // likewise of the fares
+	FareVersion   string                 `protobuf:"bytes,5,opt,name=fare_version,json=fareVersion,proto3" json:"fare_version,omitempty"` // the fare table by which it charges
+	Current       int64                  `protobuf:"varint,6,opt,name=current,proto3" json:"current,omitempty"`                           // when it last had all that both topics have, seconds since 1970; 0: never
+	Sent          int64                  `protobuf:"varint,7,opt,name=sent,proto3" json:"sent,omitempty"`                                 // by its own clock, milliseconds since 1970
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ack) Reset() {
+	*x = Ack{}
+	mi := &file_citycard_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ack) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ack) ProtoMessage() {}
+
+func (x *Ack) ProtoReflect() protoreflect.Message {
+	mi := &file_citycard_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ack.ProtoReflect.Descriptor instead.
+func (*Ack) Descriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Ack) GetTerminal() []byte {
+	if x != nil {
+		return x.Terminal
+	}
+	return nil
+}
+
+func (x *Ack) GetLane() string {
+	if x != nil {
+		return x.Lane
+	}
+	return ""
+}
+
+func (x *Ack) GetHotlist() int64 {
+	if x != nil {
+		return x.Hotlist
+	}
+	return 0
+}
+
+func (x *Ack) GetFares() int64 {
+	if x != nil {
+		return x.Fares
+	}
+	return 0
+}
+
+func (x *Ack) GetFareVersion() string {
+	if x != nil {
+		return x.FareVersion
+	}
+	return ""
+}
+
+func (x *Ack) GetCurrent() int64 {
+	if x != nil {
+		return x.Current
+	}
+	return 0
+}
+
+func (x *Ack) GetSent() int64 {
+	if x != nil {
+		return x.Sent
+	}
+	return 0
+}
+
 var File_citycard_proto protoreflect.FileDescriptor
 
 const file_citycard_proto_rawDesc = "" +
@@ -2609,7 +2703,15 @@ const file_citycard_proto_rawDesc = "" +
 	"\tinstalled\x18\x03 \x01(\fR\tinstalled\x1a;\n" +
 	"\rVersionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01*o\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\xb6\x01\n" +
+	"\x03Ack\x12\x1a\n" +
+	"\bterminal\x18\x01 \x01(\fR\bterminal\x12\x12\n" +
+	"\x04lane\x18\x02 \x01(\tR\x04lane\x12\x18\n" +
+	"\ahotlist\x18\x03 \x01(\x03R\ahotlist\x12\x14\n" +
+	"\x05fares\x18\x04 \x01(\x03R\x05fares\x12!\n" +
+	"\ffare_version\x18\x05 \x01(\tR\vfareVersion\x12\x18\n" +
+	"\acurrent\x18\x06 \x01(\x03R\acurrent\x12\x12\n" +
+	"\x04sent\x18\a \x01(\x03R\x04sent*o\n" +
 	"\x06Medium\x12\x16\n" +
 	"\x12MEDIUM_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12MEDIUM_CONTACTLESS\x10\x01\x12\x12\n" +
@@ -2650,7 +2752,7 @@ func file_citycard_proto_rawDescGZIP() []byte {
 
 var (
 	file_citycard_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-	file_citycard_proto_msgTypes  = make([]protoimpl.MessageInfo, 27)
+	file_citycard_proto_msgTypes  = make([]protoimpl.MessageInfo, 28)
 	file_citycard_proto_goTypes   = []any{
 		Medium(0),                 // 0: citycard.v1.Medium
 		Mode(0),                   // 1: citycard.v1.Mode
@@ -2682,8 +2784,9 @@ var (
 		(*Publication)(nil),       // 27: citycard.v1.Publication
 		(*SignedPublication)(nil), // 28: citycard.v1.SignedPublication
 		(*FollowState)(nil),       // 29: citycard.v1.FollowState
-		nil,                       // 30: citycard.v1.RegistryRow.ColumnsEntry
-		nil,                       // 31: citycard.v1.FollowState.VersionsEntry
+		(*Ack)(nil),               // 30: citycard.v1.Ack
+		nil,                       // 31: citycard.v1.RegistryRow.ColumnsEntry
+		nil,                       // 32: citycard.v1.FollowState.VersionsEntry
 	}
 )
 
@@ -2703,9 +2806,9 @@ var file_citycard_proto_depIdxs = []int32{
 	19, // 12: citycard.v1.CardFares.bus:type_name -> citycard.v1.BusFare
 	21, // 13: citycard.v1.ClearedBatch.records:type_name -> citycard.v1.Cleared
 	24, // 14: citycard.v1.RegistryEntry.rows:type_name -> citycard.v1.RegistryRow
-	30, // 15: citycard.v1.RegistryRow.columns:type_name -> citycard.v1.RegistryRow.ColumnsEntry
+	31, // 15: citycard.v1.RegistryRow.columns:type_name -> citycard.v1.RegistryRow.ColumnsEntry
 	26, // 16: citycard.v1.HotlistEntry.rows:type_name -> citycard.v1.HotlistRow
-	31, // 17: citycard.v1.FollowState.versions:type_name -> citycard.v1.FollowState.VersionsEntry
+	32, // 17: citycard.v1.FollowState.versions:type_name -> citycard.v1.FollowState.VersionsEntry
 	18, // [18:18] is the sub-list for method output_type
 	18, // [18:18] is the sub-list for method input_type
 	18, // [18:18] is the sub-list for extension type_name
@@ -2724,7 +2827,7 @@ func file_citycard_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_citycard_proto_rawDesc), len(file_citycard_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   27,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -22,6 +22,8 @@ const (
 	// TopicTapsUnconfirmed has taps without a TAC, of payments whose outcome has been unknown for
 	// long; CheckUnconfirmed has the rules. They say that a card may have paid, and move no money.
 	TopicTapsUnconfirmed = "taps.unconfirmed"
+	// TopicAcks has what each lane says that it follows.
+	TopicAcks = "acks"
 )
 
 // RecordLimit is the most bytes a tap, a load or a claim may have; a real one has some 150. A
@@ -65,7 +67,9 @@ func MedicalResultsOf(hospital string) string { return "medical.results." + hosp
 
 // StateTopics are the topics whose messages state a current value: the last message of a key
 // counts.
-func StateTopics() []string { return []string{TopicFares, TopicRegistry, TopicHotlist, TopicIntents} }
+func StateTopics() []string {
+	return []string{TopicFares, TopicRegistry, TopicHotlist, TopicIntents, TopicAcks}
+}
 
 // ActTopic is the audit's act that keeps an input topic as it was first seen: another id or
 // partition count means other data.

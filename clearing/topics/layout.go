@@ -106,7 +106,7 @@ func uncached(ctx context.Context) context.Context { return kadm.WithAuthorizedO
 // create makes topics of a kind. Another process may have made them a moment before.
 func (l Layout) create(ctx context.Context, admin *kadm.Client, k kind, topics []string, replicas int) error {
 	partitions := l.Partitions
-	if k == state {
+	if k == state || k == stated {
 		partitions = 1
 	}
 	configs := map[string]*string{}

@@ -63,10 +63,12 @@ func wantTopics(t *testing.T, client *kgo.Client, partitions, replicas int, insy
 	truth := maps.Clone(keeps)
 	truth["compression.type"] = "uncompressed"
 	compacted := map[string]string{"cleanup.policy": "compact", "min.insync.replicas": insync}
+	timed := maps.Clone(compacted)
+	timed["message.timestamp.type"] = "LogAppendTime"
 	want := map[string]map[string]string{
 		"taps": truth, "loads": truth, "medical.requests": truth, "pension.batches": truth, "pension.results": truth, "taps.unconfirmed": truth,
 		"rejects.transit": keeps, "rejects.loads": keeps, "rejects.medical": keeps, "rejects.pension": keeps, "cleared": keeps,
-		"fares": compacted, "registry": compacted, "hotlist": compacted, "intents": compacted,
+		"fares": compacted, "registry": compacted, "hotlist": compacted, "intents": compacted, "acks": timed,
 	}
 	topics, err := kadm.NewClient(client).ListTopics(t.Context())
 	if err != nil {

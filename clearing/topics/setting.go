@@ -17,12 +17,15 @@ const (
 	input  kind = iota // clearing's input, consumed or not: all of it, with the broker's own time
 	output             // clearing's results, in the order of their commits
 	state              // the last word on each key, for ever
+	stated             // likewise, with the broker's own time
 )
 
 func kindOf(topic string) kind {
 	switch {
 	case slices.Contains(message.InputTopics(), topic), slices.Contains(message.KeptTopics(), topic):
 		return input
+	case topic == message.TopicAcks:
+		return stated
 	case slices.Contains(message.StateTopics(), topic):
 		return state
 	}
@@ -63,6 +66,8 @@ func (k kind) settings() []setting {
 	switch k {
 	case state:
 		return []setting{exactly("cleanup.policy", "compact"), clean}
+	case stated:
+		return []setting{exactly("cleanup.policy", "compact"), appendTime, clean}
 	case output:
 		forever.want = fmt.Sprintf("-1 or at least %d", leastRetention.Milliseconds())
 		forever.fits = func(found string) bool {

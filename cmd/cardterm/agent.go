@@ -10,12 +10,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/broker"
+	"citycard/clearing/message"
 	"citycard/cmd/service"
 	"citycard/terminals/hotlist"
 	"citycard/terminals/reader"
@@ -124,6 +126,10 @@ func (a *agent) exec(ctx context.Context, args []string) (err error) {
 		pages.Check("lane "+s.name, lanes[i].ready)
 	}
 	pages.Registry().MustRegister(newLaneGauges(lanes))
+	if common.fares != nil {
+		told := &acks{shared: common, lanes: lanes, up: common.up, said: map[string]*message.Ack{}}
+		stack.Go(ctx, "acks", told.run)
+	}
 	running, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	if a.ops != "" {
@@ -199,8 +205,10 @@ type shared struct {
 	display *display // or nil
 
 	dir     *service.DataDir
+	up      uplink
 	fares   *fares
 	hot     *hotlist.List
+	hotRead *atomic.Int64 // when hot was last known to be the published one, in seconds since 1970
 	forward *forwarder
 	intents *neighbours
 }
@@ -234,6 +242,7 @@ func (a *agent) open(ctx context.Context, stack *service.Stack, common *shared, 
 	if up.trust, err = openTrust(common.dir.Join("publisher"), publisher, common.log); err != nil {
 		return err
 	}
+	common.up = up
 	if common.fares, err = a.openFares(ctx, stack, common, charging, up, pages.Registry()); err != nil {
 		return err
 	}
@@ -242,7 +251,7 @@ func (a *agent) open(ctx context.Context, stack *service.Stack, common *shared, 
 		return err
 	}
 	common.forward = startForwarder(ctx, stack, common.log, up, pages.Registry())
-	followHotlist(ctx, stack, common.log, common.zone, common.hot, up, pages.Registry())
+	common.hotRead = followHotlist(ctx, stack, common.log, common.zone, common.hot, up, pages.Registry())
 	common.intents = startNeighbours(ctx, stack, common, charging, a.unconfirmed, up)
 	return nil
 }

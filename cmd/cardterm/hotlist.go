@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,8 +27,10 @@ func openHotlist(path string, log *slog.Logger) (*hotlist.List, error) {
 }
 
 // followHotlist keeps the list up to date in the background. A lane goes on with the list it has
-// while that does not work.
-func followHotlist(ctx context.Context, stack *service.Stack, log *slog.Logger, zone *time.Location, list *hotlist.List, up uplink, registry *prometheus.Registry) {
+// while that does not work. It returns when the list was last known to be the published one, in
+// seconds since 1970.
+func followHotlist(ctx context.Context, stack *service.Stack, log *slog.Logger, zone *time.Location, list *hotlist.List, up uplink, registry *prometheus.Registry) (current *atomic.Int64) {
+	current = new(atomic.Int64)
 	registry.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "cardterm_hotlist_cards", Help: "Cards that the terminal's hotlist knows of.",
@@ -37,7 +40,10 @@ func followHotlist(ctx context.Context, stack *service.Stack, log *slog.Logger, 
 		}, func() float64 { return float64(list.Version()) }))
 	read := false
 	follower := &downlink.HotlistFollower{
-		List: list, Trust: up.trust, Now: func() time.Time { return time.Now().In(zone) }, Read: func() { read = true },
+		List: list, Trust: up.trust, Now: func() time.Time { return time.Now().In(zone) }, Read: func() {
+			read = true
+			current.Store(time.Now().Unix())
+		},
 		Refused: func(why error) {
 			log.Error("a published hotlist, or an entry of it, is refused; the lane goes on with what it has", logged(why))
 		},
@@ -52,6 +58,7 @@ func followHotlist(ctx context.Context, stack *service.Stack, log *slog.Logger, 
 			log.Error("the hotlist is not followed", "version", list.Version(), "again_in", pause, logged(err))
 		})
 	})
+	return current
 }
 
 func followOnce(ctx context.Context, follower *downlink.HotlistFollower, up uplink) error {

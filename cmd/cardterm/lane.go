@@ -50,6 +50,7 @@ type lane struct {
 
 	box      atomic.Pointer[outbox.Log] // out, for the pages
 	trouble  atomic.Pointer[trouble]    // why it is out of service; nil if it serves
+	terminal atomic.Pointer[[6]byte]    // the number of its SAM; nil while it has none
 	last     atomic.Int64               // when it last served a card, in seconds since 1970
 	busy     atomic.Int64               // since when it serves the present one, 0 for none
 	tried    chan struct{}              // closed once it serves, or has said why not

@@ -140,6 +140,8 @@ func (l *lane) equip(ctx context.Context) (*seat, error) {
 		l.release(s)
 		return nil, err
 	}
+	terminal := s.module.Terminal()
+	l.terminal.Store(&terminal)
 	l.log.Info("taking fares", append([]any{"terminal", fmt.Sprintf("%x", s.module.Terminal())}, l.fares.state().attrs()...)...)
 	return s, nil
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
@@ -23,7 +24,8 @@ type HotlistFollower struct {
 	// entry counts, of any writer.
 	Trust *Trust
 	Now   func() time.Time
-	// Read is called whenever the end of the topic is reached.
+	// Read is called whenever the list is known to be the published one: at the end of the topic,
+	// and every few seconds while nothing comes.
 	Read func()
 	// Refused is called once for each record that is no entry which a terminal can use.
 	Refused func(why error)
@@ -34,6 +36,7 @@ type HotlistFollower struct {
 	unsaved error
 	listing *listing // with Trust, what the topic has
 	taken   bool     // it is in the list
+	next    int64    // offset to be read next
 }
 
 // Follow keeps the list up to date until ctx ends. It saves the list to its file whenever it
@@ -50,7 +53,7 @@ func (f *HotlistFollower) Follow(ctx context.Context, brokers []string, opts ...
 		return fmt.Errorf("hotlist: %w", err)
 	}
 	defer client.Close()
-	f.listing, f.taken = newListing(), false
+	f.listing, f.taken, f.next = newListing(), false, 0
 	for {
 		ended, idle, err := f.poll(ctx, client)
 		if err != nil {
@@ -62,18 +65,31 @@ func (f *HotlistFollower) Follow(ctx context.Context, brokers []string, opts ...
 		if ended || f.unsaved != nil {
 			f.save()
 		}
-		if ended {
+		if ended || idle && f.atEnd(ctx, client) {
 			f.Read()
 		}
 	}
+}
+
+// atEnd asks whether everything that has been published was read.
+func (f *HotlistFollower) atEnd(ctx context.Context, client *kgo.Client) bool {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	ends, err := kadm.NewClient(client).ListCommittedOffsets(ctx, message.TopicHotlist)
+	if err != nil || ends.Error() != nil {
+		return false
+	}
+	end, found := ends.Lookup(message.TopicHotlist, 0)
+	return found && end.Offset <= f.next
 }
 
 // settle puts what the topic has into the list, if it is what was signed and within the bounds, and
 // reports whether the list is the topic's. What it refuses it says once; that the content is
 // another one than was signed it says only when nothing more comes.
 func (f *HotlistFollower) settle(ended, idle bool) bool {
-	if f.taken || !ended && !idle || len(f.listing.cards) == 0 && len(f.listing.odd) == 0 && f.listing.said == nil {
-		return f.taken
+	empty := len(f.listing.cards) == 0 && len(f.listing.odd) == 0 && f.listing.said == nil
+	if f.taken || !ended && !idle || empty {
+		return f.taken || empty && f.List.Cards() == 0
 	}
 	p, err := f.listing.judge(f.Trust, f.List, f.Now())
 	if err != nil {
@@ -109,6 +125,7 @@ func (f *HotlistFollower) poll(ctx context.Context, client *kgo.Client) (ended, 
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
 		for _, r := range p.Records {
 			f.take(r)
+			f.next = r.Offset + 1
 			ended = r.Offset+1 >= p.LastStableOffset
 		}
 	})

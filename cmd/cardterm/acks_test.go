@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
+
+	"citycard/clearing/message"
+	"citycard/terminals/hotlist"
+	"citycard/terminals/tariff"
+)
+
+// TestAcks: a lane says what it follows when it has a SAM, when that changes and each hour, and
+// nothing in between.
+func TestAcks(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, message.TopicAcks))
+	must(t, err)
+	defer cluster.Close()
+	reader, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics(message.TopicAcks), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	must(t, err)
+	defer reader.Close()
+	list, err := hotlist.Open(filepath.Join(t.TempDir(), "hotlist"))
+	must(t, err)
+	now := time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
+	common := &shared{
+		log: slog.New(slog.DiscardHandler), hot: list, hotRead: new(atomic.Int64),
+		fares: &fares{Schedule: &tariff.Schedule{}, now: func() time.Time { return now }},
+	}
+	l := &lane{shared: common, settings: laneFlags{name: "gate-1"}}
+	told := &acks{shared: common, lanes: []*lane{l}, up: uplink{brokers: cluster.ListenAddrs()}, said: map[string]*message.Ack{}}
+	var got []*message.Ack
+	tells := func(want int) *message.Ack {
+		t.Helper()
+		must(t, told.tell(ctx, time.Now()))
+		for len(got) < want {
+			fetches := reader.PollFetches(ctx)
+			must(t, fetches.Err())
+			fetches.EachRecord(func(r *kgo.Record) {
+				ack := new(message.Ack)
+				must(t, proto.Unmarshal(r.Value, ack))
+				if string(r.Key) != "310000000002/gate-1" || time.Since(time.UnixMilli(ack.GetSent())) > time.Minute {
+					t.Errorf("key %q, sent at %d", r.Key, ack.GetSent())
+				}
+				got = append(got, ack)
+			})
+		}
+		if len(got) != want || want == 0 {
+			return nil
+		}
+		return got[want-1]
+	}
+	tells(0)
+	l.terminal.Store(&[6]byte{0x31, 5: 2})
+	if ack := tells(1); ack.GetCurrent() != 0 || ack.GetHotlist() != 0 {
+		t.Errorf("at first it says %v", ack)
+	}
+	common.hotRead.Store(1000)
+	common.fares.read.Store(900)
+	list.Replace(7, nil)
+	if ack := tells(2); ack.GetCurrent() != 900 || ack.GetHotlist() != 7 || ack.GetLane() != "gate-1" {
+		t.Errorf("then it says %v", ack)
+	}
+	common.hotRead.Store(2000)
+	tells(2)
+	told.said["310000000002/gate-1"].Sent -= time.Hour.Milliseconds()
+	if ack := tells(3); ack.GetHotlist() != 7 {
+		t.Errorf("after an hour it says %v", ack)
+	}
+	if len(got) != 3 {
+		t.Errorf("it has said %d times what it follows, want 3", len(got))
+	}
+}

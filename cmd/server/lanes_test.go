@@ -1,0 +1,56 @@
+package server
+
+import (
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
+
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/message"
+	"citycard/clearing/registry"
+)
+
+// TestLanes counts lanes that have all that is published, that are behind, whose clock is off, and
+// one whose terminal nobody has registered.
+func TestLanes(t *testing.T) {
+	edition, err := registry.Import(clearingtest.WriteFiles(t, clearingtest.Files()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
+	l := newLanes(registry.New(edition).Current, func() time.Time { return now })
+	says := func(terminal, lane string, current time.Duration, clock time.Duration) {
+		t.Helper()
+		ack := &message.Ack{Terminal: clearingtest.Hex(terminal), Lane: lane, Current: now.Add(-current).Unix(), Sent: now.Add(clock).UnixMilli()}
+		value, err := proto.Marshal(ack)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.take(&kgo.Record{Key: []byte(terminal + "/" + lane), Value: value, Timestamp: now})
+	}
+	bus := clearingtest.BusValidator
+	says(bus, "1", 25*time.Hour, 0)
+	says(bus, "1", 23*time.Hour, -31*time.Second)
+	says(bus, "2", 24*time.Hour+time.Second, 30*time.Second)
+	says(bus, "3", 0, 0)
+	says("999999999999", "4", 48*time.Hour, time.Hour)
+	l.take(&kgo.Record{Key: []byte("nobody"), Value: []byte{0xFF}, Timestamp: now})
+	pages := prometheus.NewRegistry()
+	pages.MustRegister(l)
+	families, err := pages.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]float64{}
+	for _, f := range families {
+		shown[f.GetName()] = f.GetMetric()[0].GetGauge().GetValue()
+	}
+	want := map[string]float64{"citycard_lanes": 3, "citycard_lanes_behind": 1, "citycard_lanes_clock_off": 1, "citycard_lanes_clock_seconds": 31}
+	if !maps.Equal(shown, want) {
+		t.Errorf("shown is %v, want %v", shown, want)
+	}
+}
