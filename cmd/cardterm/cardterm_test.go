@@ -345,6 +345,8 @@ func TestRefusals(t *testing.T) {
 		{[]string{"--role", "gate", "--sam", "00 01"}, "--kafka HOST:PORT"},
 		{[]string{"--zone", "Mars/Olympus"}, "Area/City"},
 		{[]string{"--role", "gate", "--sam", "00 01", "--unsigned", "--kafka", "127.0.0.1:1", "--fares", "/no/such/file", "--data", filepath.Join(t.TempDir(), "a")}, "--fares FILE"},
+		{[]string{"--role", "gate", "--sam", "00 01", "--kafka", "127.0.0.1:1"}, "--publisher FILE"},
+		{[]string{"--role", "gate", "--sam", "00 01", "--kafka", "127.0.0.1:1", "--publisher", "/dev/null"}, "/dev/null is no publishing key"},
 		{[]string{"--no-such-flag"}, "no-such-flag"},
 		{[]string{"read", "--wait", "300ms", "--language", "zh"}, "cardterm: 读卡器中没有卡片：请放入卡片（读卡器 Virtual PCD 00 00）"},
 		{[]string{"read", "--reader", "none such", "--language", "zh"}, `cardterm: 没有名称含 "none such" 的读卡器；现有：Virtual PCD 00 00、Virtual PCD 00 01`},
