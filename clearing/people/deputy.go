@@ -94,6 +94,8 @@ func (d Deputy) may(deputy, other *Person) error {
 		return deny(BadPerson, "%s is of %s, and %s of %s: a deputy is of the same unit", d.ID, string(deputy.Unit), d.For, string(other.Unit))
 	case other.Role != Supervisor:
 		return deny(BadPerson, "%s is %s: deputies stand in for supervisors", d.For, string(other.Role))
+	case deputy.Service:
+		return deny(BadPerson, "%s is a service: only people approve", d.ID)
 	case deputy.Role != Supervisor && deputy.Role != Clerk:
 		return deny(BadPerson, "%s is %s: only a clerk or a supervisor is a deputy", d.ID, string(deputy.Role))
 	}
@@ -248,7 +250,7 @@ func standings(ctx context.Context, tx pgx.Tx, id, lock string) (map[string][]St
 	rows, err := tx.Query(ctx, `SELECT d.deputy, d.stands_for, d.since, d.until, d.since <= floor(extract(epoch FROM clock_timestamp()))::INT8
 		FROM staff_deputies d JOIN staff o ON o.id = d.stands_for JOIN staff p ON p.id = d.deputy
 		WHERE ($1 = '' OR d.deputy = $1) AND d.ended = 0 AND d.until > floor(extract(epoch FROM clock_timestamp()))::INT8
-		AND o.ended = 0 AND o.role = 'supervisor' AND o.unit = p.unit AND p.role IN ('clerk', 'supervisor') ORDER BY d.since, d.number`+lock, id)
+		AND o.ended = 0 AND o.role = 'supervisor' AND o.unit = p.unit AND p.role IN ('clerk', 'supervisor') AND NOT p.service ORDER BY d.since, d.number`+lock, id)
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,8 @@ type Enrolment struct {
 	Unit Unit   `json:"unit"`
 	Role Role   `json:"role"`
 	Key  string `json:"key"` // a public key
+	// Service says that it is a program, whose key may be under no passphrase.
+	Service bool `json:"service,omitempty"`
 }
 
 // Change asks for somebody to be called otherwise, to have another unit, role or key. What is empty
@@ -54,6 +56,7 @@ type Enrolled struct {
 	Role     Role   `json:"role"`
 	Key      string `json:"key"`
 	Demo     bool   `json:"demo,omitempty"`
+	Service  bool   `json:"service,omitempty"`
 	Token    string `json:"token,omitempty"` // its hash, of a keeper who enrolled with one
 }
 
@@ -75,7 +78,7 @@ type Field struct{ Name, Is, Becomes string }
 
 // person is the person that the enrolment makes.
 func (e Enrolment) person() (p Person, err error) {
-	p = Person{ID: e.ID, Name: e.Name, Unit: e.Unit, Role: e.Role, Revision: 1}
+	p = Person{ID: e.ID, Name: e.Name, Unit: e.Unit, Role: e.Role, Revision: 1, Service: e.Service}
 	if p.Key, err = ParsePublicKey(e.Key); err == nil {
 		err = p.validate()
 	}
@@ -112,7 +115,7 @@ func (p *Person) fields() [4]string {
 }
 
 func (p *Person) enrolled() Enrolled {
-	return Enrolled{ID: p.ID, Revision: p.Revision, Name: p.Name, Unit: p.Unit, Role: p.Role, Key: p.Key.String(), Demo: p.Demo}
+	return Enrolled{ID: p.ID, Revision: p.Revision, Name: p.Name, Unit: p.Unit, Role: p.Role, Key: p.Key.String(), Demo: p.Demo, Service: p.Service}
 }
 
 // state is what must not move while a proposal about a person waits.
@@ -133,6 +136,9 @@ func (e Enrolment) Row() (r Row, err error) {
 	after := p.fields()
 	for i, name := range fieldNames() {
 		r.Fields = append(r.Fields, Field{name, "", after[i]})
+	}
+	if p.Service {
+		r.Fields = append(r.Fields, Field{"service", "", "true"})
 	}
 	return r, err
 }
@@ -208,7 +214,7 @@ func (s *Store) Enrol(ctx context.Context, e Enrolment, by ledger.Approval) erro
 		return err
 	}
 	err = s.ledger.Write(ctx, func(tx pgx.Tx) error {
-		if there, err := byID(ctx, tx, p.ID, ""); err == nil && there.Revision == 1 && !there.Disabled() && there.fields() == p.fields() {
+		if there, err := byID(ctx, tx, p.ID, ""); err == nil && there.Revision == 1 && !there.Disabled() && there.fields() == p.fields() && there.Service == p.Service {
 			return nil
 		}
 		if err := free(ctx, tx, &p); err != nil {
@@ -392,8 +398,8 @@ func freeKey(ctx context.Context, tx pgx.Tx, key PublicKey) error {
 
 // insert writes the rows of a person who is new since p.Since.
 func (p *Person) insert(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, "INSERT INTO staff (id, form, name, unit, role, revision, since, ended, demo) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8)",
-		p.ID, Form(p.ID), p.Name, string(p.Unit), string(p.Role), p.Revision, p.Since.Unix(), p.Demo)
+	_, err := tx.Exec(ctx, "INSERT INTO staff (id, form, name, unit, role, revision, since, ended, demo, service) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9)",
+		p.ID, Form(p.ID), p.Name, string(p.Unit), string(p.Role), p.Revision, p.Since.Unix(), p.Demo, p.Service)
 	if err != nil {
 		return err
 	}

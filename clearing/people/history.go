@@ -29,7 +29,7 @@ func History(ctx context.Context, l *ledger.Ledger, id string) (events []Event, 
 		if of.ID != id {
 			continue
 		}
-		p := Person{ID: of.ID, Name: of.Name, Unit: of.Unit, Role: of.Role, Revision: of.Revision, Demo: of.Demo}
+		p := Person{ID: of.ID, Name: of.Name, Unit: of.Unit, Role: of.Role, Revision: of.Revision, Demo: of.Demo, Service: of.Service}
 		if of.Key != "" {
 			if p.Key, err = ParsePublicKey(of.Key); err != nil {
 				return nil, fmt.Errorf("audit entry %d, %s: %w", e.Number, e.Act, err)

@@ -21,10 +21,22 @@ type Identity struct {
 	signer ssh.Signer
 	public PublicKey
 	agent  io.Closer // nil: the key is here
+	plain  *Refusal  // why a file under no passphrase is not used, unless it is a service's
 }
 
 // Public is the public half.
 func (i *Identity) Public() PublicKey { return i.public }
+
+// Fits refuses a key file under no passphrase, unless it is the key of a service.
+func (i *Identity) Fits(service bool) error {
+	if i.plain == nil || service {
+		return nil
+	}
+	return i.plain
+}
+
+// Plain reports whether the key is used only if it is a service's (Fits).
+func (i *Identity) Plain() bool { return i.plain != nil }
 
 // Close lets the agent go.
 func (i *Identity) Close() error {
@@ -38,7 +50,8 @@ func (i *Identity) Close() error {
 type Opening struct {
 	Passphrase func() ([]byte, error) // asks for it; called for a file under a passphrase alone
 	Agent      string                 // the socket of an ssh-agent; empty: there is none
-	Demo       bool                   // a file without a passphrase may be used
+	Demo       bool                   // a file without a passphrase may be used, whosever it is
+	Service    bool                   // one may be a service's: the caller asks Identity.Fits
 }
 
 // Open opens an identity: of a file whose name ends in .pub through the agent, else the file.
@@ -132,10 +145,19 @@ func parsePrivate(path string, text []byte, how Opening) (*Identity, error) {
 	if _, err := publicKey(signer.PublicKey()); err != nil {
 		return nil, err
 	}
-	if !how.Demo {
-		return nil, deny(BadFile, "the key file %s is under no passphrase", path).todo("set one: ssh-keygen -p -f %s; only a demonstration uses it as it is, with --demo", path)
+	if how.Demo {
+		return newIdentity(signer)
 	}
-	return newIdentity(signer)
+	plain := deny(BadFile, "the key file %s is under no passphrase, and is not the key of a service", path).
+		todo("set one: ssh-keygen -p -f %s; only a service's is used as it is, or a demonstration's, with --demo", path)
+	if !how.Service {
+		return nil, plain
+	}
+	identity, err := newIdentity(signer)
+	if err == nil {
+		identity.plain = plain
+	}
+	return identity, err
 }
 
 // notPrivate says what a file is that has no key which can be used. The library's own words would
@@ -194,17 +216,22 @@ func FromKey(private ed25519.PrivateKey) (*Identity, error) {
 	return newIdentity(signer)
 }
 
-// MakeKey makes a key: the text of an OpenSSH private key file under a passphrase, and the line of
-// its .pub file.
-func MakeKey(random io.Reader, comment string, passphrase []byte) (private []byte, public string, err error) {
-	if len(passphrase) == 0 {
+// MakeKey makes a key: the text of an OpenSSH private key file under a passphrase, or of a service
+// under none, and the line of its .pub file.
+func MakeKey(random io.Reader, comment string, passphrase []byte, service bool) (private []byte, public string, err error) {
+	if len(passphrase) == 0 && !service {
 		return nil, "", deny(BadFile, "a key without a passphrase").todo("give one")
 	}
 	half, key, err := ed25519.GenerateKey(random)
 	if err != nil {
 		return nil, "", err
 	}
-	block, err := ssh.MarshalPrivateKeyWithPassphrase(key, comment, passphrase)
+	var block *pem.Block
+	if service {
+		block, err = ssh.MarshalPrivateKey(key, comment)
+	} else {
+		block, err = ssh.MarshalPrivateKeyWithPassphrase(key, comment, passphrase)
+	}
 	if err != nil {
 		return nil, "", err
 	}

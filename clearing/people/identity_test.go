@@ -42,7 +42,7 @@ func TestOpen(t *testing.T) {
 		return path
 	}
 	sealed, plain := peopletest.KeyFile(t, dir, "ann", false), peopletest.KeyFile(t, dir, "bob", true)
-	text, line, err := people.MakeKey(rand.Reader, "cleo@desk", []byte("p"))
+	text, line, err := people.MakeKey(rand.Reader, "cleo@desk", []byte("p"), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,21 @@ func TestOpen(t *testing.T) {
 	if !strings.HasSuffix(line, " cleo@desk\n") {
 		t.Errorf("the public key's line is %q", line)
 	}
-	if _, _, err := people.MakeKey(rand.Reader, "", nil); err == nil {
+	text, _, err = people.MakeKey(rand.Reader, "desk", nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	service := filepath.Join(t.TempDir(), "service.key")
+	if err := os.WriteFile(service, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := people.Open(service, people.Opening{}); err == nil {
+		t.Error("a key under no passphrase is opened as anybody's")
+	}
+	if key, err := people.Open(service, people.Opening{Service: true}); err != nil || !key.Plain() || key.Fits(true) != nil || key.Fits(false) == nil {
+		t.Errorf("a service's key: %v", err)
+	}
+	if _, _, err := people.MakeKey(rand.Reader, "", nil, false); err == nil {
 		t.Error("made a key under no passphrase")
 	}
 	asked := errors.New("nobody answers")

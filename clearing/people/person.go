@@ -95,6 +95,7 @@ type Person struct {
 	Since    time.Time
 	Ended    time.Time  // when disabled; zero before
 	Demo     bool       // enrolled by a demonstration
+	Service  bool       // it is a program: it proposes and looks, and never approves
 	Key      PublicKey  // that is in force, or was last; of a person who was read from the store
 	Stands   []Standing // in for whom, now or later; of a person who was read from the store
 	Odd      error      // why a listed person's row cannot be read: somebody altered it
@@ -116,6 +117,9 @@ func (p *Person) validate() (err error) {
 	}
 	if _, err = ParseRole(string(p.Role)); err != nil {
 		return err
+	}
+	if p.Service && p.Role != Clerk {
+		return deny(BadPerson, "a service that is %s: a service proposes and looks, so it is a clerk", string(p.Role))
 	}
 	if p.Role == Keeper && p.Unit != Issuer {
 		return deny(BadPerson, "a keeper of %s: keepers are the issuer's", string(p.Unit))

@@ -150,9 +150,9 @@ func (p *Policy) MayPropose(person Person, name string, unit Unit) error {
 	return nil
 }
 
-// MayApprove says whether a person may approve an act that takes two.
+// MayApprove says whether a person may approve an act that takes two. A service never may.
 func (p *Policy) MayApprove(person Person, name string, unit Unit) error {
-	if rule, found := p.Rule(name); !found || person.Disabled() || !person.among(rule.And, unit) {
+	if rule, found := p.Rule(name); !found || person.Disabled() || person.Service || !person.among(rule.And, unit) {
 		return &DeniedError{Person: person, Act: name, Unit: unit, Approve: true}
 	}
 	return nil

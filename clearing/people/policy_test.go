@@ -125,6 +125,9 @@ func TestPolicy(t *testing.T) {
 						}
 					}
 				}
+				if p.Service = true; policy.MayApprove(p, act, unit) == nil {
+					t.Errorf("a service that is %s of %s may approve %q", role, unit, act)
+				}
 				p.Ended = time.Unix(1, 0)
 				if policy.MayPropose(p, act, unit) == nil || policy.MayApprove(p, act, unit) == nil {
 					t.Errorf("%s of %s, disabled, may %q", role, unit, act)

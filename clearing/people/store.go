@@ -31,7 +31,7 @@ func NewStore(l *ledger.Ledger) (*Store, error) {
 // Books is the identity of the books, for which statements are.
 func (s *Store) Books(ctx context.Context) (string, error) { return s.ledger.ID(ctx) }
 
-const selectPerson = `SELECT s.id, s.name, s.unit, s.role, s.revision, s.since, s.ended, s.demo, k.fingerprint, k.public, k.ended
+const selectPerson = `SELECT s.id, s.name, s.unit, s.role, s.revision, s.since, s.ended, s.demo, s.service, k.fingerprint, k.public, k.ended
 	FROM staff s JOIN staff_keys k ON k.person = s.id `
 
 // ofPerson is a person and one of the keys, as they are stored.
@@ -43,7 +43,7 @@ type ofPerson struct {
 func scanPerson(row pgx.Row) (p ofPerson, err error) {
 	var since, ended, keyEnded int64
 	var fingerprint, public string
-	if err := row.Scan(&p.ID, &p.Name, &p.Unit, &p.Role, &p.Revision, &since, &ended, &p.Demo, &fingerprint, &public, &keyEnded); err != nil {
+	if err := row.Scan(&p.ID, &p.Name, &p.Unit, &p.Role, &p.Revision, &since, &ended, &p.Demo, &p.Service, &fingerprint, &public, &keyEnded); err != nil {
 		return p, err
 	}
 	p.Since = time.Unix(since, 0)

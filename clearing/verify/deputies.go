@@ -38,7 +38,7 @@ func (s *staff) appoint(e *chain.AuditEntry, a people.Appointed) {
 		s.wrong(e, "it is deputy %d, expected %d", a.Number, len(s.deputies)+1)
 	}
 	clerk := deputy.Role == people.Clerk || deputy.Role == people.Supervisor
-	if a.ID == a.For || deputy.ID == "" || other.ID == "" || deputy.Disabled() || other.Disabled() || deputy.Unit != other.Unit || other.Role != people.Supervisor || !clerk || a.Since >= a.Until {
+	if a.ID == a.For || deputy.ID == "" || other.ID == "" || deputy.Disabled() || deputy.Service || other.Disabled() || deputy.Unit != other.Unit || other.Role != people.Supervisor || !clerk || a.Since >= a.Until {
 		s.wrong(e, "%q cannot stand in for %q then", a.ID, a.For)
 	}
 	s.deputies[a.Number] = deputyRow{a.ID, a.For, a.Since, a.Until, 0}
@@ -57,7 +57,7 @@ func (s *staff) signer(id string, at time.Time, surely bool) people.Person {
 		other := s.people[row.standsFor]
 		holds := row.deputy == id && row.ended == 0 && row.since <= at.Unix()+off && at.Unix()-off < row.until
 		clerk := p.Role == people.Clerk || p.Role == people.Supervisor
-		if holds && clerk && !other.Disabled() && other.Role == people.Supervisor && other.Unit == p.Unit {
+		if holds && clerk && !p.Service && !other.Disabled() && other.Role == people.Supervisor && other.Unit == p.Unit {
 			p.Stands = append(p.Stands, people.Standing{For: row.standsFor, InForce: true})
 		}
 	}

@@ -68,6 +68,8 @@ func TestFits(t *testing.T) {
 func staffFits(t *testing.T) []fitting {
 	key := peopletest.Key(t, "zoe").Public().String()
 	return []fitting{
+		{people.ActEnrol, people.Enrolment{ID: "batch", Name: "Batch", Unit: people.Issuer, Role: people.Clerk, Key: key, Service: true}, changeOf(people.Issuer,
+			proposal.RowOf("person", "batch", "").Alters("name", "", "Batch").Alters("unit", "", "issuer").Alters("role", "", "clerk").Alters("key", "", key).Alters("service", "", "true")), nil},
 		{people.ActEnrol, people.Enrolment{ID: "zoe", Name: "Zoe", Unit: people.Issuer, Role: people.Clerk, Key: key}, changeOf(people.Issuer,
 			proposal.RowOf("person", "zoe", "").Alters("name", "", "Zoe").Alters("unit", "", "issuer").Alters("role", "", "clerk").Alters("key", "", key)), nil},
 		{

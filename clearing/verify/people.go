@@ -148,13 +148,15 @@ func (s *staff) found(e *chain.AuditEntry, f people.Founding) {
 
 // person is the person whom an entry leaves.
 func (s *staff) person(e *chain.AuditEntry, of people.Enrolled) (people.Person, bool) {
-	p := people.Person{ID: of.ID, Name: of.Name, Unit: of.Unit, Role: of.Role, Revision: of.Revision, Since: e.At, Demo: of.Demo}
+	p := people.Person{ID: of.ID, Name: of.Name, Unit: of.Unit, Role: of.Role, Revision: of.Revision, Since: e.At, Demo: of.Demo, Service: of.Service}
 	key, err := people.ParsePublicKey(of.Key)
 	if err != nil || key.String() != of.Key {
 		s.wrong(e, "the key %q of %q cannot be read", of.Key, of.ID)
 		return p, false
 	}
-	p.Key = key
+	if p.Key = key; p.Service && p.Role != people.Clerk {
+		s.wrong(e, "the service %q is %s, not a clerk", p.ID, p.Role)
+	}
 	return p, true
 }
 
@@ -191,7 +193,7 @@ func (s *staff) change(e *chain.AuditEntry, of people.Enrolled) {
 	if !ok {
 		return
 	}
-	if !there || before.Disabled() || after.Revision != before.Revision+1 {
+	if !there || before.Disabled() || after.Revision != before.Revision+1 || after.Service != before.Service {
 		s.wrong(e, "%q is not there at revision %d, or was disabled before", of.ID, after.Revision-1)
 		return
 	}
@@ -271,13 +273,13 @@ func compare[K comparable, V comparable](c *check, table string, want, is map[K]
 type staffRow struct {
 	form, name, unit, role string
 	revision, since, ended int64
-	demo                   bool
+	demo, service          bool
 }
 
 func (s *staff) compareStaff(ctx context.Context) error {
 	want, is := map[string]staffRow{}, map[string]staffRow{}
 	for id, p := range s.people {
-		row := staffRow{people.Form(id), p.Name, string(p.Unit), string(p.Role), p.Revision, p.Since.Unix(), 0, p.Demo}
+		row := staffRow{people.Form(id), p.Name, string(p.Unit), string(p.Role), p.Revision, p.Since.Unix(), 0, p.Demo, p.Service}
 		if p.Disabled() {
 			row.ended = p.Ended.Unix()
 		}
@@ -285,8 +287,8 @@ func (s *staff) compareStaff(ctx context.Context) error {
 	}
 	var id string
 	var row staffRow
-	err := s.each(ctx, "SELECT id, form, name, unit, role, revision, since, ended, demo FROM staff ORDER BY id",
-		[]any{&id, &row.form, &row.name, &row.unit, &row.role, &row.revision, &row.since, &row.ended, &row.demo}, func() error {
+	err := s.each(ctx, "SELECT id, form, name, unit, role, revision, since, ended, demo, service FROM staff ORDER BY id",
+		[]any{&id, &row.form, &row.name, &row.unit, &row.role, &row.revision, &row.since, &row.ended, &row.demo, &row.service}, func() error {
 			is[id] = row
 			return nil
 		})

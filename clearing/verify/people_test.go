@@ -67,7 +67,7 @@ func TestStaffIsNamed(t *testing.T) {
 	const missing, extra, read = ": it is not there, as the audit makes it", ": the audit makes no such row", "audit entry "
 	for _, test := range []struct{ change, want string }{
 		{"DELETE FROM staff WHERE id = 'bob'", "person bob" + missing},
-		{"INSERT INTO staff SELECT 'eve', 'eve', name, unit, role, revision, since, ended, demo FROM staff WHERE id = 'bob'", "person eve" + extra},
+		{"INSERT INTO staff SELECT 'eve', 'eve', name, unit, role, revision, since, ended, demo, service FROM staff WHERE id = 'bob'", "person eve" + extra},
 		{"UPDATE staff SET role = 'keeper' WHERE id = 'bob'", "person bob: {"},
 		{"UPDATE staff SET unit = 'city' WHERE id = 'bob'", "person bob: {"},
 		{"UPDATE staff SET name = 'Bobby' WHERE id = 'bob'", "person bob: {"},
@@ -76,6 +76,8 @@ func TestStaffIsNamed(t *testing.T) {
 		{"UPDATE staff SET since = since + 1 WHERE id = 'bob'", "person bob: {"},
 		{"UPDATE staff SET ended = 0 WHERE id = 'max'", "person max: {"},
 		{"UPDATE staff SET demo = false WHERE id = 'bob'", "person bob: {"},
+		{"UPDATE staff SET service = true WHERE id = 'bob'", "person bob: {"},
+		{"UPDATE audit SET what = replace(what, '\"demo\":true', '\"demo\":true,\"service\":true') WHERE act = 'enrol person' AND what LIKE '%bob%'", "the service \"bob\" is supervisor, not a clerk"},
 		{"UPDATE staff_keys SET ended = 0 WHERE person = 'ann' AND ended <> 0", "key SHA256:"},
 		{"UPDATE staff_keys SET person = 'kim' WHERE person = 'bob'", "key " + bob.Fingerprint() + ": {"},
 		{"UPDATE staff_keys SET public = 'ssh-ed25519 AAAA' WHERE person = 'bob'", "key " + bob.Fingerprint() + ": {"},

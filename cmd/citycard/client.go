@@ -69,8 +69,26 @@ func (c *command) asking(ctx context.Context, changes bool, of *identityFlags, d
 		}
 		defer key.Close()
 		client.As(key, time.Now)
+		if err := fits(ctx, client, key); err != nil {
+			return errors.Join(err, done())
+		}
 	}
 	return errors.Join(do(ctx, client), done())
+}
+
+// fits refuses a key file under no passphrase that is not a service's.
+func fits(ctx context.Context, client *api.Client, key *staff.Identity) error {
+	if !key.Plain() {
+		return nil
+	}
+	person, err := client.Whoami(ctx, key.Public().Fingerprint())
+	if err == nil && person.Service {
+		return nil
+	}
+	if p, answered := errors.AsType[*api.Problem](err); answered && (p.Type == api.Unavailable || p.Type == api.Failed) {
+		return refusedBy(language.Textf("nothing is done"), err)
+	}
+	return notAllowed(key.Fits(false))
 }
 
 // reach finds the server: the one of --server, else the one that serves the data directory. If none

@@ -44,12 +44,13 @@ func (i *identityFlags) check() error {
 	return nil
 }
 
-// key opens the key.
+// key opens the key. The caller asks whether it fits its person.
 func (i *identityFlags) key() (*staff.Identity, error) {
 	return staff.Open(i.file, staff.Opening{
 		Passphrase: func() ([]byte, error) { return i.secret(false) },
 		Agent:      os.Getenv("SSH_AUTH_SOCK"),
 		Demo:       i.flags.Lookup("demo").Value.String() == "true",
+		Service:    true,
 	})
 }
 

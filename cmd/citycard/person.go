@@ -38,8 +38,12 @@ func personKeyCommand() *ffcli.Command {
 	c.registerDry(&c.dry)
 	i := identityFlags{of: c}
 	c.flags.StringVar(&i.passphrase, "passphrase-file", "", "`file` of the passphrase; empty: it is asked for on the terminal")
+	of := c.flags.Bool("service", false, "the key of a service: under no passphrase, so that a program can use it")
 	algorithm := c.flags.String("algorithm", staff.Algorithm, "`algorithm` of the key; there is one")
 	c.check = func() error {
+		if *of && i.passphrase != "" {
+			return language.Textf("--service and --passphrase-file exclude each other")
+		}
 		if *algorithm != staff.Algorithm {
 			return language.Textf("--algorithm %q: want %s", *algorithm, staff.Algorithm)
 		}
@@ -52,11 +56,14 @@ func personKeyCommand() *ffcli.Command {
 				return service.Fail("no key was made").Todo("name a file that does not exist").Because(existing(name, err))
 			}
 		}
-		passphrase, err := i.secret(true)
-		if err != nil {
-			return err
+		var passphrase []byte
+		if !*of {
+			var err error
+			if passphrase, err = i.secret(true); err != nil {
+				return err
+			}
 		}
-		private, public, err := staff.MakeKey(rand.Reader, filepath.Base(path), passphrase)
+		private, public, err := staff.MakeKey(rand.Reader, filepath.Base(path), passphrase, *of)
 		if err != nil {
 			return notAllowed(err)
 		}
@@ -148,7 +155,9 @@ type personLine struct {
 	Since string     `json:"since"`
 	Ended string     `json:"ended,omitempty"`
 	Demo  bool       `json:"demo,omitempty"`
-	Key   string     `json:"key"`
+	// Service is true of a program.
+	Service bool   `json:"service,omitempty"`
+	Key     string `json:"key"`
 	// Stands are those for whom the person stands in, now or later.
 	Stands []standingLine `json:"stands_for,omitempty"`
 	Odd    string         `json:"odd,omitempty"` // why the key cannot be read
@@ -172,7 +181,7 @@ func (p *personLine) stands() string {
 const personHeader = "ID\tNAME\tUNIT\tROLE\tSINCE\tENDED\tKEY\tSTANDS FOR"
 
 func lineOf(p staff.Person) personLine {
-	l := personLine{ID: p.ID, Name: p.Name, Unit: p.Unit, Role: p.Role, Since: p.Since.UTC().Format(time.RFC3339), Demo: p.Demo, Key: p.Key.Fingerprint()}
+	l := personLine{ID: p.ID, Name: p.Name, Unit: p.Unit, Role: p.Role, Since: p.Since.UTC().Format(time.RFC3339), Demo: p.Demo, Key: p.Key.Fingerprint(), Service: p.Service}
 	if p.Disabled() {
 		l.Ended = p.Ended.UTC().Format(time.RFC3339)
 	}
@@ -186,10 +195,14 @@ func lineOf(p staff.Person) personLine {
 }
 
 func (p personLine) cells(l language.Language) []string {
-	if p.Odd != "" {
-		return []string{p.ID, p.Name, string(p.Unit), roleOf(p.Role, l), p.Since, p.Ended, p.Odd, p.stands()}
+	role := roleOf(p.Role, l)
+	if p.Service {
+		role += l.Choose(" (service)", "（服务）")
 	}
-	return []string{p.ID, p.Name, string(p.Unit), roleOf(p.Role, l), p.Since, p.Ended, p.Key, p.stands()}
+	if p.Odd != "" {
+		return []string{p.ID, p.Name, string(p.Unit), role, p.Since, p.Ended, p.Odd, p.stands()}
+	}
+	return []string{p.ID, p.Name, string(p.Unit), role, p.Since, p.Ended, p.Key, p.stands()}
 }
 
 func roleOf(role staff.Role, l language.Language) string {
@@ -277,7 +290,7 @@ func personWhoamiCommand() *ffcli.Command {
 		if !person.InForce {
 			c.Say("the key is no longer in force: nothing can be signed with it")
 		}
-		line := personLine{ID: person.ID, Name: person.Name, Unit: person.Unit, Role: person.Role, Since: person.Since.Format(time.RFC3339), Demo: person.Demo, Key: key.Fingerprint()}
+		line := personLine{ID: person.ID, Name: person.Name, Unit: person.Unit, Role: person.Role, Since: person.Since.Format(time.RFC3339), Demo: person.Demo, Key: key.Fingerprint(), Service: person.Service}
 		if person.Ended != nil {
 			line.Ended = person.Ended.Format(time.RFC3339)
 		}

@@ -21,13 +21,14 @@ func personEnrolCommand() *ffcli.Command {
 	p.flags.StringVar(&token, "token", "", "`token` that person found printed; it works once")
 	p.flags.StringVar(&e.ID, "id", "", "`id` by which the person is known from now on: letters, digits, dots and hyphens")
 	p.flags.StringVar(&e.Name, "name", "", "the person's `name`")
+	p.flags.BoolVar(&e.Service, "service", false, "it is a program, a clerk, whose key may be under no passphrase; it proposes and looks, and never approves")
 	unit, role, public := registerStaff(p)
 	p.check = func() error {
 		switch {
 		case e.ID == "" || e.Name == "":
 			return language.Textf("--token, --id or --name is missing")
-		case token != "" && (*unit != "" || *role != "" || *public != ""):
-			return language.Textf("with --token you become a keeper of the issuer with your own key: --unit, --role and --public do not go with it")
+		case token != "" && (*unit != "" || *role != "" || *public != "" || e.Service):
+			return language.Textf("with --token you become a keeper of the issuer with your own key: --unit, --role, --public and --service do not go with it")
 		case token != "":
 			return p.key.check()
 		case *unit == "" || *role == "" || *public == "":

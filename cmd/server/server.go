@@ -43,6 +43,9 @@ func (b *Base) Start(ctx context.Context, s *Settings, dir string, in *Inputs, o
 	if err := b.openPublishKey(dir, ops, log); err != nil {
 		return nil, err
 	}
+	if err := allowPeople(ctx, b.Books.Ledger, s.Demo); err != nil {
+		return nil, err
+	}
 	if err := c.openRules(ctx, s, dir, stack, log); err != nil {
 		return nil, err
 	}

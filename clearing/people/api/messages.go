@@ -32,6 +32,7 @@ type Person struct {
 	Demo     bool         `json:"demo" doc:"Enrolled by a demonstration"`
 	Key      string       `json:"key" doc:"Public key"`
 	InForce  bool         `json:"in_force" doc:"The person can sign with the key that was asked for"`
+	Service  bool         `json:"service,omitempty" doc:"It is a program: it proposes and looks, and never approves"`
 	Stands   []Deputyship `json:"stands_for,omitempty" doc:"In for which supervisors the person stands as a deputy, now or later"`
 }
 
@@ -155,7 +156,7 @@ func signatureOf(s chain.Signature) Signature {
 }
 
 func personOf(p people.Person, inForce bool) Person {
-	out := Person{p.ID, p.Name, p.Unit, p.Role, p.Revision, p.Since.UTC(), nil, p.Demo, p.Key.String(), inForce, nil}
+	out := Person{p.ID, p.Name, p.Unit, p.Role, p.Revision, p.Since.UTC(), nil, p.Demo, p.Key.String(), inForce, p.Service, nil}
 	for _, s := range p.Stands {
 		out.Stands = append(out.Stands, Deputyship{s.For, s.From.UTC(), s.Until.UTC()})
 	}

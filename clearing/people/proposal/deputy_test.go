@@ -117,6 +117,16 @@ func TestBadDeputies(t *testing.T) {
 			t.Errorf("%+v: %v, want %q", c.d, err, c.want)
 		}
 	}
+	service := people.Enrolment{ID: "batch", Name: "Batch", Unit: people.Issuer, Role: people.Clerk, Key: peopletest.Key(t, "batch").Public().String(), Service: true}
+	w.must(peopletest.Decide(w.staff, t, "kim", "lee", people.ActEnrol, service))
+	if err := peopletest.Decide(w.staff, t, "kim", "lee", people.ActDeputy, people.Deputy{ID: "batch", For: "ann", From: from, Until: until}); err == nil || !strings.Contains(err.Error(), "is a service") {
+		t.Errorf("a service: %v", err)
+	}
+	for _, c := range []people.Change{{ID: "batch", Role: people.Supervisor}, {ID: "batch", Role: people.Auditor}} {
+		if err := peopletest.Decide(w.staff, t, "kim", "lee", people.ActChange, c); err == nil || !strings.Contains(err.Error(), "so it is a clerk") {
+			t.Errorf("a service becomes %s: %v", c.Role, err)
+		}
+	}
 	good := people.Deputy{ID: "cleo", For: "ann", From: from, Until: until}
 	if err := peopletest.Decide(w.staff, t, "ann", "lee", people.ActDeputy, good); !errors.As(err, new(*people.DeniedError)) {
 		t.Errorf("proposed by the supervisor: %v", err)

@@ -83,7 +83,7 @@ func StaffEntries() []Entry {
 			if err != nil {
 				return err
 			}
-			return expectPerson(&is, &people.Enrolled{ID: e.ID, Revision: 1, Name: e.Name, Unit: e.Unit, Role: e.Role, Key: key.String(), Demo: is.Demo})
+			return expectPerson(&is, &people.Enrolled{ID: e.ID, Revision: 1, Name: e.Name, Unit: e.Unit, Role: e.Role, Key: key.String(), Demo: is.Demo, Service: e.Service})
 		}),
 		EntryOf(people.ActChange, makesChange, saysChange),
 		EntryOf(people.ActDisable, makesDisabling, func(d people.Disabling, change *Change, said string) error {
@@ -109,7 +109,7 @@ func saysChange(c people.Change, change *Change, said string) error {
 	if err != nil {
 		return err
 	}
-	want := people.Enrolled{ID: c.ID, Revision: is.Revision, Name: is.Name, Unit: is.Unit, Role: is.Role, Key: is.Key, Demo: is.Demo}
+	want := people.Enrolled{ID: c.ID, Revision: is.Revision, Name: is.Name, Unit: is.Unit, Role: is.Role, Key: is.Key, Demo: is.Demo, Service: is.Service}
 	for _, f := range row.Fields {
 		switch f.Name {
 		case "name":
@@ -169,6 +169,8 @@ func altersStaff(r Row, f people.Field) Row {
 		return r.Alters("role", f.Is, f.Becomes)
 	case "key":
 		return r.Alters("key", f.Is, f.Becomes)
+	case "service":
+		return r.Alters("service", f.Is, f.Becomes)
 	case "state":
 		return r.Alters("state", f.Is, f.Becomes)
 	default:
