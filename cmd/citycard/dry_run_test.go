@@ -206,6 +206,7 @@ func TestDryRunRefuses(t *testing.T) {
 	defer func() { must(served.Close()) }()
 	store := keys.GenerateTest(1)
 	must(store.WithWorkFactor(2).Create(at("keys.age"), "secret"))
+	must(store.WithWorkFactor(2).Create(filepath.Join(d.dir, "keys.age"), "secret")) // of who serves
 	for version := 1; ; version++ {
 		next, err := store.Rotate(rand.Reader)
 		if err != nil {

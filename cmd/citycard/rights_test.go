@@ -46,7 +46,7 @@ func TestRights(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r.exec("newer", "INSERT INTO clearing_migrations (version_id, is_applied) VALUES (99, true)")
+	r.exec("newer", "INSERT INTO clearing_migrations (version_id, is_applied) VALUES (9999, true)")
 	r.exec("older", "DELETE FROM ledger_migrations WHERE version_id > 2")
 	r.execAs("older", "citycard_owner", r.statements("../../docs/operations.md", 1)[0]...)
 
