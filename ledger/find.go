@@ -15,6 +15,17 @@ func (l *Ledger) Find(ctx context.Context, k Key) (row Row, found bool, err erro
 	return row, found, err
 }
 
+// FindIn is Find inside a transaction: of two serializable ones, of which one posts the
+// row and the other has not found it, one sees the other.
+func FindIn(ctx context.Context, tx pgx.Tx, k Key) (row Row, found bool, err error) {
+	err = EachRow(ctx, tx, func(r Row) error { row, found = r, true; return nil },
+		"journal WHERE effective_day = $1 AND subject = $2 AND id = $3", k.Day, []byte(k.Subject), []byte(k.ID))
+	if err != nil {
+		return row, false, fmt.Errorf("find a row: %w", err)
+	}
+	return row, found, nil
+}
+
 // FindAll reads the rows under keys with one query: one for each key, nil where there is none.
 func (l *Ledger) FindAll(ctx context.Context, keys []Key) ([]*Row, error) {
 	found := make(map[Key]*Row, len(keys))

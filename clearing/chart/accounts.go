@@ -31,6 +31,7 @@ func Accounts(r *index.Edition) []ledger.Account {
 		{Code: PensionFund, Kind: ledger.Liability, Owner: "pension", Flags: guarded},
 		{Code: PensionPayout, Kind: ledger.Liability, Owner: "pension", Flags: ledger.MustReturnToZero},
 		{Code: PensionReturned, Kind: ledger.Liability, Owner: "pension"},
+		{Code: CodeLost, Kind: ledger.Liability, Owner: "issuer", Shards: hotShards},
 	}
 	for _, entry := range verdict.List() {
 		if entry.Verdict == verdict.Suspended {

@@ -23,6 +23,9 @@ const (
 	PensionFund     = "pension:fund"
 	PensionPayout   = "pension:payout"
 	PensionReturned = "pension:returned"
+
+	// CodeLost holds what cards have paid, as counter and balance say, and no TAC proves.
+	CodeLost = "suspense:code_lost"
 )
 
 // Purpose codes of transfers. They are stored: never renumbered.
@@ -43,6 +46,8 @@ const (
 	PurposeLoadRefund
 	PurposeRelease
 	PurposeCorrection
+	PurposeCodeLost
+	PurposeCodeFound
 )
 
 // MetroEntry is the reason under which a metro entry of 0 fen is kept; it makes
@@ -80,6 +85,10 @@ func PurposeName(p ledger.Purpose) string {
 		return "release"
 	case PurposeCorrection:
 		return "correction"
+	case PurposeCodeLost:
+		return "code_lost"
+	case PurposeCodeFound:
+		return "code_found"
 	case PurposeOpening:
 		return "opening"
 	case PurposeSettlement:

@@ -22,6 +22,8 @@ const (
 	// the record was judged again; its reason is the verdict.
 	KindQuarantine = "quarantine"
 	KindJudged     = "judged"
+	// KindUnconfirmed is the kind of a memo with a tap that has no TAC.
+	KindUnconfirmed = "unconfirmed"
 )
 
 // Source is where a batch came from: the stream (topic/partition) and the
@@ -159,6 +161,29 @@ func (d *Docket) Keep(reason verdict.Reason, purpose string, day ledger.Day, sub
 // KeepPending does the same for a record that somebody else has yet to confirm.
 func (d *Docket) KeepPending(purpose string, day ledger.Day, subject ledger.Subject, id ledger.ID, evidence []byte) *Ruling {
 	return d.keep(verdict.Pending, verdict.None, purpose, ledger.Memo{Day: day, Subject: subject, ID: id, Evidence: evidence})
+}
+
+// KeepUnconfirmed rules that a tap without a TAC is kept. It moves nothing; fen is what it says.
+func (d *Docket) KeepUnconfirmed(purpose string, fen ledger.Fen, key ledger.Key, evidence []byte) *Ruling {
+	r := Ruling{Verdict: verdict.Unconfirmed, Purpose: purpose, Fen: fen, memo: len(d.Memos)}
+	d.Memos = append(d.Memos, ledger.Memo{Day: key.Day, Subject: key.Subject, ID: key.ID, Kind: KindUnconfirmed, Reason: purpose, Evidence: evidence})
+	return d.add(r)
+}
+
+// CodeFound is the purpose of the ruling that gives a lost code's money back as a record of zero
+// fen comes.
+const CodeFound = "code_found"
+
+// With posts one more transfer with the last ruling. If that posts transfers, all of them are
+// posted or none, and the amount is not part of the ruling's; else it is a ruling of its own.
+func (d *Docket) With(t ledger.Transfer) {
+	if r := &d.Rulings[len(d.Rulings)-1]; r.count > 0 {
+		d.Transfers[len(d.Transfers)-1].Linked = true
+		r.count++
+	} else {
+		d.add(Ruling{Verdict: verdict.Unconfirmed, Purpose: CodeFound, Fen: t.Amount, first: len(d.Transfers), count: 1, memo: -1})
+	}
+	d.Transfers = append(d.Transfers, t)
 }
 
 func (d *Docket) keep(v verdict.Verdict, reason verdict.Reason, purpose string, memo ledger.Memo) *Ruling {

@@ -108,6 +108,8 @@ func (r *Reader) memo(kind, reason string) (b Booked, ok bool) {
 	case KindQuarantine:
 		b.Verdict = verdict.Quarantined
 		b.Reason, b.Cause = cause(reason)
+	case KindUnconfirmed:
+		b.Verdict = verdict.Unconfirmed
 	case ledger.DisputeKind:
 		b.Verdict = verdict.Disputed
 	default:

@@ -24,6 +24,9 @@ const (
 	kindReject         = 0x40
 	kindRelease        = 0x50
 	kindCorrection     = 0x51
+	kindUnconfirmed    = 0x52
+	kindResolved       = 0x53
+	kindCodeFound      = 0x54
 )
 
 // MedicalPart is the part of a settlement that one row stands for.
@@ -176,6 +179,25 @@ func ParseRelease(id ledger.ID) (correction bool, part byte, suspended ledger.ID
 		return false, 0, "", false
 	}
 	return id[0] == kindCorrection, id[1], id[2:], true
+}
+
+// Unconfirmed is the id of a tap without a TAC; the tap itself may come under spend, the id that
+// Spend gives. Day and subject are those of the tap, here and below.
+func Unconfirmed(spend ledger.ID) ledger.ID { return ledger.ID([]byte{kindUnconfirmed}) + spend }
+
+// Resolved is the id of what two people decide about such a tap: it is decided on once.
+func Resolved(spend ledger.ID) ledger.ID { return ledger.ID([]byte{kindResolved}) + spend }
+
+// CodeFound is the id of the money that goes back to the float as the tap is booked after all.
+func CodeFound(spend ledger.ID) ledger.ID { return ledger.ID([]byte{kindCodeFound}) + spend }
+
+// ParseUnconfirmed reads the id of the tap out of an id that Unconfirmed gives.
+func ParseUnconfirmed(id ledger.ID) (spend ledger.ID, ok bool) {
+	if len(id) < 2 || id[0] != kindUnconfirmed {
+		return "", false
+	}
+	_, _, ok = ParseSpend([]byte(id[1:]))
+	return id[1:], ok
 }
 
 // Reject is the id of bytes that were refused: their hash, since nothing in them

@@ -77,3 +77,11 @@ func codes(m signed, unsure message.Unsure) [][]byte {
 	}
 	return list
 }
+
+// SameUnconfirmed reports whether two taps without a TAC say the same. No signature covers any of
+// their fields, so all of them count.
+func SameUnconfirmed(standing, now []byte) bool {
+	a, err := message.CheckUnconfirmed(standing)
+	b, also := message.CheckUnconfirmed(now)
+	return err == nil && also == nil && proto.Equal(a, b)
+}

@@ -35,6 +35,7 @@ import (
 	"citycard/clearing/topics"
 	"citycard/clearing/transit"
 	"citycard/clearing/transit/load"
+	"citycard/clearing/transit/unconfirmed"
 	"citycard/ledger"
 )
 
@@ -228,8 +229,10 @@ func newBenchIntake(ctx context.Context, c *child, edition *index.Edition, metri
 	}
 	shelf, verifier := rules.NewShelf(set), keys.NewKeyring(store)
 	judge := &transit.Judge{Registry: people, Accounts: accounts, TACs: verifier, Rules: shelf.Transit, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
+	codes := &unconfirmed.Codes{Ledger: l}
 	return intake.New(l, c.Kafka, map[string]func() intake.Rules{
-		message.TopicTaps: func() intake.Rules { return intake.Taps(judge, store.CardTokens()) },
+		message.TopicTaps:            func() intake.Rules { return intake.Taps(judge, codes, store.CardTokens()) },
+		message.TopicTapsUnconfirmed: func() intake.Rules { return intake.UnconfirmedTaps(&unconfirmed.Judge{Registry: people}) },
 		message.TopicLoads: func() intake.Rules {
 			return intake.Loads(&load.Judge{TACs: verifier, Paid: l.Amounts, Written: load.WrittenIn(l), Rules: shelf.Loads}, store.CardTokens())
 		},

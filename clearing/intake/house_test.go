@@ -29,6 +29,7 @@ import (
 	"citycard/clearing/topics"
 	"citycard/clearing/transit"
 	"citycard/clearing/transit/load"
+	"citycard/clearing/transit/unconfirmed"
 	"citycard/ledger"
 	"citycard/ledger/ledgertest"
 )
@@ -187,8 +188,12 @@ func (h *house) rules() map[string]func() intake.Rules {
 	h.must(err)
 	taps := &transit.Judge{Registry: h.town.Registry, Accounts: accounts, TACs: verifier, Rules: h.town.Rules.Transit, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}, Zone: time.UTC}
 	loads := &load.Judge{TACs: verifier, Paid: h.paid, Written: load.WrittenIn(h.ledger), Rules: h.town.Rules.Loads}
+	codes := &unconfirmed.Codes{Ledger: h.ledger}
 	all := map[string]func() intake.Rules{
-		message.TopicTaps:  func() intake.Rules { return intake.Taps(taps, h.town.Keys.CardTokens()) },
+		message.TopicTaps: func() intake.Rules { return intake.Taps(taps, codes, h.town.Keys.CardTokens()) },
+		message.TopicTapsUnconfirmed: func() intake.Rules {
+			return intake.UnconfirmedTaps(&unconfirmed.Judge{Registry: h.town.Registry})
+		},
 		message.TopicLoads: func() intake.Rules { return intake.Loads(loads, h.town.Keys.CardTokens()) },
 		message.TopicMedicalRequests: func() intake.Rules {
 			return intake.MedicalRequests(&medical.Judge{People: h.town.Registry, Rules: h.town.Rules.Medical, Holdings: h.ledger.Holdings})

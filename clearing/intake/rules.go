@@ -13,6 +13,7 @@ import (
 	"citycard/clearing/pension"
 	"citycard/clearing/transit"
 	"citycard/clearing/transit/load"
+	"citycard/clearing/transit/unconfirmed"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 )
@@ -56,6 +57,8 @@ func topicOf(name string) topic {
 	switch name {
 	case message.TopicTaps:
 		return topic{same: identity.SameTap}
+	case message.TopicTapsUnconfirmed:
+		return topic{same: identity.SameUnconfirmed}
 	case message.TopicLoads:
 		return topic{same: identity.SameLoad}
 	case message.TopicMedicalRequests, message.TopicPensionBatches:
@@ -79,12 +82,32 @@ func (r Rules) While(holds func() error) Rules {
 }
 
 // Taps judges the tap topic. tokens serve one stream: make them for each.
-func Taps(judge *transit.Judge, tokens *keys.CardTokens) Rules {
+func Taps(judge *transit.Judge, codes *unconfirmed.Codes, tokens *keys.CardTokens) Rules {
 	return Rules{
-		Rule: func(_ context.Context, records []docket.Record, d *docket.Docket) (Judged, error) {
-			return Judged{}, judge.Rule(records, d)
+		Rule: func(ctx context.Context, records []docket.Record, d *docket.Docket) (Judged, error) {
+			lost, err := codes.Now(ctx)
+			if err != nil {
+				return Judged{}, err
+			}
+			still := func(ctx context.Context, tx pgx.Tx, _ docket.Place, _ []docket.Ruling) (docket.Answers, error) {
+				return docket.Answers{}, codes.Still(ctx, tx, lost)
+			}
+			return Judged{Answer: still}, judge.Rule(records, lost, d)
 		},
 		Tokens: tokens,
+	}
+}
+
+// UnconfirmedTaps keeps taps without a TAC.
+func UnconfirmedTaps(judge *unconfirmed.Judge) Rules {
+	return Rules{
+		Rule: func(_ context.Context, records []docket.Record, d *docket.Docket) (Judged, error) {
+			judge.Rule(records, d)
+			keep := func(ctx context.Context, tx pgx.Tx, _ docket.Place, _ []docket.Ruling) (docket.Answers, error) {
+				return docket.Answers{}, unconfirmed.Keep(ctx, tx, d)
+			}
+			return Judged{Answer: keep}, nil
+		},
 	}
 }
 

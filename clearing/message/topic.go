@@ -8,7 +8,7 @@ const (
 	TopicMedicalRequests = "medical.requests"
 	TopicPensionBatches  = "pension.batches"
 	TopicPensionResults  = "pension.results"
-	TopicRejectsTransit  = "rejects.transit" // of taps
+	TopicRejectsTransit  = "rejects.transit" // of taps, confirmed or not
 	TopicRejectsLoads    = "rejects.loads"
 	TopicRejectsMedical  = "rejects.medical" // of claims, whole
 	TopicRejectsPension  = "rejects.pension" // of payment lists and the bank's answers, line by line
@@ -33,11 +33,8 @@ const RecordLimit = 4 << 10
 
 // InputTopics are the topics that clearing consumes.
 func InputTopics() []string {
-	return []string{TopicTaps, TopicLoads, TopicMedicalRequests, TopicPensionBatches, TopicPensionResults}
+	return []string{TopicTaps, TopicTapsUnconfirmed, TopicLoads, TopicMedicalRequests, TopicPensionBatches, TopicPensionResults}
 }
-
-// KeptTopics are the topics that clearing keeps like its input and does not consume.
-func KeptTopics() []string { return []string{TopicTapsUnconfirmed} }
 
 // OutputTopics are the topics of clearing's results, with messages in the order of their commits.
 // The topics of hospitals are not among them.
@@ -49,7 +46,7 @@ func OutputTopics() []string {
 // one need not be allowed to read another. Empty for any other topic.
 func RejectsOf(input string) string {
 	switch input {
-	case TopicTaps:
+	case TopicTaps, TopicTapsUnconfirmed:
 		return TopicRejectsTransit
 	case TopicLoads:
 		return TopicRejectsLoads

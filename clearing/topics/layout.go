@@ -48,7 +48,7 @@ func (l Layout) replicas(brokers int) int {
 
 // All are the topics that are there from the beginning.
 func All() []string {
-	return slices.Concat(message.InputTopics(), message.KeptTopics(), message.OutputTopics(), message.StateTopics())
+	return slices.Concat(message.InputTopics(), message.OutputTopics(), message.StateTopics())
 }
 
 // Ensure makes those of the topics that are missing and refuses those that are there and

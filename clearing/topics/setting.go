@@ -14,7 +14,7 @@ import (
 type kind int
 
 const (
-	input  kind = iota // clearing's input, consumed or not: all of it, with the broker's own time
+	input  kind = iota // clearing's input: all of it, with the broker's own time
 	output             // clearing's results, in the order of their commits
 	state              // the last word on each key, for ever
 	stated             // likewise, with the broker's own time
@@ -22,7 +22,7 @@ const (
 
 func kindOf(topic string) kind {
 	switch {
-	case slices.Contains(message.InputTopics(), topic), slices.Contains(message.KeptTopics(), topic):
+	case slices.Contains(message.InputTopics(), topic):
 		return input
 	case topic == message.TopicAcks:
 		return stated

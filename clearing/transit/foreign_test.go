@@ -99,7 +99,7 @@ func TestRuleForeign(t *testing.T) {
 		Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
 	}
 	d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, len(records))
-	if err := judge.Rule(records, d); err != nil {
+	if err := judge.Rule(records, nil, d); err != nil {
 		t.Fatal(err)
 	}
 	checkForeign(t, tests, d, accountCodes(town))
@@ -179,7 +179,7 @@ func TestRuleListed(t *testing.T) {
 			m.Debit.Issuer = clearingtest.Hex(otherCity)
 		}
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay + 3}, 1)
-		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, d); err != nil {
+		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, nil, d); err != nil {
 			t.Fatal(err)
 		}
 		r := d.Rulings[0]

@@ -17,6 +17,7 @@ import (
 	"citycard/clearing/rulefile"
 	"citycard/clearing/transit/fare"
 	"citycard/clearing/transit/load"
+	"citycard/clearing/transit/unconfirmed"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 )
@@ -60,8 +61,8 @@ type tap struct {
 
 // Rule decides every record and adds it to the docket, in order. If the masters in use are out of
 // date (keys.ErrOutdated), it fails and adds nothing: until they are up to date, nobody can say
-// which TAC is wrong.
-func (j *Judge) Rule(records []docket.Record, d *docket.Docket) error {
+// which TAC is wrong. lost are the codes that two people have given up.
+func (j *Judge) Rule(records []docket.Record, lost *unconfirmed.Lost, d *docket.Docket) error {
 	taps, own := make([]tap, len(records)), make([]*tap, 0, len(records))
 	edition := j.Registry.Current()
 	rules, named := j.Rules()
@@ -89,7 +90,7 @@ func (j *Judge) Rule(records []docket.Record, d *docket.Docket) error {
 		case !t.foreign && !t.verified:
 			d.Reject(verdict.BadTAC, "tap", t.record.Offset, t.record.Value).Operator = operatorOf(edition, t)
 		default:
-			j.post(edition, &rules, t, windows.of(t.record.At), payees, d)
+			j.post(edition, &rules, t, windows.of(t.record.At), payees, lost, d)
 		}
 	}
 	return nil
@@ -215,7 +216,7 @@ func (w *windows) of(arrived time.Time) window {
 }
 
 // post puts a signed tap into the docket.
-func (j *Judge) post(edition *index.Edition, rules *Rules, t *tap, w window, payees payees, d *docket.Docket) {
+func (j *Judge) post(edition *index.Edition, rules *Rules, t *tap, w window, payees payees, lost *unconfirmed.Lost, d *docket.Docket) {
 	subject := identity.CardOf(t.signed.Card).Subject()
 	id := identity.Spend(t.signed.Type, t.signed.Terminal[:], t.signed.TerminalSequence)
 	terminal, reason := j.question(edition, t, w, payees)
@@ -254,6 +255,9 @@ func (j *Judge) post(edition *index.Edition, rules *Rules, t *tap, w window, pay
 	if reason == verdict.None {
 		ruling.Flagged = !rules.fareAgrees(&t.message, t.at)
 		ruling.Misplaced = !edition.Placed(terminal, t.message.GetLine(), t.message.GetVehicle(), t.day)
+	}
+	if back, found := lost.Found(ledger.Key{Day: t.day, Subject: subject, ID: id}); found {
+		d.With(back)
 	}
 }
 

@@ -126,7 +126,7 @@ func TestRule(t *testing.T) {
 		records[i] = docket.Record{Offset: int64(i), Value: test.value}
 	}
 	d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, len(records))
-	if err := judge.Rule(records, d); err != nil {
+	if err := judge.Rule(records, nil, d); err != nil {
 		t.Fatal(err)
 	}
 	if len(d.Rulings) != len(tests) {
@@ -167,7 +167,7 @@ func TestRuleImpossibleDate(t *testing.T) {
 		m.Debit.Time = clearingtest.Hex(date)
 		town.Sign(m.Debit)
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
-		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, d); err != nil {
+		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, nil, d); err != nil {
 			t.Fatal(err)
 		}
 		if r := d.Rulings[0]; r.Verdict != verdict.Suspended || r.Reason != verdict.ImplausibleDate {
@@ -190,7 +190,7 @@ func TestRuleBlockedFromADay(t *testing.T) {
 	for day, want := range map[int]verdict.Reason{3: verdict.None, 4: verdict.CardBlocked} {
 		m := town.Tap(clearingtest.Tap{Card: clearingtest.OtherCard, Terminal: clearingtest.BusValidator, Sequence: uint32(day), Fen: 80, At: noon(day)})
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
-		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, d); err != nil {
+		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, nil, d); err != nil {
 			t.Fatal(err)
 		}
 		if r := d.Rulings[0]; r.Reason != want {
@@ -245,7 +245,7 @@ func TestRuleFareOfTheSignedSecond(t *testing.T) {
 		m := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: uint32(n), Fen: c.fen, At: at})
 		m.FareVersion = tables[c.table].Version()
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
-		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, d); err != nil {
+		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, nil, d); err != nil {
 			t.Fatal(err)
 		}
 		if r := d.Rulings[0]; r.Flagged != c.flagged || r.Verdict != verdict.Cleared {
@@ -274,7 +274,7 @@ func TestRulePurseOfTheSignedSecond(t *testing.T) {
 	for at, want := range map[time.Time]verdict.Reason{four.Add(-time.Second): verdict.None, four: verdict.AmountTooHigh} {
 		m := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: 1, Fen: 60_000, At: at})
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
-		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, d); err != nil {
+		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, nil, d); err != nil {
 			t.Fatal(err)
 		}
 		if r := d.Rulings[0]; r.Reason != want {
@@ -292,7 +292,7 @@ func TestRuleLastDay(t *testing.T) {
 	for day, want := range map[int]verdict.Reason{3: verdict.None, 4: verdict.None, 5: verdict.CardExpired} {
 		m := town.Tap(clearingtest.Tap{Card: clearingtest.ExpiredCard, Terminal: clearingtest.BusValidator, Sequence: uint32(day), Fen: 80, At: noon(day)})
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
-		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, d); err != nil {
+		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, nil, d); err != nil {
 			t.Fatal(err)
 		}
 		if r := d.Rulings[0]; r.Reason != want {
@@ -324,7 +324,7 @@ func TestRuleArrived(t *testing.T) {
 	} {
 		m := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: uint32(i), Fen: 80, At: test.signed})
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
-		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m), At: test.arrived}}, d); err != nil {
+		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m), At: test.arrived}}, nil, d); err != nil {
 			t.Fatal(err)
 		}
 		if r := d.Rulings[0]; r.Reason != test.reason {
@@ -342,7 +342,7 @@ func FuzzRule(f *testing.F) {
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, value []byte) {
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
-		if err := judge.Rule([]docket.Record{{Value: value}}, d); err != nil {
+		if err := judge.Rule([]docket.Record{{Value: value}}, nil, d); err != nil {
 			t.Fatal(err)
 		}
 		if len(d.Rulings) != 1 || len(d.Transfers)+len(d.Memos) != 1 {

@@ -61,7 +61,7 @@ func TestRulePlace(t *testing.T) {
 		m.Line, m.Vehicle = test.line, test.vehicle
 		stray := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.Unlisted, Sequence: 7, Fen: 80, At: noon(5)})
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 2)
-		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}, {Value: clearingtest.Encode(stray)}}, d); err != nil {
+		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}, {Value: clearingtest.Encode(stray)}}, nil, d); err != nil {
 			t.Fatal(err)
 		}
 		operator := map[string]string{clearingtest.BusValidator: "bus", clearingtest.MetroGate: "metro"}[test.terminal]

@@ -17,6 +17,7 @@ const (
 	Disputed
 	Rejected
 	Quarantined
+	Unconfirmed
 )
 
 // names gives the verdict's name in reports and metrics, which is an English word, and its Chinese
@@ -37,6 +38,8 @@ func (v Verdict) names() (english, chinese string) {
 		return "rejected", "拒绝"
 	case Quarantined:
 		return "quarantined", "隔离"
+	case Unconfirmed:
+		return "unconfirmed", "未确认"
 	}
 	return fmt.Sprintf("verdict(%d)", uint8(v)), ""
 }
@@ -55,7 +58,7 @@ func (v Verdict) In(l language.Language) string {
 
 // Parse finds the verdict with a name; ok is false where there is none.
 func Parse(name string) (v Verdict, ok bool) {
-	for v = Cleared; v <= Quarantined; v++ {
+	for v = Cleared; v <= Unconfirmed; v++ {
 		if v.String() == name {
 			return v, true
 		}

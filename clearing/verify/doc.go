@@ -11,6 +11,8 @@
 //	                     journal has of pensions are lines of the lists of its batch
 //	medical_years        add up the settlements
 //	load_refunds, written_loads   follow from rows of the journal
+//	unconfirmed_taps, lost_codes  follow from rows of the journal: the memo of each tap without a
+//	                     TAC, what two people have decided, and the tap if it came
 //	closings, topics     are in the audit as they were first written
 //	passes, findings, histories, history_cuts, history_parts   the audit has the hashes of
 //	                     what a round left; older histories that no day begins with are

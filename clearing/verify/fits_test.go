@@ -22,6 +22,7 @@ import (
 	"citycard/clearing/rules"
 	"citycard/clearing/transit/fare"
 	"citycard/clearing/transit/load"
+	"citycard/clearing/transit/unconfirmed"
 	"citycard/clearing/verify"
 	"citycard/ledger"
 	"citycard/ledger/chain"
@@ -149,6 +150,7 @@ func releaseFits() []fitting {
 	order.Load.Kind = 2
 	paid := release.RowName(order.Paid())
 	tap := release.RowName(ledger.Key{Day: 20260105, Subject: subject, ID: "\x01\x02"})
+	lost := unconfirmed.RowName(ledger.Key{Day: 20260105, Subject: subject, ID: identity.Spend(9, make([]byte, 6), 7)})
 	other := release.RowName(ledger.Key{Day: 20260105, Subject: subject, ID: "\x01\x03"})
 	return []fitting{
 		{release.KindRefund, release.Refund{Card: card, Order: "7", Channel: "shop", Sequence: &sequence, NotWritten: true}, with(booking(changeOf(people.Issuer,
@@ -161,6 +163,14 @@ func releaseFits() []fitting {
 			proposal.RowOf("suspended transfer", tap, "released to operator:bus").Alters("state", "released to operator:bus", "corrected to operator:metro")),
 			proposal.Transfer{Debit: "operator:bus", Credit: "suspense:mac", Fen: 5}, proposal.Transfer{Debit: "suspense:mac", Credit: "operator:metro", Fen: 5}),
 			proposal.Effectf("because: %s", "wrong"), proposal.Effectf("%s owes the amount, even if it was paid out: the close of the open day deducts it, or collects it", "operator:bus")), nil},
+		{unconfirmed.KindResolve, unconfirmed.Resolve{Row: lost, As: unconfirmed.CodeLost}, with(booking(changeOf(people.Issuer,
+			proposal.RowOf("unconfirmed tap", lost, "open").Alters("state", "open", "debited, code lost")), proposal.Transfer{Debit: chart.Float, Credit: chart.CodeLost, Fen: 80}),
+			proposal.Effectf("the card's later counter and balance say that it was debited"),
+			proposal.Effectf("if its TAC comes, the amount goes back to the float, and the tap is booked like any other")), []string{"transfer 0 fen"}},
+		{unconfirmed.KindResolve, unconfirmed.Resolve{Row: lost, As: unconfirmed.WasNotDebited, Because: "the camera"}, with(changeOf(people.Issuer,
+			proposal.RowOf("unconfirmed tap", lost, "open").Alters("state", "open", "not debited")),
+			proposal.Effectf("no later record of the card says whether it was debited"),
+			proposal.Effectf("nothing moves; if its TAC comes, the tap is booked like any other"), proposal.Effectf("because: %s", "the camera")), nil},
 		{
 			release.KindPayout,
 			release.Payout{Day: 20260105, Operator: "bus"},

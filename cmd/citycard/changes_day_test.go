@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"google.golang.org/protobuf/proto"
 
 	"citycard/broker"
 	"citycard/cardos/keys"
@@ -37,6 +38,7 @@ import (
 	"citycard/clearing/topics"
 	"citycard/clearing/transit"
 	"citycard/clearing/transit/load"
+	"citycard/clearing/transit/unconfirmed"
 	"citycard/clearing/verdict"
 	"citycard/cmd/books"
 	"citycard/cmd/books/bookstest"
@@ -56,7 +58,8 @@ type lived struct {
 	client  *kgo.Client
 	closer  dayclose.Closer
 
-	sequence uint32 // of the last tap
+	sequence uint32         // of the last tap
+	unproved []*message.Tap // of which no TAC came at first
 }
 
 const firstLived, secondLived, thirdLived ledger.Day = 20260105, 20260106, 20260107
@@ -273,7 +276,12 @@ func (l *lived) newIntake() *intake.Intake {
 	}
 	loads := &load.Judge{TACs: verifier, Paid: l.Amounts, Written: load.WrittenIn(l.Ledger), Rules: l.town.Rules.Loads}
 	in, err := intake.New(l.Ledger, l.kafka, map[string]func() intake.Rules{
-		message.TopicTaps:  func() intake.Rules { return intake.Taps(taps, l.town.Keys.CardTokens()) },
+		message.TopicTaps: func() intake.Rules {
+			return intake.Taps(taps, &unconfirmed.Codes{Ledger: l.Ledger}, l.town.Keys.CardTokens())
+		},
+		message.TopicTapsUnconfirmed: func() intake.Rules {
+			return intake.UnconfirmedTaps(&unconfirmed.Judge{Registry: l.town.Registry})
+		},
 		message.TopicLoads: func() intake.Rules { return intake.Loads(loads, l.town.Keys.CardTokens()) },
 		message.TopicMedicalRequests: func() intake.Rules {
 			return intake.MedicalRequests(&medical.Judge{People: l.town.Registry, Rules: l.town.Rules.Medical, Holdings: l.Ledger.Holdings})
@@ -301,6 +309,16 @@ func (l *lived) ride(card, terminal string, fen uint32, at time.Time) *message.T
 func taps(list ...*message.Tap) (records []*kgo.Record) {
 	for _, tap := range list {
 		records = append(records, to(message.TopicTaps, clearingtest.Encode(tap)))
+	}
+	return records
+}
+
+// withoutTAC are taps as lanes report them that never learned the code.
+func withoutTAC(list ...*message.Tap) (records []*kgo.Record) {
+	for _, tap := range list {
+		tap, _ = proto.Clone(tap).(*message.Tap)
+		tap.Debit.Tac = nil
+		records = append(records, to(message.TopicTapsUnconfirmed, clearingtest.Encode(tap)))
 	}
 	return records
 }
@@ -342,7 +360,10 @@ func (l *lived) firstDay() {
 		to(message.TopicPensionBatches, clearingtest.Encode(&message.PensionBatch{
 			Batch: "b1", Month: "202601", Payday: "20260105", Lines: []*message.PensionLine{{Person: clearingtest.Hex(clearingtest.Retired), AmountFen: 300_000}},
 		})))
-	l.intake("", records...)
+	for _, fen := range []uint32{70, 75, 0} {
+		l.unproved = append(l.unproved, l.ride(clearingtest.Card, clearingtest.BusValidator, fen, at))
+	}
+	l.intake("", append(records, withoutTAC(l.unproved...)...)...)
 	l.intake("", to(message.TopicPensionResults, clearingtest.Encode(&message.PensionResult{
 		Batch: "b1", Month: "202601", Returns: []*message.PensionReturn{{Person: clearingtest.Hex(clearingtest.Retired), AmountFen: 300_000, Cause: "账户状态异常"}},
 	})))
@@ -367,6 +388,9 @@ func (l *lived) decide(day ledger.Day) {
 	}))
 	for _, row := range rows {
 		two(l, release.KindRelease, release.Releases{Rows: []release.Payee{{Row: row, To: chart.Operator("bus")}}, Because: "listed late"})
+	}
+	for n, as := range []unconfirmed.Decision{unconfirmed.CodeLost, unconfirmed.CodeLost, unconfirmed.WasNotDebited} {
+		two(l, unconfirmed.KindResolve, unconfirmed.Resolve{Row: unconfirmed.RowName(unconfirmed.KeyOf(l.unproved[n])), As: as, Because: "the camera"})
 	}
 	two(l, release.KindCorrect, release.Correction{Row: rows[0], To: chart.Operator("metro"), Because: "the wrong depot"})
 }
@@ -409,7 +433,9 @@ func (l *lived) secondDay() {
 	for n := range 6 {
 		list = append(list, l.ride(clearingtest.Card, clearingtest.BusValidator, 80, at.Add(time.Duration(n)*time.Minute)))
 	}
-	l.intake("", append(taps(list...), l.claim("s3", "outpatient", "h1", 50_000, at))...)
+	again := withoutTAC(l.ride(clearingtest.OtherCard, clearingtest.MetroGate, 85, at)) // stays open
+	list = append(list, l.unproved[0])                                                  // its TAC has come
+	l.intake("", append(append(taps(list...), again...), l.claim("s3", "outpatient", "h1", 50_000, at))...)
 }
 
 // thirdDay is under way: what is rejected cannot be sent.

@@ -51,6 +51,8 @@ const dryRuns = `
 = proposal approve --identity {bob} --hash {hash} {last}
   suspense correct --row 20260105/010149105070200000000001/010931000000009900000007 --to operator:bus --because unlisted --identity {ann} --reason late
 = proposal approve --identity {bob} --hash {hash} {last}
+  tap resolve --row 20260105/010149105070200000000002/010931000000000200000029 --as lost --identity {ann} --reason old
+= proposal approve --identity {bob} --hash {hash} {last}
   load refund --card 03105070200000000001 --order o-1 --not-written --identity {ann} --reason complaint
 = proposal approve --identity {bob} --hash {hash} {last}
   account limit --code agent --cap 20 --identity {ann} --reason trusted
@@ -105,7 +107,7 @@ const dryRuns = `
 // withoutDryRun are the commands that change nothing, and those that run until they are stopped.
 var withoutDryRun = []string{
 	"access list", "account", "audit export", "audit find", "day findings", "day held", "day status", "demo", "export", "fares quote", "holds", "person history", "person list", "person whoami", "person-token", "persons report", "proposal list", "proposal show", "prove", "quarantine list", "ready",
-	"registry diff", "registry history", "registry show", "registry status", "rules calendar", "rules check", "rules diff", "rules history", "rules show", "rules status", "rules try", "publish-key show", "seal-key list", "seal-key show", "serve", "statement", "suspense list", "tap find", "tap show",
+	"registry diff", "registry history", "registry show", "registry status", "rules calendar", "rules check", "rules diff", "rules history", "rules show", "rules status", "rules try", "publish-key show", "seal-key list", "seal-key show", "serve", "statement", "suspense list", "tap find", "tap show", "tap unconfirmed",
 	"trial-balance", "verify", "version",
 }
 
@@ -178,6 +180,7 @@ const refusedRuns = `
 = receive reverse --reference unknown --identity {ann} --reason mistyped | no receipt is booked under reference unknown
 = suspense release --row 20260105/010149105070200000000001/010931000000009900000007 --to float:own --identity {ann} --reason late | nothing is proposed
 = suspense correct --row 20260105/010149105070200000000001/010931000000009900000007 --to operator:bus --because unlisted --identity {ann} --reason late | nothing is proposed
+= tap resolve --row 20260105/010149105070200000000002/01093100000000020000002b --as lost --identity {ann} --reason old | nothing is proposed
 = account limit --code agnt --cap 20 --identity {ann} --reason trusted | no such account
 = proposal withdraw --identity {ann} 9 | there is no such proposal
 = quarantine judge --record taps/3@99 --identity {ann} --reason repaired | taps/3@99 is not in quarantine

@@ -27,6 +27,7 @@ import (
 	"citycard/broker/kafkatest"
 	"citycard/cardos/chip"
 	"citycard/clearing/message"
+	"citycard/clearing/transit/unconfirmed"
 	"citycard/cmd/demostaff"
 	"citycard/ledger"
 	"citycard/ledger/export"
@@ -223,7 +224,7 @@ func exposedTopics(t *testing.T, records []*kgo.Record) []byte {
 	for _, r := range records {
 		seen[r.Topic] = true
 		switch r.Topic {
-		case message.TopicTaps, message.TopicLoads, message.TopicHotlist, message.TopicIntents:
+		case message.TopicTaps, message.TopicTapsUnconfirmed, message.TopicLoads, message.TopicHotlist, message.TopicIntents:
 			continue
 		case message.TopicRejectsTransit, message.TopicRejectsLoads, message.TopicRejectsMedical, message.TopicRejectsPension:
 			var reject message.Reject
@@ -236,9 +237,9 @@ func exposedTopics(t *testing.T, records []*kgo.Record) []byte {
 		}
 		fmt.Fprintf(&text, "\n%s %s %s\n", r.Topic, r.Key, r.Value)
 	}
-	// The city's loads and claims are all taken. The first two topics are written by agents alone,
-	// and its lanes are none.
-	empty := []string{message.TopicIntents, message.TopicAcks, message.TopicHotlist, message.TopicRejectsLoads, message.TopicRejectsMedical}
+	// The city's loads and claims are all taken. The first three topics are written by agents
+	// alone, and its lanes are none.
+	empty := []string{message.TopicTapsUnconfirmed, message.TopicIntents, message.TopicAcks, message.TopicHotlist, message.TopicRejectsLoads, message.TopicRejectsMedical}
 	for _, topic := range slices.Concat(message.InputTopics(), message.OutputTopics(), message.StateTopics()) {
 		if !seen[topic] && !slices.Contains(empty, topic) {
 			t.Errorf("topic %s holds nothing to look at", topic)
@@ -253,7 +254,7 @@ func exposedTopics(t *testing.T, records []*kgo.Record) []byte {
 // ofCards are the streams whose rows are about cards: the row's subject is a card, and its
 // evidence what the card signed.
 func ofCards(stream string) bool {
-	for _, prefix := range []string{"taps/", "loads/", "authorised/", "releases", "opening"} {
+	for _, prefix := range []string{"taps/", "taps.unconfirmed/", unconfirmed.Stream, "loads/", "authorised/", "releases", "opening"} {
 		if strings.HasPrefix(stream, prefix) {
 			return true
 		}

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"citycard/cardos/keys"
@@ -15,6 +17,7 @@ import (
 	"citycard/clearing/identity"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
+	"citycard/clearing/transit/unconfirmed"
 	"citycard/clearing/verdict"
 	"citycard/cmd/books"
 	"citycard/cmd/books/bookstest"
@@ -93,6 +96,41 @@ func fillDecisions(t *testing.T, b *books.Books) {
 		paid("o-3", 5, 2000), paid("o-3", 6, 3000),
 	}...)
 	keepAlone(t, b)
+	keepUnconfirmed(t, b)
+}
+
+// keepUnconfirmed keeps two taps of which no TAC came. The card went on after the first with the
+// next number.
+func keepUnconfirmed(t *testing.T, b *books.Books) {
+	t.Helper()
+	town := clearingtest.New(t, nil)
+	record := func(sequence uint32, minute int) *message.Tap {
+		m := town.Tap(clearingtest.Tap{Card: clearingtest.OtherCard, Terminal: clearingtest.BusValidator, Sequence: sequence, Fen: 80, At: time.Date(2026, 1, 5, 9, minute, 0, 0, time.UTC)})
+		m.BalanceFen = 5000 - 80*sequence
+		return m
+	}
+	next := record(42, 10)
+	postOnce(t, b.Ledger, "test", ledger.Transfer{
+		Day: 20260105, Subject: unconfirmed.KeyOf(next).Subject, ID: unconfirmed.KeyOf(next).ID, Debit: ledger.IDOfCode(chart.Float),
+		Credit: ledger.IDOfCode(chart.Operator("bus")), Amount: 80, Purpose: chart.PurposeBus, Evidence: clearingtest.Encode(next),
+	})
+	var records []docket.Record
+	for _, m := range []*message.Tap{record(41, 0), record(43, 20)} {
+		m.Debit.Tac = nil
+		records = append(records, docket.Record{Value: clearingtest.Encode(m)})
+	}
+	_, err := b.PostOnce(t.Context(), message.TopicTapsUnconfirmed+"/0", "test", 0, func(batch *ledger.Batch) error {
+		d := docket.New(docket.Source{Stream: batch.Stream, Day: batch.Day}, len(records))
+		(&unconfirmed.Judge{Registry: town.Registry}).Rule(records, d)
+		batch.Memos = d.Memos
+		batch.Finish = func(ctx context.Context, tx pgx.Tx, _ *ledger.Outcome) ([]byte, error) {
+			return nil, unconfirmed.Keep(ctx, tx, d)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // keepAlone quarantines a claim and a tap, and before each of them books a dispute of another

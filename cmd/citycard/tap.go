@@ -54,7 +54,7 @@ type tapQuery struct {
 }
 
 func tapCommand() *ffcli.Command {
-	return group("tap", "look verdicts up", "", tapShowCommand(), tapFindCommand())
+	return group("tap", "look verdicts up, and close taps of which no TAC came", "", tapShowCommand(), tapFindCommand(), tapUnconfirmedCommand(), tapResolveCommand())
 }
 
 func newTapQuery(name, usage, short, long string) *tapQuery {
@@ -84,7 +84,7 @@ func tapFindCommand() *ffcli.Command {
 		"Reads through the whole of the days named; with --json in constant memory, however large --limit is.")
 	q.flags.StringVar(&q.terminal, "terminal", "", "SAM terminal number, 12 `digits`")
 	q.flags.StringVar(&q.reason, "reason", "", "reason `code`, such as unknown_terminal")
-	q.flags.StringVar(&q.verdict, "verdict", "", "`verdict`: cleared, pending, suspended, disputed, rejected, quarantined")
+	q.flags.StringVar(&q.verdict, "verdict", "", "`verdict`: cleared, pending, suspended, disputed, rejected, quarantined, unconfirmed")
 	q.flags.IntVar(&q.limit, "limit", 1000, "the greatest `number` of results")
 	return q.looks(q.find)
 }

@@ -78,6 +78,8 @@ type bookGauges struct {
 	findings *prometheus.Desc
 	alone    *prometheus.Desc
 	unsealed *prometheus.Desc
+	without  *prometheus.Desc
+	oldest   *prometheus.Desc
 }
 
 func newBookGauges(g *glance, zone *time.Location) *bookGauges {
@@ -95,13 +97,16 @@ func newBookGauges(g *glance, zone *time.Location) *bookGauges {
 			"What the pass over the cards and SAMs of the last closed day found, by kind.", []string{"kind"}, nil),
 		alone: prometheus.NewDesc("citycard_quarantined_records",
 			"Records that could not be booked, are kept alone and were not judged again yet.", nil, nil),
+		without: prometheus.NewDesc("citycard_unconfirmed_taps", "Taps of which no TAC came, and about which nobody has decided yet.", nil, nil),
+		oldest: prometheus.NewDesc("citycard_unconfirmed_oldest_day_start_seconds",
+			"Midnight at which the clearing day began on which the oldest of them was kept, Unix time; without any, the open one.", nil, nil),
 		unsealed: prometheus.NewDesc("citycard_days_unsealed", "Days that are closed and not sealed yet.", nil, nil),
 	}
 }
 
 // Describe names the gauges.
 func (g *bookGauges) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{g.read, g.account, g.day, g.notZero, g.progress, g.findings, g.alone, g.unsealed} {
+	for _, desc := range []*prometheus.Desc{g.read, g.account, g.day, g.notZero, g.progress, g.findings, g.alone, g.unsealed, g.without, g.oldest} {
 		out <- desc
 	}
 }
@@ -119,6 +124,12 @@ func (g *bookGauges) Collect(out chan<- prometheus.Metric) {
 	gauge(g.day, float64(v.day.Time(g.zone).Unix()))
 	gauge(g.alone, float64(v.alone))
 	gauge(g.unsealed, float64(v.unsealed))
+	gauge(g.without, float64(v.unproved.Count))
+	oldest := v.day
+	if v.unproved.Count > 0 {
+		oldest = v.unproved.Since
+	}
+	gauge(g.oldest, float64(oldest.Time(g.zone).Unix()))
 	for code, held := range v.held {
 		gauge(g.account, float64(held), code)
 	}

@@ -13,6 +13,7 @@ import (
 	"citycard/clearing/counters"
 	"citycard/clearing/docket"
 	"citycard/clearing/quarantine"
+	"citycard/clearing/transit/unconfirmed"
 	"citycard/language"
 	"citycard/ledger"
 )
@@ -31,6 +32,7 @@ type glance struct {
 	tallies map[ledger.Day]*docket.Sums
 	version int64 // of the chart that control was picked from
 	control map[ledger.AccountID]ledger.Account
+	without unconfirmed.Watch
 
 	mu   sync.Mutex
 	seen view
@@ -44,9 +46,10 @@ type view struct {
 	notZero  map[string]int        // kind -> accounts
 	days     []shownDay            // the latest first
 	progress map[ledger.Day]float64
-	findings map[string]int // kind -> count, nil where no day was passed over
-	alone    int            // records in quarantine
-	unsealed int            // days that are closed and not sealed
+	findings map[string]int   // kind -> count, nil where no day was passed over
+	alone    int              // records in quarantine
+	unsealed int              // days that are closed and not sealed
+	unproved unconfirmed.Open // taps of which no TAC came
 }
 
 const (
@@ -198,6 +201,9 @@ func (g *glance) readNotes(ctx context.Context, v *view, days []ledger.DayStatus
 // findings of the last close.
 func (g *glance) readCloses(ctx context.Context, v *view, days []ledger.DayStatus) (err error) {
 	if v.alone, err = quarantine.Open(ctx, g.ledger); err != nil {
+		return err
+	}
+	if v.unproved, err = g.without.Count(ctx, g.ledger); err != nil {
 		return err
 	}
 	checker := counters.Checker{Ledger: g.ledger}

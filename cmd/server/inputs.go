@@ -14,6 +14,7 @@ import (
 	"citycard/clearing/rules"
 	"citycard/clearing/transit"
 	"citycard/clearing/transit/load"
+	"citycard/clearing/transit/unconfirmed"
 	"citycard/cmd/books"
 )
 
@@ -52,9 +53,13 @@ func Rules(ctx context.Context, b *books.Books, in *Inputs, zone *time.Location)
 	}
 	taps := &transit.Judge{Registry: in.Registry, Accounts: accounts, TACs: in.keys, Rules: in.Rules.Transit, Dates: TapWindow(), Zone: zone}
 	loads := &load.Judge{TACs: in.keys, Paid: b.Amounts, Written: load.WrittenIn(b.Ledger), Rules: in.Rules.Loads}
+	codes := &unconfirmed.Codes{Ledger: b.Ledger}
 	return map[string]func() intake.Rules{
-		message.TopicTaps:  func() intake.Rules { return intake.Taps(taps, in.keys.Store().CardTokens()).While(in.Rules.Fresh) },
-		message.TopicLoads: func() intake.Rules { return intake.Loads(loads, in.keys.Store().CardTokens()).While(in.Rules.Fresh) },
+		message.TopicTaps: func() intake.Rules {
+			return intake.Taps(taps, codes, in.keys.Store().CardTokens()).While(in.Rules.Fresh)
+		},
+		message.TopicTapsUnconfirmed: func() intake.Rules { return intake.UnconfirmedTaps(&unconfirmed.Judge{Registry: in.Registry}) },
+		message.TopicLoads:           func() intake.Rules { return intake.Loads(loads, in.keys.Store().CardTokens()).While(in.Rules.Fresh) },
 		message.TopicMedicalRequests: func() intake.Rules {
 			return intake.MedicalRequests(&medical.Judge{People: in.Registry, Rules: in.Rules.Medical, Holdings: b.Ledger.Holdings})
 		},

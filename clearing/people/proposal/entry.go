@@ -23,7 +23,7 @@ type Entry struct {
 	Books func(body json.RawMessage, change *Change) ([][]Booking, error)
 }
 
-// Booking is a transfer that two people signed.
+// Booking is a transfer that two people signed; or, where it moves nothing, a memo.
 type Booking struct {
 	ledger.Key
 	Transfer
