@@ -44,7 +44,7 @@ func TestListAndDoctor(t *testing.T) {
 		want   string
 	}{
 		{[]string{"--kafka", "127.0.0.1:1"}, 4, "the brokers do not answer"},
-		{[]string{"--kafka", strings.Join(bare.ListenAddrs(), ",")}, 4, "there is no topic fares, hotlist"},
+		{[]string{"--kafka", strings.Join(bare.ListenAddrs(), ",")}, 4, "there is no topic fares, hotlist, intents, taps.unconfirmed"},
 		{[]string{"--spare-sam", "sam=nowhere"}, 3, `no reader is called "nowhere"`},
 		{[]string{"--spare-sam", "sam=PCD 00 00", "--language", "zh"}, 3, "没有 SAM"},
 		{[]string{"--lane", "name=x,sam=y"}, 2, "reader: it is missing"},

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"citycard/clearing/message"
 	"citycard/cmd/service"
 	"citycard/terminals/outbox"
 )
@@ -19,6 +20,7 @@ type forwarder struct {
 	log      *slog.Logger
 	up       uplink
 	failures *prometheus.CounterVec
+	refused  *prometheus.CounterVec
 
 	mu      sync.Mutex
 	lanes   map[string]*sending
@@ -44,8 +46,11 @@ func startForwarder(ctx context.Context, stack *service.Stack, log *slog.Logger,
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cardterm_forward_failures_total", Help: "Times that forwarding the records of a lane stopped with an error and was begun again.",
 		}, []string{"lane"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cardterm_forward_refused_total", Help: "Records about open payments that the brokers did not take, at each attempt: no such topic, or no right to write to it. Those of topic intents are dropped, those of taps.unconfirmed wait.",
+		}, []string{"lane", "topic"}),
 	}
-	registry.MustRegister(f.failures)
+	registry.MustRegister(f.failures, f.refused)
 	stack.Go(ctx, "forwarder", func(ctx context.Context) {
 		again(ctx, func(ctx context.Context) (gotOn bool, err error) {
 			_, before := f.status()
@@ -76,7 +81,7 @@ func (f *forwarder) add(ctx context.Context, name string, out *outbox.Log) (stop
 		defer close(ended)
 		again(running, func(ctx context.Context) (gotOn bool, err error) {
 			before := out.Status().Position
-			err = f.lane(ctx, out)
+			err = f.lane(ctx, name, out)
 			return out.Status().Position > before, err
 		}, func(err error, pause time.Duration) {
 			f.failures.WithLabelValues(name).Inc()
@@ -92,9 +97,25 @@ func (f *forwarder) add(ctx context.Context, name string, out *outbox.Log) (stop
 	}
 }
 
+// lesser are the topics of a lane that do not stop its taps: what it tells other lanes of a payment
+// stands on its own disk too, and what it tells the clearing centre may come later.
+func (f *forwarder) lesser(name string) []outbox.Lesser {
+	told := func(topic, done string) func(int, error) {
+		f.refused.WithLabelValues(name, topic)
+		return func(records int, why error) {
+			f.refused.WithLabelValues(name, topic).Add(float64(records))
+			f.log.Error("the brokers do not take what the lane says of open payments; taps go on", "lane", name, "topic", topic, "records", records, "done", done, logged(why))
+		}
+	}
+	return []outbox.Lesser{
+		{Topic: message.TopicIntents, Drop: true, Refused: told(message.TopicIntents, "dropped")},
+		{Topic: message.TopicTapsUnconfirmed, Refused: told(message.TopicTapsUnconfirmed, "sent again later")},
+	}
+}
+
 // lane forwards an outbox over one client after the other. It returns when ctx ends, or with an
 // error of the outbox itself, which is no other lane's matter.
-func (f *forwarder) lane(ctx context.Context, out *outbox.Log) error {
+func (f *forwarder) lane(ctx context.Context, name string, out *outbox.Log) error {
 	for ctx.Err() == nil {
 		s := f.join(ctx)
 		if s == nil {
@@ -102,7 +123,7 @@ func (f *forwarder) lane(ctx context.Context, out *outbox.Log) error {
 		}
 		both, cancel := context.WithCancel(ctx)
 		stop := context.AfterFunc(s.ctx, cancel)
-		err := out.Forward(both, s.client)
+		err := out.Forward(both, s.client, f.lesser(name)...)
 		stop()
 		cancel()
 		closing := s.ctx.Err() != nil

@@ -142,3 +142,31 @@ func TestPasswordPutRight(t *testing.T) {
 		}
 	}
 }
+
+// TestOpenPaymentsDoNotStopTaps: where the brokers have no topics for open payments, taps arrive
+// all the same, in time, and the lane says what became of the rest.
+func TestOpenPaymentsDoNotStopTaps(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, message.TopicTaps))
+	must(t, err)
+	defer cluster.Close()
+	out, err := outbox.Open(filepath.Join(t.TempDir(), "outbox"))
+	must(t, err)
+	defer func() { must(t, out.Close()) }()
+	for _, topic := range []string{message.TopicTaps, message.TopicIntents, message.TopicTapsUnconfirmed, message.TopicTaps} {
+		must(t, out.Append(outbox.Record{Topic: topic, Key: []byte("key"), Value: []byte("value")}))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	var words said
+	log := slog.New(slog.NewTextHandler(&words, nil))
+	stack := service.NewStack(log, 30*time.Second)
+	defer func() { must(t, stack.Close()) }()
+	registry := prometheus.NewRegistry()
+	defer startForwarder(ctx, stack, log, uplink{brokers: cluster.ListenAddrs()}, registry).add(ctx, "1", out)()
+	must(t, out.Drain(ctx))
+	words.await(ctx, t, "topic=intents", "records=1", "done=dropped")
+	words.await(ctx, t, "topic=taps.unconfirmed", "records=1", `done="sent again later"`)
+	if s := out.Status(); s.Waiting() != 1 {
+		t.Errorf("%+v, want one record waiting", s)
+	}
+}

@@ -43,7 +43,8 @@ func (d disk) prepare(temporary string, content []byte) (*os.File, error) {
 		return nil, err
 	}
 	if err := errors.Join(d.write(f, content, 0), d.sync(f)); err != nil {
-		return nil, errors.Join(fmt.Errorf("write %s: %w", temporary, err), f.Close())
+		// What a full disk has taken of it would be missing to everything else.
+		return nil, errors.Join(fmt.Errorf("write %s: %w", temporary, err), f.Close(), d.remove(temporary))
 	}
 	return f, nil
 }

@@ -8,7 +8,9 @@
 //  2. Forward sends every record in the order of Append and remembers how far
 //     the broker has acknowledged, only after the acknowledgement. A crash in
 //     between sends some records twice and never loses one; the clearing side
-//     counts a repeat once.
+//     counts a repeat once. Records of a topic that its caller calls lesser, and that the brokers
+//     do not take, stop no others: they are dropped and counted, or put behind what was appended
+//     meanwhile, durably, before the position passes them. They are sent again every minute.
 //  3. Only records whose Append had not returned may vanish, and they vanish as a whole frame.
 //     Damage anywhere else is an error of Open, which names the file and the place: money would be
 //     missing silently. The only damage that cannot be told from an unfinished write is that of the
@@ -19,7 +21,8 @@
 //     until their key is given no value, however many segments are sent and removed meanwhile.
 //  5. Ready fails while the disk has no room for the next records. A terminal
 //     asks it before it debits a card, so that a full disk stops the gate and
-//     not the record.
+//     not the record. A full disk does not stop Forward: to move the position needs no free byte
+//     (on a file system that writes in place, as ext4 and XFS do), and then segments are removed.
 //
 // # Files
 //
@@ -28,6 +31,8 @@
 // and is filled with zeros when it is made, so that a later write needs no room
 // on the disk and changes no file size.
 //
+//	position two slots, at 0 and 4096: magic "CITYPOS1" 8 | position 8 | CRC-32C 4.
+//	         The higher one of those that are whole counts; the file has 8,192 bytes
 //	segment  magic "CITYBOX1" 8 | first sequence 8 | salt 8 | CRC-32C of the 24 bytes 4 | zero 4
 //	frame    magic "FRM1" 4 | payload length 4 | records 4 | first sequence 8 | CRC-32C 4, payload
 //	record   topic length 1 | key length 2 | value length 4 | topic | key | value
@@ -46,10 +51,13 @@
 //
 //	append     write frame; sync segment; only then Append returns
 //	rollover   (frames of the old segment are synced) write new.tmp with the local records that
-//	           stand; sync new.tmp; rename to its name; sync directory. If no record of the old
-//	           segment is sent, both have one name, and the rename replaces the old one
-//	position   (broker has acknowledged) write position.tmp; sync; rename; sync directory;
-//	           then remove segments below it
+//	           stand, and remove it if that fails; sync new.tmp; rename to its name; sync
+//	           directory. If no record of the old segment is sent, both have one name, and the
+//	           rename replaces the old one
+//	position   (broker has acknowledged; refused records are appended) write the older slot; sync;
+//	           only then the other one is the older; then remove segments below the position
+//
+// Open makes the position's file as a segment is made, before the first segment.
 //
 // A write or sync that fails leaves the state of the file unknown: the outbox
 // takes no more records until it is opened again, which reads what is there.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -27,9 +28,9 @@ func ProducerOptions(brokers ...string) []kgo.Opt {
 // of them: unless it is closed before the next Forward, they are sent twice, in their order. While
 // the broker is away it waits; the client retries with its own back-off. It returns
 // early with what the broker said when a record can never be taken (no such
-// topic, no right to write, too large), when a record on the disk is damaged, and
-// when it already runs.
-func (l *Log) Forward(ctx context.Context, client *kgo.Client) error {
+// topic, no right to write, too large) and its topic is none of the lesser ones, when a record on
+// the disk is damaged, and when it already runs.
+func (l *Log) Forward(ctx context.Context, client *kgo.Client, topics ...Lesser) error {
 	l.mu.Lock()
 	if l.sending {
 		l.mu.Unlock()
@@ -47,58 +48,80 @@ func (l *Log) Forward(ctx context.Context, client *kgo.Client) error {
 	if err != nil {
 		return err
 	}
+	side := &lesser{topics: topics, pause: l.refusedPause}
+	defer side.stop()
 	for {
-		if err := l.forwardSome(ctx, client, c); err != nil {
+		if err := l.forwardSome(ctx, client, c, side); err != nil {
 			return errors.Join(err, c.close())
 		}
 	}
 }
 
-// forwardSome waits for records, sends some and moves the position.
-func (l *Log) forwardSome(ctx context.Context, client *kgo.Client, c *cursor) error {
-	durable, err := l.wait(ctx, func(s Status) bool { return s.Next > c.seq })
+// forwardSome waits for records, sends some and moves the position. Held records are put behind the
+// others before the position passes them; as long as there are no others, it stays before them.
+func (l *Log) forwardSome(ctx context.Context, client *kgo.Client, c *cursor, side *lesser) error {
+	durable, again, err := l.waitOr(ctx, side.fired, func(s Status) bool { return s.Next > c.seq })
 	if err != nil {
 		return err
 	}
-	records, err := c.records(durable.Next, sendBytes)
+	var records []Record
+	if again {
+		records = side.reopen()
+	} else {
+		if records, err = c.records(durable.Next, sendBytes); err != nil {
+			return err
+		}
+		records = side.split(records)
+	}
+	answers, err := send(ctx, client, records)
 	if err != nil {
 		return err
 	}
-	if err := send(ctx, client, records); err != nil {
+	before := len(side.held)
+	if err := side.refuse(records, answers); err != nil {
 		return err
 	}
+	if len(records) == len(side.held)-before && len(side.held) > 0 {
+		return nil // nothing went, so nothing is to be passed
+	}
+	for _, r := range side.held {
+		if err := l.Append(r); err != nil {
+			return err
+		}
+	}
+	side.held = nil
 	return l.acknowledge(c.seq)
 }
 
-// send returns when every record is acknowledged. It does not wait for the
+// send returns when every record is answered, with the answers. It does not wait for the
 // client when ctx ends: a record in flight to a broker that went away has no
 // answer until the client is closed.
-func send(ctx context.Context, client *kgo.Client, records []Record) error {
-	answers := make(chan error, len(records))
-	for _, r := range records {
-		client.Produce(ctx, &kgo.Record{Topic: r.Topic, Key: r.Key, Value: r.Value}, func(r *kgo.Record, err error) {
-			if err != nil {
-				err = &sendError{r.Topic, err}
-			}
-			answers <- err
+func send(ctx context.Context, client *kgo.Client, records []Record) ([]error, error) {
+	type answer struct {
+		record int
+		err    error
+	}
+	came := make(chan answer, len(records))
+	for i, r := range records {
+		client.Produce(ctx, &kgo.Record{Topic: r.Topic, Key: r.Key, Value: r.Value}, func(_ *kgo.Record, err error) {
+			came <- answer{i, err}
 		})
 	}
+	answers := make([]error, len(records))
 	for range records {
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
-		case err := <-answers:
-			if err != nil {
-				return err
-			}
+			return nil, ctx.Err()
+		case a := <-came:
+			answers[a.record] = a.err
 		}
 	}
-	return nil
+	return answers, nil
 }
 
 // acknowledge saves the position and removes the segments below it.
 func (l *Log) acknowledge(position uint64) error {
-	if err := savePosition(l.disk, l.dir, position); err != nil {
+	if err := l.positions.save(l.disk, position); err != nil {
 		return err
 	}
 	l.mu.Lock()
@@ -128,16 +151,24 @@ func (l *Log) Drain(ctx context.Context) error {
 
 // wait returns the first status that satisfies enough.
 func (l *Log) wait(ctx context.Context, enough func(Status) bool) (Status, error) {
+	s, _, err := l.waitOr(ctx, nil, enough)
+	return s, err
+}
+
+// waitOr is wait that returns early, with true, when a timer fires.
+func (l *Log) waitOr(ctx context.Context, fired <-chan time.Time, enough func(Status) bool) (Status, bool, error) {
 	for {
 		l.mu.Lock()
 		changed := l.changed
 		l.mu.Unlock()
 		if s := l.Status(); enough(s) {
-			return s, nil
+			return s, false, nil
 		}
 		select {
 		case <-ctx.Done():
-			return Status{}, ctx.Err()
+			return Status{}, false, ctx.Err()
+		case <-fired:
+			return Status{}, true, nil
 		case <-changed:
 		}
 	}

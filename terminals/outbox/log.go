@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"citycard/durable"
 
@@ -38,6 +39,9 @@ type Log struct {
 	torn int64
 	// newSize is the size of segments to come, in bytes.
 	newSize int64
+	// refusedPause is how long records of lesser topics wait after a refusal.
+	refusedPause time.Duration
+	positions    *positions // Forward's alone
 
 	mu       sync.Mutex
 	wake     *sync.Cond    // pending, closing or room changed
@@ -79,11 +83,14 @@ func open(dir string, d disk, size int64) (*Log, error) {
 	if !held {
 		return nil, language.Textf("%s: %w", dir, errInUse)
 	}
-	l := &Log{dir: dir, disk: d, lock: lock, newSize: size, changed: make(chan struct{}), stopped: make(chan struct{})}
+	l := &Log{dir: dir, disk: d, lock: lock, newSize: size, refusedPause: refusedPause, changed: make(chan struct{}), stopped: make(chan struct{})}
 	l.wake = sync.NewCond(&l.mu)
 	if err := l.recover(); err != nil {
 		if l.file != nil {
 			err = errors.Join(err, l.file.Close())
+		}
+		if l.positions != nil {
+			err = errors.Join(err, l.positions.file.Close())
 		}
 		return nil, errors.Join(err, lock.Unlock())
 	}
@@ -105,6 +112,9 @@ func (l *Log) recover() error {
 		if saved && position != 0 {
 			return &damagedError{File: l.dir, Offset: -1, Reason: fmt.Sprintf("position is %d, but there is no segment", position)}
 		}
+		if l.positions, err = openPositions(l.disk, l.dir); err != nil {
+			return err
+		}
 		return l.startSegment(0)
 	}
 	var s scanned
@@ -125,6 +135,9 @@ func (l *Log) recover() error {
 	}
 	if position < segments[0].first || position > s.next {
 		return &damagedError{File: l.dir, Offset: -1, Reason: fmt.Sprintf("position is %d, records %d to %d are here", position, segments[0].first, s.next)}
+	}
+	if l.positions, err = openPositions(l.disk, l.dir); err != nil {
+		return err
 	}
 	l.segments, l.position, l.next = segments, position, s.next
 	l.local, l.accepted = s.local, s.local // each segment begins with those that stood
@@ -227,5 +240,5 @@ func (l *Log) Close() error {
 	if !broken {
 		err = l.mark()
 	}
-	return errors.Join(err, l.file.Close(), l.lock.Unlock())
+	return errors.Join(err, l.file.Close(), l.positions.file.Close(), l.lock.Unlock())
 }
