@@ -24,7 +24,7 @@ const maxUnshown = 64
 // Outcomes of a passage, for displays.
 const (
 	outcomePaid         = "paid"
-	outcomeRepeated     = "repeated"
+	outcomeRepeated     = "repeated" // nothing opens
 	outcomeUnknown      = "unknown"
 	outcomeListed       = "listed"
 	outcomeShort        = "short"
@@ -44,6 +44,7 @@ const (
 	soundWarning = 2 // it passes, and something is to be read
 	soundStop    = 3
 	soundAgain   = 4 // hold the card again
+	soundHasPaid = 5 // nothing opens: the passage of its payment was opened before
 )
 
 // shown is a line for a display; docs/configuration.md explains it.

@@ -15,13 +15,18 @@ import (
 	"citycard/terminals/outbox"
 )
 
-// errRepeated: the card has just paid at this lane. Nothing more is sent to it.
+// recallWithin is how long a payment of the last run is remembered: the program may have ended
+// before the passenger was told, whose card may be in the reader still.
+const recallWithin = time.Minute
+
+// errRepeated: the card has just paid at this lane. Nothing more is sent to it, and nothing opens.
 var errRepeated = errors.New("the card has just paid here")
 
 // passed is a passage that was paid.
 type passed struct {
-	at  time.Time
-	tap *message.Tap
+	at     time.Time
+	within time.Duration // it is remembered
+	tap    *message.Tap
 }
 
 // cardKey is the identity that a card's TAC covers.
@@ -32,33 +37,35 @@ type cardKey struct {
 
 // guard remembers the cards that have paid at a lane within a time: one that is held to the reader
 // again is shown its result again, and is not charged again. A restart does not forget them: they
-// are read from the records in the outbox.
+// are read from the records in the outbox, and remembered for at least recallWithin.
 type guard struct {
 	within time.Duration
 	cards  map[cardKey]passed
 }
 
 // add remembers a tap.
-func (g *guard) add(tap *message.Tap, at time.Time) {
+func (g *guard) add(tap *message.Tap, at time.Time) { g.remember(tap, at, g.within) }
+
+func (g *guard) remember(tap *message.Tap, at time.Time, within time.Duration) {
 	debit := tap.GetDebit()
-	if g.within <= 0 || len(debit.GetIssuer()) != 8 || len(debit.GetCard()) != 10 {
+	if within <= 0 || len(debit.GetIssuer()) != 8 || len(debit.GetCard()) != 10 {
 		return
 	}
 	if g.cards == nil {
 		g.cards = map[cardKey]passed{}
 	}
 	for key, p := range g.cards {
-		if at.Sub(p.at) >= g.within {
+		if at.Sub(p.at) >= p.within {
 			delete(g.cards, key)
 		}
 	}
-	g.cards[cardKey{[8]byte(debit.GetIssuer()), [10]byte(debit.GetCard())}] = passed{at, tap}
+	g.cards[cardKey{[8]byte(debit.GetIssuer()), [10]byte(debit.GetCard())}] = passed{at, within, tap}
 }
 
 // find returns the tap of a card that has just paid, or nil.
 func (g *guard) find(a tunion.Application, at time.Time) *message.Tap {
 	p, there := g.cards[cardKey{a.Issuer, a.ASN}]
-	if since := at.Sub(p.at); !there || since < -g.within || since >= g.within {
+	if since := at.Sub(p.at); !there || since < -p.within || since >= p.within {
 		return nil
 	}
 	return p.tap
@@ -66,6 +73,7 @@ func (g *guard) find(a tunion.Application, at time.Time) *message.Tap {
 
 // recall remembers the taps of the last run, which have the times that cards have signed.
 func (g *guard) recall(records []outbox.Record, now time.Time) error {
+	within := max(g.within, recallWithin)
 	for _, r := range records {
 		if r.Topic != message.TopicTaps {
 			continue
@@ -78,8 +86,8 @@ func (g *guard) recall(records []outbox.Record, now time.Time) error {
 			continue
 		}
 		at, err := bcd.ParseTime([7]byte(tap.GetDebit().GetTime()), now.Location())
-		if err == nil && now.Sub(at).Abs() < g.within {
-			g.add(tap, at)
+		if err == nil && now.Sub(at).Abs() < within {
+			g.remember(tap, at, within)
 		}
 	}
 	return nil

@@ -57,8 +57,8 @@ func funded(t *testing.T) *chip.Chip {
 }
 
 // TestRepeatGuard: a card that is held to the reader again within the time is not charged again and
-// its result is shown again, also by an agent that was started in between; after the time it is
-// charged. Without a guard it is charged each time.
+// its result is shown again, also by an agent that was started in between, for a minute; after the
+// time it is charged. Without a guard it is charged each time.
 func TestRepeatGuard(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "outbox")
 	l := newBus(t, path, &lane{guard: guard{within: 5 * time.Second}})
@@ -81,11 +81,13 @@ func TestRepeatGuard(t *testing.T) {
 	l = newBus(t, path, &lane{guard: guard{within: 5 * time.Second}})
 	records, err := l.out.Recent()
 	must(t, err)
-	must(t, l.guard.recall(records, at.Add(4500*time.Millisecond)))
-	tap(4900*time.Millisecond, 1, "repeated")
-	tap(5*time.Second, 2, "paid")
+	must(t, l.guard.recall(records, at.Add(6*time.Second)))
+	tap(7*time.Second, 1, "repeated") // started again after the time: it may be in the reader still
+	tap(59*time.Second, 1, "repeated")
+	tap(60*time.Second, 2, "paid")
+	tap(65*time.Second, 3, "paid")
 	l.guard = guard{}
-	tap(5*time.Second, 3, "paid")
+	tap(65*time.Second, 4, "paid")
 	must(t, l.out.Close())
 }
 
@@ -119,7 +121,7 @@ func TestDisplay(t *testing.T) {
 		}
 	}
 	want(0, `"lane":"bus","outcome":"paid","sound":1,"card":"****0012","amount_fen":150,"balance_fen":850,"movement":"single","expiry":"20991231"}`)
-	want(time.Second, `"outcome":"repeated","sound":1,"card":"****0012","amount_fen":150,"balance_fen":850`)
+	want(time.Second, `"outcome":"repeated","sound":5,"card":"****0012","amount_fen":150,"balance_fen":850`)
 	want(10*time.Second, `"balance_fen":700`)
 	want(20*time.Second, `"balance_fen":550`)
 	want(30*time.Second, `"sound":2,"card":"****0012","amount_fen":150,"balance_fen":400,"movement":"single","expiry":"20991231","warning":"low_balance"}`)

@@ -109,12 +109,14 @@ func (h *hall) wantDebits(cards []*chip.Chip) {
 	}
 }
 
-// holdUntilServed holds a card to the first lane until it is let in or is inside already. pcscd
+// holdUntilServed holds a card to the first lane until it is let in, or has been before. pcscd
 // does not see a card that comes at once after one whose program was killed, so it may be held
 // again.
 func (h *hall) holdUntilServed(held *chip.Chip) {
 	h.Helper()
-	served := func() bool { return len(h.words.with("msg=paid"))+len(h.words.with("inside already")) > 0 }
+	served := func() bool {
+		return len(h.words.with("msg=paid"))+len(h.words.with("inside already"))+len(h.words.with("has just paid here")) > 0
+	}
 	for range 5 {
 		slot := h.slot(0)
 		must(h.T, slot.Insert(h.Context(), held))

@@ -135,8 +135,8 @@ func (l *lane) settle(ctx context.Context, c apdu.Card, at time.Time) (tap, entr
 			l.paid(tap)
 		}
 	}
-	if s.NotPaid+s.Lost > 0 {
-		l.log.Info("a card has come again", "not_paid", s.NotPaid, "used_since", s.Lost)
+	if s.Denied+s.Lost > 0 {
+		l.log.Info("a card has come again", "says_not_paid", s.Denied, "used_since", s.Lost)
 	}
 	return s.Passage, s.Entry, err
 }

@@ -56,7 +56,7 @@ func (n *noticeFlags) warning(balance uint32, a *tunion.Application, at time.Tim
 func (l *lane) result(tap *message.Tap, err error, s *sight) shown {
 	line := shown{Time: s.at, Lane: l.settings.name, Outcome: outcomePaid, Sound: soundPass}
 	if errors.Is(err, errRepeated) {
-		line.Outcome, tap = outcomeRepeated, s.tap
+		line.Outcome, line.Sound, tap = outcomeRepeated, soundHasPaid, s.tap
 	}
 	if s.card != nil {
 		line.Expiry = fmt.Sprintf("%x", s.card.Expiry)
@@ -70,7 +70,7 @@ func (l *lane) result(tap *message.Tap, err error, s *sight) shown {
 	}
 	fen, balance := tap.GetDebit().GetAmountFen(), tap.GetBalanceFen()
 	line.Fen, line.Balance, line.Movement = &fen, &balance, movement(tap.GetMovement())
-	if line.Warning = l.settings.notice.warning(balance, s.card, s.at); line.Warning != "" {
+	if line.Warning = l.settings.notice.warning(balance, s.card, s.at); line.Warning != "" && line.Outcome == outcomePaid {
 		line.Sound = soundWarning
 	}
 	return line

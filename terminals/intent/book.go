@@ -33,6 +33,8 @@ type Book struct {
 	own    []*intent // oldest first
 	begun  *intent   // the one whose card is being told to pay, or nil; among own
 	others []*intent // oldest first
+	// denied are those of which the present card says that it has not paid them.
+	denied []*intent
 	// over are ends of intents that are not written yet.
 	over []outbox.Local
 }
@@ -151,12 +153,14 @@ func (i *intent) givenUp() (records []outbox.Record, err error) {
 func (b *Book) End(tap *message.Tap, err error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	i := b.begun
-	b.begun = nil
+	i, denied := b.begun, b.denied
+	b.begun, b.denied = nil, nil
 	unknown, open := errors.AsType[*card.UnknownError](err)
 	switch {
-	case tap != nil:
-		return b.paid(i, tap)
+	case tap != nil && err == nil:
+		return b.paid(i, tap, denied)
+	case tap != nil: // the card has paid, but the SAM has not said that it is a card of ours
+		return b.paid(i, tap, nil)
 	case open && unknown.Tap != nil:
 		if i == nil { // its lane has no intents, but this one is to be kept
 			i = newIntent(unknown.Tap)
@@ -180,29 +184,45 @@ func (b *Book) open(i *intent) error {
 	return b.keep([]outbox.Local{{Key: i.key, Value: value}}, outbox.Record{Topic: message.TopicIntents, Key: i.key, Value: value})
 }
 
-// paid makes a tap durable, together with the end of its intent, if it has one.
-func (b *Book) paid(i *intent, tap *message.Tap) error {
+// paid makes a tap durable, together with the end of its intent, if it has one, and with the ends
+// of those that the same card has not paid: the tap shows that it is this card.
+func (b *Book) paid(i *intent, tap *message.Tap, denied []*intent) error {
 	records, err := record(message.TopicTaps, tap)
 	if err != nil {
 		return err
 	}
-	return b.settled(i, records)
-}
-
-// settled makes the end of an intent durable, with what is sent because of it.
-func (b *Book) settled(i *intent, records []outbox.Record) error {
-	if i == nil {
-		return b.keep(nil, records...)
+	var local []outbox.Local
+	over := slices.DeleteFunc(slices.Clone(denied), func(d *intent) bool {
+		there := slices.Contains(b.own, d) || slices.Contains(b.others, d)
+		return !there || !d.disproved(tap)
+	})
+	if i != nil {
+		over = append(over, i)
 	}
-	if i.shared() {
-		records = append(records, i.told())
+	for _, i := range over {
+		local = append(local, i.end())
+		if i.shared() {
+			records = append(records, i.told())
+		}
 	}
-	if err := b.keep([]outbox.Local{i.end()}, records...); err != nil {
-		i.state = max(i.state, message.IntentState_INTENT_STATE_OPEN) // its card may come again
+	if err := b.keep(local, records...); err != nil {
+		if i != nil {
+			i.state = max(i.state, message.IntentState_INTENT_STATE_OPEN) // its card may come again
+		}
 		return err
 	}
-	b.drop(i)
+	for _, i := range over {
+		b.drop(i)
+	}
 	return nil
+}
+
+// disproved reports whether a payment that the SAM has confirmed shows that this one was not made:
+// the same card made it with the same counter, or with a later one.
+func (i *intent) disproved(by *message.Tap) bool {
+	mine, its := i.tap.GetDebit(), by.GetDebit()
+	return string(mine.GetCard()) == string(its.GetCard()) && string(mine.GetIssuer()) == string(its.GetIssuer()) &&
+		int16(uint16(by.GetCardCounter())-uint16(i.tap.GetCardCounter())) >= 0
 }
 
 // keep makes records durable, and the ends that were not written yet with them.

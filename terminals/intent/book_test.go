@@ -19,6 +19,7 @@ import (
 	"citycard/terminals/card"
 	"citycard/terminals/intent"
 	"citycard/terminals/outbox"
+	"citycard/terminals/sam"
 )
 
 func must(t *testing.T, err error) {
@@ -135,8 +136,8 @@ func TestSettle(t *testing.T) {
 		err                      error
 	}{
 		"paid":            {paid, 1, 0, 1, 0, true, nil},
-		"not paid":        {unpaid, 0, 0, 1, 0, false, nil},
-		"paid elsewhere":  {fails(fmt.Errorf("%w; %w", card.ErrTooLate, card.ErrNotPaid)), 0, 0, 1, 0, false, nil},
+		"not paid":        {unpaid, 0, 0, 0, 1, false, nil},
+		"paid elsewhere":  {fails(fmt.Errorf("%w; %w", card.ErrTooLate, card.ErrNotPaid)), 0, 0, 0, 1, false, nil},
 		"used since":      {fails(card.ErrTooLate), 0, 1, 1, 0, false, nil},
 		"gone once again": {fails(reset), 0, 0, 0, 1, false, reset},
 	} {
@@ -163,6 +164,62 @@ func TestSettle(t *testing.T) {
 					t.Errorf("%+v", c)
 				}
 				l.again()
+			}
+		})
+	}
+}
+
+// That a card has not paid ends an intent only once the same card makes a payment which the SAM
+// confirms, with the counter of the intent or a later one. A double that knows the number and the
+// counter alone ends nothing, and the card itself is still settled afterwards.
+func TestDenied(t *testing.T) {
+	broken := &sam.Error{Err: errors.New("the SAM does not answer")}
+	elsewhere := fails(fmt.Errorf("%w; %w", card.ErrTooLate, card.ErrNotPaid))
+	for name, test := range map[string]struct {
+		says    func(context.Context, apdu.Card, *card.UnknownError) (*message.Tap, error)
+		card    uint64
+		counter uint32
+		err     error
+		ended   bool
+	}{
+		"it pays":                       {unpaid, 1, 7, nil, true},
+		"it pays later":                 {elsewhere, 1, 9, nil, true},
+		"it pays with an older counter": {unpaid, 1, 6, nil, false},
+		"another card pays":             {unpaid, 2, 7, nil, false},
+		"the SAM does not confirm":      {unpaid, 1, 7, broken, false},
+		"it is a forgery":               {unpaid, 1, 0, sam.ErrForged, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := open(t, gateIn())
+			held, p := passenger(t, 1)
+			_, pays := passenger(t, test.card)
+			l.tear(tap(p, gateIn(), 7, morning()))
+			s, err := l.book.Settle(t.Context(), held, morning().Add(time.Second), test.says)
+			must(t, err)
+			if s.Denied != 1 || l.book.Counts() != (intent.Counts{Open: 1}) {
+				t.Fatalf("%+v, %+v", s, l.book.Counts())
+			}
+			var next *message.Tap
+			if test.counter > 0 {
+				next = tap(pays, gateIn(), test.counter, morning().Add(time.Second))
+				next.Debit.TerminalSequence = 99
+				must(t, l.book.Begin(next))
+				next.Debit.Tac = []byte{1, 2, 3, 4}
+			}
+			must(t, l.book.End(next, test.err))
+			l.again()
+			want := intent.Counts{Open: 1}
+			if test.ended {
+				want = intent.Counts{}
+			}
+			if c := l.book.Counts(); c != want {
+				t.Errorf("%+v, want %+v", c, want)
+			}
+			if n := l.count(message.TopicIntents); (n == 2) != test.ended {
+				t.Errorf("%d records of intents", n)
+			}
+			if s, err = l.book.Settle(t.Context(), held, morning().Add(2*time.Second), paid); err != nil || (len(s.Paid) == 1) == test.ended {
+				t.Errorf("%+v, %v", s, err)
 			}
 		})
 	}

@@ -14,9 +14,9 @@ import (
 
 // Settled is what a card has told of the payments that were open.
 type Settled struct {
-	Paid    []*message.Tap // durable
-	NotPaid int
-	Lost    int // it has paid, or not, and can no longer prove it
+	Paid   []*message.Tap // durable
+	Denied int            // it says that it has not paid; they stay open until it is known to be the card
+	Lost   int            // it has paid, or not, and can no longer prove it
 	// Passage is the tap of the passage for which the card is held to the lane now, nil if it is
 	// none of those: then the card is to be served as any.
 	Passage *message.Tap
@@ -30,8 +30,12 @@ type Settled struct {
 // stays unknown, and that the card must not be served; an error of the outbox, which
 // [outbox.ErrBroken] tells, that the lane cannot go on. A card that cannot be read has no open
 // payments.
+//
+// What a card says that it has not paid stays open: anything that gives the card's number and
+// counter could say so. It ends when End is given a payment of that card which the SAM has
+// confirmed. Call End for each card for which Settle returned neither a passage nor an error.
 func (b *Book) Settle(ctx context.Context, c apdu.Card, now time.Time, resolve func(context.Context, apdu.Card, *card.UnknownError) (*message.Tap, error)) (s Settled, err error) {
-	if !b.any() {
+	if !b.begins() {
 		return s, nil
 	}
 	p, err := card.OpenPurse(ctx, c)
@@ -60,13 +64,17 @@ func (b *Book) outcome(i *intent, tap *message.Tap, err error, s *Settled) error
 	defer b.mu.Unlock()
 	switch {
 	case err == nil && tap != nil:
-		if err := b.paid(i, tap); err != nil {
+		var denied []*intent
+		if tap.GetDebit().GetOtherTacReason() == message.Unsure_UNSURE_UNSPECIFIED {
+			denied = b.denied // the SAM has confirmed this one
+		}
+		if err := b.paid(i, tap, denied); err != nil {
 			return err
 		}
 		s.Paid = append(s.Paid, tap)
 	case err == nil, errors.Is(err, card.ErrNotPaid):
-		s.NotPaid++
-		return b.settled(i, nil)
+		s.Denied++
+		b.denied = append(b.denied, i)
 	case errors.Is(err, card.ErrTooLate):
 		s.Lost++
 		return b.lost(i)
@@ -94,9 +102,11 @@ func (b *Book) lost(i *intent) error {
 	return nil
 }
 
-func (b *Book) any() bool {
+// begins begins with a card, and reports whether it may have open payments.
+func (b *Book) begins() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.denied = nil
 	return len(b.own)+len(b.others) > 0
 }
 
