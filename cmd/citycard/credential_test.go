@@ -40,6 +40,7 @@ persons report 1 {ann} | there is no import 1
 proposal list
 proposal show 1 | there is no such proposal: 1
 prove --day 20260105 --subject 6361726431 --id 01 --out {out}/proof | 
+publish-key show | there is no publishing key
 quarantine list
 registry diff {out}/none | 
 registry history
@@ -57,6 +58,7 @@ seal-key show | there is no seal key
 statement --subject 6361726431
 suspense list
 tap find --from 20260105 --to 20260105
+tap unconfirmed
 tap show --card 03105070200000000001 --issuer 1000500000000000 --from 20260105 --to 20260105
 trial-balance --day 20260105
 version
