@@ -3,6 +3,8 @@ package outbox
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 )
 
 // Append makes the records durable, in order and all or none, and returns when they are. It waits
@@ -178,6 +180,8 @@ func (l *Log) Ready() error {
 func (l *Log) breakOn(err error) {
 	if l.err == nil && errors.Is(err, ErrBroken) {
 		l.err = err
+		// If this fails, nothing can be made on the disk, and Open fails too.
+		_ = os.WriteFile(filepath.Join(l.dir, brokenName), nil, 0o600)
 		l.wake.Broadcast()
 	}
 }

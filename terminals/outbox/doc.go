@@ -26,7 +26,7 @@
 //
 // # Files
 //
-// A directory holds `lock`, `position` and segments named after the sequence
+// A directory holds `lock`, `position`, maybe `broken`, and segments named after the sequence
 // number of their first record, 20 digits, ".log". A segment has a fixed size
 // and is filled with zeros when it is made, so that a later write needs no room
 // on the disk and changes no file size.
@@ -60,5 +60,7 @@
 // Open makes the position's file as a segment is made, before the first segment.
 //
 // A write or sync that fails leaves the state of the file unknown: the outbox
-// takes no more records until it is opened again, which reads what is there.
+// takes no more records until it is opened again, which reads what is there. The system may give
+// that from memory and take it for stored, so a file `broken` tells Open to write the last segment
+// again, as at a rollover, before anything is appended.
 package outbox

@@ -3,6 +3,7 @@ package outbox
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -147,6 +148,9 @@ func (l *Log) recover() error {
 // resume opens the last segment for writing, removes an unfinished write and writes a mark, so that
 // later damage to the present records can be told from an unfinished write.
 func (l *Log) resume(path string, s scanned) error {
+	if err := l.rewrite(path, s); err != nil {
+		return err
+	}
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return fmt.Errorf("outbox: %w", err)
@@ -158,6 +162,34 @@ func (l *Log) resume(path string, s scanned) error {
 		}
 	}
 	return l.mark()
+}
+
+// brokenName is the name of an empty file that is there after a write or sync that failed, until
+// the last segment is written again. It need not be synced: if the machine stops, it goes together
+// with what the system only has in memory.
+const brokenName = "broken"
+
+// rewrite writes what was read of the last segment to other places of the disk, if a write or sync
+// failed before. The system may have given it from memory, and takes it for stored.
+func (l *Log) rewrite(path string, s scanned) error {
+	broken := filepath.Join(l.dir, brokenName)
+	if _, err := os.Stat(broken); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("outbox: %w", err)
+	}
+	clear(content[s.end:])
+	temporary := filepath.Join(l.dir, temporaryName)
+	f, err := l.disk.prepare(temporary, content)
+	if err == nil {
+		err = errors.Join(f.Close(), l.disk.commit(temporary, path), os.Remove(broken))
+	}
+	if err != nil {
+		return fmt.Errorf("outbox: write the last segment again: %w", err)
+	}
+	return nil
 }
 
 // mark writes an empty frame, when it fits.

@@ -245,3 +245,47 @@ func TestFailedSyncBreaks(t *testing.T) {
 	must(t, l.Append(testRecord(2)))
 	must(t, l.Close())
 }
+
+// After a failed sync the system may take for stored what it has in memory alone. An outbox that is
+// opened again, by another process too, writes all of it to another file before it believes it.
+func TestBrokenOutboxIsWrittenAgain(t *testing.T) {
+	dir := t.TempDir()
+	d, fail := osDisk(), false
+	d.sync = func(f *os.File) error {
+		if fail {
+			return syscall.EIO
+		}
+		return f.Sync()
+	}
+	l, err := open(dir, d, 4096)
+	must(t, err)
+	must(t, l.Append(testRecord(0)))
+	fail = true
+	if err := l.Append(testRecord(1)); !errors.Is(err, ErrBroken) {
+		t.Fatalf("%v, want ErrBroken", err)
+	}
+	must(t, l.Close())
+	if l, err := open(dir, d, 4096); !errors.Is(err, syscall.EIO) {
+		t.Fatalf("%v %v: opened on a disk that does not store", l, err)
+	}
+	fail = false
+	file := func() os.FileInfo {
+		info, err := os.Stat(segmentPath(dir, 0))
+		must(t, err)
+		return info
+	}
+	before := file()
+	for again := range 2 {
+		l, err = open(dir, d, 4096)
+		must(t, err)
+		if s := l.Status(); s.Next != 2 {
+			t.Errorf("%+v, want two records", s)
+		}
+		must(t, l.Close())
+		if after := file(); os.SameFile(before, after) == (again == 0) {
+			t.Errorf("opened %d times: the same file is %v", again+1, again == 0)
+		} else {
+			before = after
+		}
+	}
+}
