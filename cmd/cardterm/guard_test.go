@@ -158,7 +158,7 @@ func TestOutboxIsCarried(t *testing.T) {
 	must(t, err)
 	must(t, other.Close())
 	file := filepath.Join(dir, "carried")
-	if text := string(output(t, "outbox", "list", "--json", "--data", filepath.Join(dir, "a"))); !strings.Contains(text, `[{"lane":"gate-1","waiting":20,"sent":0}]`) {
+	if text := string(output(t, "outbox", "list", "--json", "--data", filepath.Join(dir, "a"))); !strings.Contains(text, `[{"lane":"gate-1","waiting":20,"sent":0,"open":0}]`) {
 		t.Errorf("list: %s", text)
 	}
 	if text := string(output(t, "outbox", "export", "--data", filepath.Join(dir, "a"), "--lane", "gate-1", file)); !strings.Contains(text, "exported: 20 records of lane gate-1") {

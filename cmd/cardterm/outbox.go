@@ -14,8 +14,10 @@ import (
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
 
 	"citycard/broker"
+	"citycard/cardos/tunion"
 	"citycard/clearing/message"
 	"citycard/cmd/service"
 	"citycard/language"
@@ -118,13 +120,18 @@ func (p *outboxProgram) list(_ context.Context, args []string) error {
 		Lane    string `json:"lane"`
 		Waiting uint64 `json:"waiting"`
 		Sent    uint64 `json:"sent"`
+		Open    int    `json:"open"`
 	}
 	var all []waiting
 	for _, home := range homes {
 		w := waiting{Lane: filepath.Base(filepath.Dir(home))}
 		if err := steady(func() error {
 			s, err := outbox.Look(home, nil)
-			w.Waiting, w.Sent = s.Waiting(), s.Position
+			if err != nil {
+				return err
+			}
+			standing, err := outbox.Standing(home)
+			w.Waiting, w.Sent, w.Open = s.Waiting(), s.Position, len(standing)
 			return err
 		}); err != nil {
 			return err
@@ -135,9 +142,9 @@ func (p *outboxProgram) list(_ context.Context, args []string) error {
 		return json.NewEncoder(os.Stdout).Encode(all)
 	}
 	table := &service.Table{Language: p.Language}
-	table.Head("lane", ">records that wait", ">records sent, ever")
+	table.Head("lane", ">records that wait", ">records sent, ever", ">open payments")
 	for _, w := range all {
-		table.Add(w.Lane, strconv.FormatUint(w.Waiting, 10), strconv.FormatUint(w.Sent, 10))
+		table.Add(w.Lane, strconv.FormatUint(w.Waiting, 10), strconv.FormatUint(w.Sent, 10), strconv.Itoa(w.Open))
 	}
 	return table.Write(os.Stdout)
 }
@@ -159,8 +166,13 @@ func (p *outboxProgram) export(_ context.Context, args []string) error {
 		return service.Exit(service.ExitUsage, service.Fail("no lane %q in %s", p.lane, p.Data).Todo("give --lane with a name that cardterm outbox list shows").Because(err))
 	}
 	var head outbox.Head
+	var memos []outbox.Record
 	err = steady(func() (err error) {
-		head, err = outbox.Export(p.home(p.lane), p.lane, path, time.Now())
+		// Before the records: a payment that ends meanwhile has its tap among them.
+		if memos, err = openPayments(p.home(p.lane)); err != nil {
+			return err
+		}
+		head, err = outbox.Export(p.home(p.lane), p.lane, path, time.Now(), memos...)
 		return err
 	})
 	if errors.Is(err, os.ErrExist) {
@@ -169,8 +181,33 @@ func (p *outboxProgram) export(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	p.Print("exported: %d records of lane %s, from number %d on, to %s", head.Records, head.Lane, head.First, path)
+	p.Print("exported: %d records of lane %s, from number %d on, to %s; open payments among them: %d", head.Records, head.Lane, head.First, path, len(memos))
 	return p.Printed()
+}
+
+// openPayments are the payments of a lane whose outcome is not known, as the clearing centre is
+// told of them. It closes one whose tap comes later.
+func openPayments(home string) (memos []outbox.Record, err error) {
+	standing, err := outbox.Standing(home)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range standing {
+		m, err := message.ParseIntent(l.Key, l.Value)
+		if err != nil {
+			return nil, err
+		}
+		number, err := tunion.Number([10]byte(m.GetTap().GetDebit().GetCard()))
+		if err != nil {
+			return nil, err
+		}
+		value, err := proto.MarshalOptions{Deterministic: true}.Marshal(m.GetTap())
+		if err != nil {
+			return nil, err
+		}
+		memos = append(memos, outbox.Record{Topic: message.TopicTapsUnconfirmed, Key: []byte(number), Value: value})
+	}
+	return memos, nil
 }
 
 // sent says whether records of a topic are imported: those of which clearing knows whether it has

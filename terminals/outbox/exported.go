@@ -113,20 +113,30 @@ func readSegment(path string, last bool, s *Status, each func(Record) error) err
 	return nil
 }
 
-// Export writes what waits in the outbox of a directory into a new file. The outbox stays as it
-// is, and its lane sends the records too once it can: who receives them twice counts them once, by
-// what the card has signed.
-func Export(dir, lane, path string, made time.Time) (Head, error) {
+// Standing reads the local records that stand in the outbox of a directory, as Look does the rest.
+func Standing(dir string) ([]Local, error) {
+	segments, err := listSegments(dir)
+	if err != nil || len(segments) == 0 {
+		return nil, err
+	}
+	s, err := scanSegment(segments[len(segments)-1].path, true)
+	return s.local, err
+}
+
+// Export writes what waits in the outbox of a directory, and then more records of its caller, into
+// a new file. The outbox stays as it is, and its lane sends the records too once it can: who
+// receives them twice counts them once, by what the card has signed.
+func Export(dir, lane, path string, made time.Time, more ...Record) (Head, error) {
 	status, err := Look(dir, nil)
 	if err != nil {
 		return Head{}, err
 	}
-	head := Head{Lane: lane, Made: made.UTC(), First: status.Position, Records: status.Waiting()}
-	return head, durable.WriteNew(path, func(out io.Writer) error { return write(out, dir, head) })
+	head := Head{Lane: lane, Made: made.UTC(), First: status.Position, Records: status.Waiting() + uint64(len(more))}
+	return head, durable.WriteNew(path, func(out io.Writer) error { return write(out, dir, head, more) })
 }
 
 // write writes the head, the records and the sum.
-func write(f io.Writer, dir string, head Head) error {
+func write(f io.Writer, dir string, head Head, more []Record) error {
 	text, err := json.Marshal(head)
 	if err != nil {
 		return err
@@ -138,9 +148,10 @@ func write(f io.Writer, dir string, head Head) error {
 		return err
 	}
 	var written uint64
+	waiting := head.Records - uint64(len(more))
 	var buffer []byte
 	status, err := Look(dir, func(r Record) error {
-		if written == head.Records {
+		if written == waiting {
 			return nil // it came after the head was written
 		}
 		written++
@@ -148,8 +159,13 @@ func write(f io.Writer, dir string, head Head) error {
 		_, err := out.Write(buffer)
 		return err
 	})
-	if err == nil && (status.Position != head.First || written != head.Records) {
+	if err == nil && (status.Position != head.First || written != waiting) {
 		err = language.Textf("records were sent meanwhile: the lane forwards them itself; export again if some still wait")
+	}
+	for _, r := range more {
+		if _, failed := out.Write(appendRecord(nil, r)); failed != nil && err == nil {
+			err = failed
+		}
 	}
 	if err = errors.Join(err, out.Flush()); err != nil {
 		return err
