@@ -376,6 +376,7 @@ func TestLaneFaults(t *testing.T) {
 		"two lanes are called":    two(func(l *laneFlags) { l.name = "a" }),
 		"reader: it is missing":   two(func(l *laneFlags) { l.reader = "" }),
 		"of lane a and of lane b": two(func(l *laneFlags) { l.module.reader = "1" }),
+		"it is that of lane a":    {{name: "a", reader: "1", module: moduleFlags{terminal: "491010000001"}}, {name: "b", reader: "2", module: moduleFlags{terminal: "491010000001"}}},
 	} {
 		if err := together(lanes, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)

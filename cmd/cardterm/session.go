@@ -85,20 +85,22 @@ func (l *lane) session(ctx context.Context) (err error) {
 	}
 	ctx, end := context.WithCancelCause(ctx)
 	var watching sync.WaitGroup
+	var sam *seat
 	defer func() {
 		end(nil)
-		watching.Wait()
+		watching.Wait() // nobody waits at a reader that is closed
+		if sam != nil {
+			l.release(sam)
+		}
 		if failed := l.reader.Close(); failed != nil && err == nil {
 			err = failed
 		}
 	}()
 	if l.settings.charges() {
-		seat, err := l.equip(ctx)
-		if err != nil {
+		if sam, err = l.equip(ctx); err != nil {
 			return err
 		}
-		defer l.release(seat)
-		watching.Go(func() { seat.watch(ctx, end) })
+		watching.Go(func() { sam.watch(ctx, end) })
 	}
 	if l.served { // a card that stayed in the reader has been served
 		if err := l.reader.WaitEmpty(ctx); err != nil {

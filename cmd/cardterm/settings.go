@@ -192,7 +192,7 @@ func (a *agent) read() ([]laneFlags, []spareFlags, error) {
 
 // together refuses lanes that cannot be in one agent.
 func together(lanes []laneFlags, spares []spareFlags) error {
-	names, readers := map[string]bool{}, map[string]string{}
+	names, readers, terminals := map[string]bool{}, map[string]string{}, map[string]string{}
 	var errs []error
 	take := func(reader, whose string) {
 		if before, taken := readers[reader]; taken && reader != "" {
@@ -210,6 +210,12 @@ func together(lanes []laneFlags, spares []spareFlags) error {
 		}
 		take(l.reader, "lane "+l.name)
 		take(l.module.reader, "lane "+l.name)
+		if l.module.reader == "" && l.module.terminal != "" {
+			if before, taken := terminals[l.module.terminal]; taken {
+				errs = append(errs, language.Textf("lane %s: terminal %s: it is that of lane %s, want one each", l.name, l.module.terminal, before))
+			}
+			terminals[l.module.terminal] = l.name
+		}
 	}
 	for _, s := range spares {
 		take(s.sam, "the spare SAMs")

@@ -299,6 +299,8 @@ func TestExampleKeys(t *testing.T) {
 			if _, err := message.ParseIntent(message.IntentKey(m.GetTap().GetDebit()), encoded(t, m)); err != nil {
 				t.Errorf("the example of %s: %v", e.topic, err)
 			}
+		case *message.Ack:
+			want = fmt.Sprintf("%x/%s", m.GetTerminal(), m.GetLane())
 		case *message.HotlistEntry:
 			want = fmt.Sprintf("the 8 bytes %x", m.GetCard())
 		}

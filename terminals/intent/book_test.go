@@ -253,8 +253,8 @@ func TestRestart(t *testing.T) {
 func TestPassage(t *testing.T) {
 	out, far := gateIn(), gateIn()
 	out.Movement, far.Station = message.Movement_MOVEMENT_EXIT, 6
-	other := bus()
-	other.Vehicle = "A2"
+	other, nameless := bus(), bus()
+	other.Vehicle, nameless.Vehicle = "A2", ""
 	for name, test := range map[string]struct {
 		at, here intent.Place
 		after    time.Duration
@@ -262,15 +262,16 @@ func TestPassage(t *testing.T) {
 		passage  bool
 		entry    bool
 	}{
-		"the gate":                      {gateIn(), gateIn(), time.Second, true, true, false},
-		"the gate, in the evening":      {gateIn(), gateIn(), 10 * time.Hour, true, false, true},
-		"a gate out":                    {gateIn(), out, time.Second, true, false, false},
-		"another station":               {gateIn(), far, time.Second, false, false, false},
-		"the bus":                       {bus(), bus(), time.Minute, true, true, false},
-		"the bus, on the way back":      {bus(), bus(), time.Hour, true, false, false},
-		"another bus of the line":       {bus(), other, time.Minute, true, false, false},
-		"a gate, of a payment on a bus": {bus(), gateIn(), time.Minute, false, false, false},
-		"the gate out, in the evening":  {out, out, 10 * time.Hour, true, true, false},
+		"the gate":                       {gateIn(), gateIn(), time.Second, true, true, false},
+		"the gate, in the evening":       {gateIn(), gateIn(), 10 * time.Hour, true, false, true},
+		"a gate out":                     {gateIn(), out, time.Second, true, false, false},
+		"another station":                {gateIn(), far, time.Second, false, false, false},
+		"the bus":                        {bus(), bus(), time.Minute, true, true, false},
+		"the bus, on the way back":       {bus(), bus(), time.Hour, true, false, false},
+		"another bus of the line":        {bus(), other, time.Minute, true, false, false},
+		"a bus that does not know which": {nameless, nameless, time.Minute, true, false, false},
+		"a gate, of a payment on a bus":  {bus(), gateIn(), time.Minute, false, false, false},
+		"the gate out, in the evening":   {out, out, 10 * time.Hour, true, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			held, p := passenger(t, 1)

@@ -33,9 +33,12 @@ func (p Place) Near(t *message.Tap) bool {
 }
 
 // passed reports whether a tap that was paid is for the passage that a card is held to the lane for
-// now.
+// now. A validator that does not know its vehicle may be on another one than that of the tap.
 func (p Place) passed(t *message.Tap, now time.Time) bool {
 	if !p.Near(t) || t.GetMovement() != p.Movement || t.GetVehicle() != p.Vehicle {
+		return false
+	}
+	if p.Movement == message.Movement_MOVEMENT_SINGLE && p.Vehicle == "" {
 		return false
 	}
 	return p.Movement == message.Movement_MOVEMENT_EXIT || age(t, now) <= passageLimit

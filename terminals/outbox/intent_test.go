@@ -337,6 +337,13 @@ func (s *stand) stop(n int, how string, fall func(*outbox.Cut)) {
 			s.Errorf("%s: card %d has made %d debits, and had one open for this passage: %v", where, i, more, pending)
 		}
 	}
+	// What a card says that it has not paid ends with its next payment that the SAM confirms.
+	for i, held := range s.cards {
+		held.PowerOn()
+		if green, err := l.take(held, now.Add(time.Hour)); err != nil || !green {
+			s.Errorf("%s: card %d is not let in an hour later: %v", where, i, err)
+		}
+	}
 	must(s.T, l.book.Close())
 	s.agree(where+", in the end", out, true)
 	if now := len(s.debits()); now < paid {
