@@ -93,16 +93,18 @@ func (l *lanes) Collect(out chan<- prometheus.Metric) {
 
 // take notes what a lane says. A record that is no such statement is nobody's.
 func (l *lanes) take(r *kgo.Record) {
+	if len(r.Value) == 0 {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.known, string(r.Key))
+		return
+	}
 	ack := new(message.Ack)
 	if err := proto.Unmarshal(r.Value, ack); err != nil || len(ack.GetTerminal()) != 6 || !strings.HasPrefix(string(r.Key), fmt.Sprintf("%x/", ack.GetTerminal())) {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(r.Value) == 0 {
-		delete(l.known, string(r.Key))
-		return
-	}
 	l.known[string(r.Key)] = lane{ack, r.Timestamp.Sub(time.UnixMilli(ack.GetSent())).Abs()}
 }
 

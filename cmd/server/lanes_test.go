@@ -39,6 +39,8 @@ func TestLanes(t *testing.T) {
 	says(bus, "3", 0, 0)
 	says("999999999999", "4", 48*time.Hour, time.Hour)
 	l.take(&kgo.Record{Key: []byte("nobody"), Value: []byte{0xFF}, Timestamp: now})
+	says("999999999999", "5", 48*time.Hour, time.Hour)
+	l.take(&kgo.Record{Key: []byte("999999999999/5"), Timestamp: now}) // it is no more
 	pages := prometheus.NewRegistry()
 	pages.MustRegister(l)
 	families, err := pages.Gather()

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -250,5 +251,48 @@ func TestParseKey(t *testing.T) {
 		if _, err := ParseKey(text); err == nil {
 			t.Errorf("%q is taken", text)
 		}
+	}
+}
+
+// What is wrong on the topic and is withdrawn stands in no list's way.
+func TestWithdrawn(t *testing.T) {
+	for name, wrong := range map[string]*kgo.Record{
+		"no card":         {Key: []byte("x"), Value: []byte{0xFF}},
+		"a card too many": sent(t, signer(1), 3, entries(3, 100, 101), nil)[0],
+	} {
+		l := newLane(t)
+		topic := append(sent(t, signer(1), 3, entries(3, 0, 100), nil), wrong)
+		if l.reads(topic) {
+			t.Errorf("%s: the list is taken", name)
+		}
+		if !l.reads(append(topic, &kgo.Record{Key: wrong.Key})) {
+			t.Errorf("%s, withdrawn: the list is refused: %q", name, l.said)
+		}
+	}
+}
+
+// A version that could not be kept on the disk is kept the next time.
+func TestTrustIsSaved(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "later")
+	path, key := filepath.Join(dir, "publisher"), message.PublicOf(signer(1).Key)
+	trust, err := OpenTrust(path, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := trust.took(message.TopicHotlist, 7); err == nil {
+		t.Fatal("it is kept where there is no folder")
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := trust.took(message.TopicHotlist, 7); err != nil {
+		t.Fatal(err)
+	}
+	again, err := OpenTrust(path, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := again.Version(message.TopicHotlist); v != 7 {
+		t.Errorf("after a restart version %d, want 7", v)
 	}
 }

@@ -135,10 +135,12 @@ func (f *HotlistFollower) poll(ctx context.Context, client *kgo.Client) (ended, 
 // take takes one record.
 func (f *HotlistFollower) take(r *kgo.Record) {
 	switch {
-	case r.Attrs.IsControl() || len(r.Value) == 0:
+	case r.Attrs.IsControl():
 		return
 	case f.Trust != nil:
 		f.listed(r)
+		return
+	case len(r.Value) == 0:
 		return
 	case message.OfPublication(r.Key):
 		return

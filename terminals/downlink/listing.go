@@ -45,6 +45,13 @@ func (l *listing) take(r *kgo.Record) {
 		l.said = r.Value
 		return
 	}
+	if len(r.Value) == 0 { // the record before is withdrawn, whatever it was
+		delete(l.odd, string(r.Key))
+		if len(r.Key) == len(keys.Digits{}) {
+			delete(l.cards, keys.Digits(r.Key))
+		}
+		return
+	}
 	entry := new(message.HotlistEntry)
 	err := proto.Unmarshal(r.Value, entry)
 	if err == nil {

@@ -89,8 +89,16 @@ func (t *Trust) took(topic string, version int64) error {
 	if t.state.Versions == nil {
 		t.state.Versions = map[string]int64{}
 	}
+	before, known := t.state.Versions[topic]
 	t.state.Versions[topic] = version
-	return t.save()
+	err := t.save()
+	switch { // what is not on the disk is saved the next time
+	case err != nil && known:
+		t.state.Versions[topic] = before
+	case err != nil:
+		delete(t.state.Versions, topic)
+	}
+	return err
 }
 
 // succeed takes a successor of the key that is followed, if it is one. Records about other keys are
@@ -102,8 +110,12 @@ func (t *Trust) succeed(value []byte) error {
 	if err != nil {
 		return nil
 	}
+	before := t.state.Key
 	t.state.Key = next
-	return t.save()
+	if err = t.save(); err != nil {
+		t.state.Key = before
+	}
+	return err
 }
 
 func (t *Trust) save() error {

@@ -165,6 +165,9 @@ func (s *Server) registerActs() {
 				return nil, s.problem(ctx, err)
 			}
 			v, err := s.office(in.Dry).Propose(ctx, in.Body.Kind, in.Body.Request, in.Body.Reason, proposal.Given(in.Body.Signed.chain()))
+			if err == nil {
+				caller{person: &by}.alone(v)
+			}
 			return s.view(ctx, v, err)
 		})
 	huma.Register(s.api, act("approve", "/v1/proposals/{number}/approve", "Approve",
