@@ -112,7 +112,7 @@ func explained(err error) error {
 		e.Kind = peopleapi.Refused
 	}
 	if f, ok := err.(*service.Failure); ok { // one inside another error is said whole
-		e.What, e.Todo = f.Parts()
+		e.Todo, e.What = f.Parts()
 	}
 	return e
 }

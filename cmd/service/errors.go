@@ -62,9 +62,9 @@ func (f *Failure) In(l language.Language) string {
 	return b.String()
 }
 
-// Parts are what went wrong, with its cause, and what to do about it, which may be nil.
-func (f *Failure) Parts() (what error, todo *language.Text) {
-	return &Failure{what: f.what, err: f.err, code: f.code}, f.todo
+// Parts are what to do about it, which may be nil, and what went wrong, with its cause.
+func (f *Failure) Parts() (todo *language.Text, what error) {
+	return f.todo, &Failure{what: f.what, err: f.err, code: f.code}
 }
 
 // Unwrap gives the cause.

@@ -167,7 +167,9 @@ func TestCorruptedHotlist(t *testing.T) {
 		"other cards, and signed": {signed(3, entries(3, 100, 200), nil), "more than its bounds allow"},
 	} {
 		l := newLane(t)
-		if l.reads(test.topic) || l.reads(test.topic) || l.List.Version() != 2 || l.List.Cards() != 100 {
+		took := l.reads(test.topic)
+		took = l.reads(test.topic) || took // and it says so once
+		if took || l.List.Version() != 2 || l.List.Cards() != 100 {
 			t.Errorf("%s: the lane has %d cards of version %d, want the 100 of 2", name, l.List.Cards(), l.List.Version())
 		}
 		if len(l.said) != 1 || !strings.Contains(l.said[0], test.why) {

@@ -201,12 +201,6 @@ func (s *stand) run(dir string, c *outbox.Cut) (at int, err error) {
 	return len(script()), l.book.Close()
 }
 
-// identity is what makes two taps one in clearing.
-func identity(t *message.Tap) string {
-	d := t.GetDebit()
-	return fmt.Sprintf("%x %x %d %d", d.GetCard(), d.GetTerminal(), d.GetTerminalSequence(), d.GetType())
-}
-
 // onCard is a debit of a card by what its log and a tap both say.
 func onCard(number string, counter uint32, at []byte) string {
 	return fmt.Sprintf("%s %d %x", number, counter, at)
