@@ -71,8 +71,12 @@ func (g *guard) find(a tunion.Application, at time.Time) *message.Tap {
 	return p.tap
 }
 
-// recall remembers the taps of the last run, which have the times that cards have signed.
+// recall remembers the taps of the last run, which have the times that cards have signed. A guard
+// that remembers nothing does not remember those either.
 func (g *guard) recall(records []outbox.Record, now time.Time) error {
+	if g.within <= 0 {
+		return nil
+	}
 	within := max(g.within, recallWithin)
 	for _, r := range records {
 		if r.Topic != message.TopicTaps {

@@ -177,8 +177,8 @@ func TestCodesAreDescribed(t *testing.T) {
 			t.Errorf("verdict %d of the page is not %s", i, v)
 		}
 	}
-	if len(rows) != int(verdict.Quarantined) {
-		t.Errorf("%d verdicts, want %d", len(rows), verdict.Quarantined)
+	if len(rows) != int(verdict.Unconfirmed) {
+		t.Errorf("%d verdicts, want %d", len(rows), verdict.Unconfirmed)
 	}
 }
 

@@ -92,6 +92,7 @@ func clearingKinds() map[verify.Kind]string {
 		beside.AccessRow:       "接入凭证与审计日志不符",
 		beside.Proposal:        "提案与审计日志不符",
 		beside.ActDone:         "操作内容与所签请求不符",
+		beside.Unconfirmed:     "无TAC刷卡与日记账不符",
 		beside.Decision:        "须双人决定的分录不在任何操作中",
 	}
 }
