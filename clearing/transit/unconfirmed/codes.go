@@ -43,8 +43,9 @@ func (c *Codes) Now(ctx context.Context) (*Lost, error) {
 		now.next, now.fen = c.known.next, maps.Clone(c.known.fen)
 	}
 	from := now.next
-	err := c.Ledger.Look(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, "SELECT number, card, day, id, fen FROM lost_codes WHERE number >= $1 ORDER BY number", from)
+	// A batch waits for this: it is bounded like every statement of one, as a Look is not.
+	err := c.Ledger.Retry(ctx, func(ctx context.Context) error {
+		rows, err := c.Ledger.Pool().Query(ctx, "SELECT number, card, day, id, fen FROM lost_codes WHERE number >= $1 ORDER BY number", from)
 		if err != nil {
 			return err
 		}
