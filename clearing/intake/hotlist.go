@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -18,8 +19,13 @@ import (
 // before it stays published.
 type RefusedHotlist struct {
 	registry.Step
-	why *language.Text
+	why    *language.Text
+	judged time.Time
 }
+
+// judgeEvery is how often a hotlist that was refused is judged again: cards whose time ends, and
+// bounds that begin, may bring it within them.
+const judgeEvery = time.Minute
 
 // Text says why, and what people can do.
 func (r *RefusedHotlist) Text() *language.Text {
@@ -104,15 +110,16 @@ func (in *Intake) sendHotlistStatement(ctx context.Context, client *kgo.Client, 
 		return nil
 	}
 	at := index.MomentAt(in.metrics.clock().In(in.settings.Zone))
-	p, err := store.HotlistPublication(ctx, version, at, int64(in.settings.Registry.Current().Counts()["cards"]))
+	p, err := store.HotlistPublication(ctx, version, at)
 	if err != nil {
 		return err
 	}
-	decided, err := registry.Overridden(ctx, in.ledger, version)
+	decided, err := registry.Overrides(ctx, in.ledger)
 	if err != nil {
 		return err
 	}
-	if p.Decided = decided; decided {
+	p.Decided = slices.ContainsFunc(decided, func(o registry.Override) bool { return o.Version == version })
+	if p.Decided {
 		p.Most = 0
 	}
 	statements, err := in.settings.Signer.Statements(p)
@@ -141,9 +148,9 @@ func unpublishedHotlist(ctx context.Context, store *registry.Store) (after, vers
 // permitted is the version whose hotlist may be published next, 0 for none: the newest one within
 // the bounds, or one that two people decided.
 func (in *Intake) permitted(ctx context.Context, store *registry.Store, after, version int64) (int64, error) {
-	if known := in.refused.Load(); known == nil || known.After != after || known.Version != version {
-		at := index.MomentAt(in.metrics.clock().In(in.settings.Zone))
-		step, err := store.HotlistStep(ctx, after, version, at, int64(in.settings.Registry.Current().Counts()["cards"]))
+	now := in.metrics.clock()
+	if known := in.refused.Load(); known == nil || known.After != after || known.Version != version || now.Sub(known.judged) >= judgeEvery {
+		step, err := store.HotlistStep(ctx, after, version, index.MomentAt(now.In(in.settings.Zone)))
 		if err != nil {
 			return 0, err
 		}
@@ -152,26 +159,32 @@ func (in *Intake) permitted(ctx context.Context, store *registry.Store, after, v
 			in.refuse(nil)
 			return version, nil
 		}
-		in.refuse(&RefusedHotlist{*step, why})
+		in.refuse(&RefusedHotlist{*step, why, now})
 	}
-	decided, err := registry.Overrides(ctx, in.ledger, after)
+	decided, err := registry.Overrides(ctx, in.ledger)
 	if err != nil {
 		return 0, err
 	}
-	if decided = slices.DeleteFunc(decided, func(v int64) bool { return v <= after || v > version }); len(decided) == 0 {
-		return 0, nil
+	next := int64(0)
+	for _, o := range decided {
+		if o.After == after && after < o.Version && o.Version <= version {
+			next = max(next, o.Version)
+		}
 	}
-	return slices.Max(decided), nil
+	return next, nil
 }
 
 // refuse notes the hotlist that is refused, and says it once.
 func (in *Intake) refuse(r *RefusedHotlist) {
-	in.refused.Store(r)
+	known := in.refused.Swap(r)
 	if r == nil {
 		in.metrics.hotlist.refused.Set(0)
 		return
 	}
 	in.metrics.hotlist.refused.Set(float64(r.Version))
+	if known != nil && known.After == r.After && known.Version == r.Version {
+		return
+	}
 	in.log.Error("the hotlist is not published: it is outside its bounds; the one before it stays published", "version", r.Version, "published", r.After,
 		"cards_before", r.Before, "cards", r.Named, "cards_added", r.Added, "cards_gone", r.Gone, "registered_cards", r.Cards, "error", r.why)
 }

@@ -8,12 +8,16 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/protobuf/proto"
 
 	"citycard/clearing/clearingtest"
+	"citycard/clearing/intake"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
 	"citycard/clearing/registry/index"
@@ -30,6 +34,13 @@ func listed(from, to int) string {
 		rows.WriteString("031050709999" + strconv.Itoa(10_000_000+n) + ",lost,20260105120000,\n")
 	}
 	return rows.String()
+}
+
+// refused is the hotlist that the intake refuses, nil for none.
+func (h *house) refused() *intake.RefusedHotlist {
+	h.intakes.Lock()
+	defer h.intakes.Unlock()
+	return h.intakes.running[0].RefusedHotlist()
 }
 
 // hotlistAt waits until the hotlist of a version is published.
@@ -81,7 +92,7 @@ func TestHotlistOutsideItsBounds(t *testing.T) {
 	h.signed(1, 5, false)
 	store := registry.NewStore(h.ledger.Pool())
 	at, _ := index.ParseMoment("20260201000000")
-	step, err := store.HotlistStep(t.Context(), 1, 2, at, 0)
+	step, err := store.HotlistStep(t.Context(), 1, 2, at)
 	h.must(err)
 	if step.Check() == nil || step.Before != 5 || step.Named != 11 || step.Added != 6 {
 		t.Errorf("the step is %+v", step)
@@ -112,5 +123,83 @@ func TestHotlistOutsideItsBounds(t *testing.T) {
 	h.must(stop())
 	if done, err := store.PublishedHotlist(t.Context()); err != nil || done != 4 {
 		t.Errorf("the hotlist of version %d is published, %v, want that of 4", done, err)
+	}
+}
+
+// registered are rows of cards of a range of numbers.
+func registered(from, to int) string {
+	var rows strings.Builder
+	rows.WriteString("card,issuer,type,status,effective_from,expires\n")
+	for n := from; n < to; n++ {
+		rows.WriteString("031050709999" + strconv.Itoa(10_000_000+n) + "," + clearingtest.Issuer + ",01,active,20200101,20401231\n")
+	}
+	return rows.String()
+}
+
+// TestHotlistCountsTheBooksCards: the cards that come with a list count at once, not only when the
+// process has read the registry again, as it never does here.
+func TestHotlistCountsTheBooksCards(t *testing.T) {
+	h := newHouse(t)
+	files := clearingtest.Files()
+	files["list_bounds.csv"] = boundsHeader + "hotlist,1,1000,1000,10,20260101,\n"
+	h.change(files)
+	h.change(map[string]string{"cards.csv": registered(0, 60), "hotlist.csv": listed(0, 6)})
+	stop := h.start("test")
+	h.hotlistAt(2)
+	h.must(stop())
+}
+
+// TestHotlistIsJudgedAgain: a list that is refused is published when time brings it within its
+// bounds.
+func TestHotlistIsJudgedAgain(t *testing.T) {
+	h := newHouse(t)
+	var ahead atomic.Int64
+	h.metrics = intake.NewMetrics(prometheus.NewRegistry(), func() time.Time { return noon(5).Add(time.Duration(ahead.Load())) })
+	files := clearingtest.Files()
+	files["hotlist.csv"] = listed(0, 5)
+	files["list_bounds.csv"] = boundsHeader + "hotlist,5,20,20,1000,20260101,\n"
+	h.change(files)
+	stop := h.start("test")
+	h.hotlistAt(1)
+	h.change(map[string]string{"hotlist.csv": strings.Replace(listed(5, 11), ",\n", ",20260105120030\n", 1)})
+	for h.refused() == nil {
+		time.Sleep(10 * time.Millisecond)
+	}
+	ahead.Store(int64(time.Minute))
+	h.hotlistAt(2)
+	h.must(stop())
+}
+
+// TestHotlistBringsNoBounds: a list is held against the bounds that there were before it.
+func TestHotlistBringsNoBounds(t *testing.T) {
+	h := newHouse(t)
+	files := clearingtest.Files()
+	files["hotlist.csv"] = listed(0, 5)
+	files["list_bounds.csv"] = boundsHeader + "hotlist,5,20,20,1000,20260101,\n"
+	h.change(files)
+	wide := boundsHeader + "hotlist,5,1000,20,1000,20260102,\n"
+	h.change(map[string]string{"hotlist.csv": listed(5, 11), "list_bounds.csv": wide})
+	h.change(map[string]string{"hotlist.csv": listed(11, 12)})
+	store := registry.NewStore(h.ledger.Pool())
+	at, _ := index.ParseMoment("20260201000000")
+	for _, version := range []int64{2, 3} {
+		step, err := store.HotlistStep(t.Context(), 1, version, at)
+		h.must(err)
+		if step.Check() == nil {
+			t.Errorf("version %d is within the bounds that it brings", version)
+		}
+	}
+	// Once the list is published, the bounds hold; and the founding has none before it.
+	for after, version := range map[int64]int64{2: 3, 0: 1} {
+		step, err := store.HotlistStep(t.Context(), after, version, at)
+		h.must(err)
+		if why := step.Check(); why != nil {
+			t.Errorf("version %d after %d: %v", version, after, why)
+		}
+	}
+	p, err := store.HotlistPublication(t.Context(), 2, at)
+	h.must(err)
+	if p.GetGrowPercent() != 20 {
+		t.Errorf("terminals are told that the list may grow by %d percent", p.GetGrowPercent())
 	}
 }

@@ -75,9 +75,10 @@ func (s *Store) NewestHotlist(ctx context.Context) (version int64, err error) {
 }
 
 // HotlistStep compares the hotlist of a version with that of an earlier one, 0 for none, at a
-// moment; cards is how many are registered.
-func (s *Store) HotlistStep(ctx context.Context, after, version int64, at index.Moment, cards int64) (*Step, error) {
-	is, err := s.LoadVersion(ctx, version, Hotlist, ListBounds)
+// moment. It is held against the bounds that were in force before any change after the earlier one
+// touched the list: a list brings no bounds of its own. Only a founding does.
+func (s *Store) HotlistStep(ctx context.Context, after, version int64, at index.Moment) (*Step, error) {
+	is, err := s.LoadVersion(ctx, version, Hotlist)
 	if err != nil {
 		return nil, err
 	}
@@ -88,9 +89,34 @@ func (s *Store) HotlistStep(ctx context.Context, after, version int64, at index.
 		}
 	}
 	step := &Step{After: after, Version: version, ListStep: is.HotlistStep(before, at)}
-	step.Cards = cards
-	step.Bounds = is.HotlistBounds(ledger.Day(at.Number() / 1_000_000))
-	return step, nil
+	if step.Cards, err = s.countCards(ctx, version); err != nil {
+		return nil, err
+	}
+	first, err := s.hotlistAfter(ctx, after)
+	if err != nil {
+		return nil, err
+	}
+	step.Bounds, err = s.boundsBefore(ctx, first, at)
+	return step, err
+}
+
+// hotlistAfter is the first version after another one that changed the hotlist, 0 for none.
+func (s *Store) hotlistAfter(ctx context.Context, after int64) (version int64, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT coalesce(min(v.number), 0) FROM registry_versions v
+		WHERE v.number > $1 AND EXISTS (SELECT 1 FROM registry_rows r WHERE r.change = v.change AND r.kind = $2)`, after, int64(Hotlist)).Scan(&version)
+	if err != nil {
+		return 0, fmt.Errorf("read the hotlist's version: %w", err)
+	}
+	return version, nil
+}
+
+// boundsBefore are the hotlist's bounds that a version found at a moment; of the founding, its own.
+func (s *Store) boundsBefore(ctx context.Context, version int64, at index.Moment) (b index.ListBounds, err error) {
+	edition, err := s.LoadVersion(ctx, max(1, version-1), ListBounds)
+	if err != nil {
+		return b, err
+	}
+	return edition.HotlistBounds(ledger.Day(at.Number() / 1_000_000)), nil
 }
 
 // countCards counts the cards that are registered at a version.
@@ -103,9 +129,8 @@ func (s *Store) countCards(ctx context.Context, version int64) (cards int64, err
 	return cards, nil
 }
 
-// Overrides are the versions of which two people decided that their hotlist is published after an
-// earlier one.
-func Overrides(ctx context.Context, l *ledger.Ledger, after int64) (versions []int64, err error) {
+// Overrides are the publications that two people decided.
+func Overrides(ctx context.Context, l *ledger.Ledger) (decided []Override, err error) {
 	entries, err := l.Audit(ctx, ActPublish)
 	if err != nil {
 		return nil, err
@@ -115,39 +140,26 @@ func Overrides(ctx context.Context, l *ledger.Ledger, after int64) (versions []i
 		if err := json.Unmarshal([]byte(e.What), &of); err != nil {
 			return nil, fmt.Errorf("audit: entry %d does not say which hotlist is published: %w", e.Number, err)
 		}
-		if of.After == after {
-			versions = append(versions, of.Version)
-		}
+		decided = append(decided, of)
 	}
-	return versions, nil
-}
-
-// Overridden reports whether two people decided that the hotlist of a version is published.
-func Overridden(ctx context.Context, l *ledger.Ledger, version int64) (bool, error) {
-	entries, err := l.Audit(ctx, ActPublish)
-	if err != nil {
-		return false, err
-	}
-	for _, e := range entries {
-		var of Override
-		if err := json.Unmarshal([]byte(e.What), &of); err != nil {
-			return false, fmt.Errorf("audit: entry %d does not say which hotlist is published: %w", e.Number, err)
-		}
-		if of.Version == version {
-			return true, nil
-		}
-	}
-	return false, nil
+	return decided, nil
 }
 
 // HotlistPublication says what the hotlist of a version is, and how far it may move at a moment,
 // for terminals.
-func (s *Store) HotlistPublication(ctx context.Context, version int64, at index.Moment, cards int64) (*message.Publication, error) {
-	is, err := s.LoadVersion(ctx, version, Hotlist, ListBounds)
+func (s *Store) HotlistPublication(ctx context.Context, version int64, at index.Moment) (*message.Publication, error) {
+	is, err := s.LoadVersion(ctx, version, Hotlist)
 	if err != nil {
 		return nil, err
 	}
-	bounds := is.HotlistBounds(ledger.Day(at.Number() / 1_000_000))
+	bounds, err := s.boundsBefore(ctx, version, at)
+	if err != nil {
+		return nil, err
+	}
+	cards, err := s.countCards(ctx, version)
+	if err != nil {
+		return nil, err
+	}
 	p := &message.Publication{
 		Topic: message.TopicHotlist, Version: version, Most: bounds.MostNamed(cards),
 		Few: bounds.Few, GrowPercent: bounds.Grow, ShrinkPercent: bounds.Shrink,
@@ -219,11 +231,7 @@ func (p *publishing) step(ctx context.Context, r PublishRequest) (*Step, error) 
 	case after != r.After || version != r.Version || !ok:
 		return nil, &proposal.Refusal{Text: language.Textf("the hotlist of version %d is published, and that of version %d is not; this is about %d and %d", after, version, r.After, r.Version), Todo: language.Textf("propose it again")}
 	}
-	cards, err := store.countCards(ctx, version)
-	if err != nil {
-		return nil, err
-	}
-	step, err := store.HotlistStep(ctx, after, version, at, cards)
+	step, err := store.HotlistStep(ctx, after, version, at)
 	if err == nil && step.Check() == nil {
 		return nil, &proposal.Refusal{Text: language.Textf("the hotlist of version %d is within its bounds", version), Todo: language.Textf("it is published by itself")}
 	}

@@ -70,6 +70,8 @@ const dryRuns = `
   quarantine judge --all --identity {ann} --reason repaired
 = proposal approve --identity {bob} --hash {hash} {last}
 = quarantine book --demo
+  registry import --identity {ann} --reason council {bounds}
+= proposal approve --identity {bob} --hash {hash} {last}
   registry import --identity {ann} --reason contract {more}
 = proposal approve --identity {bob} --hash {hash} {last}
   registry publish --identity {ann} --reason counted
@@ -342,9 +344,11 @@ func newDryRun(t *testing.T) *dryRun {
 		files := clearingtest.Files()
 		return clearingtest.WriteFiles(t, map[string]string{
 			"operators.csv": files["operators.csv"] + row, "hotlist.csv": "card,reason,effective_from,effective_to\n" + clearingtest.Card + ",lost,20260105120000,\n",
-			"list_bounds.csv": "list,few,grow_percent,shrink_percent,share_percent,effective_from,effective_to\nhotlist,0,0,0,0,20260101,\n",
 		})
 	}
+	bounds := clearingtest.WriteFiles(t, map[string]string{
+		"list_bounds.csv": "list,few,grow_percent,shrink_percent,share_percent,effective_from,effective_to\nhotlist,0,0,0,0,20260101,\n",
+	})
 	beside := clearingtest.WriteFiles(t, map[string]string{
 		"roster.csv": persons.Header + "\nresident,419999196001010028,张三,,present,20200101,\n", "number": "419999196001010028\n",
 	})
@@ -362,7 +366,7 @@ func newDryRun(t *testing.T) *dryRun {
 	t.Cleanup(empty.Close)
 	return &dryRun{T: t, books: b, empty: empty, kafka: kadm.NewClient(client), dir: dir, words: strings.NewReplacer(
 		"{ann}", as("ann"), "{bob}", as("bob"), "{kim}", as("kim"), "{lee}", as("lee"), "{passphrase}", peopletest.PassphraseFile(t, keys), "{key}", filepath.Join(dir, "rita.key"),
-		"{more}", operators("tram,电车,Tram,bus,20260101,\n"), "{other}", operators("ferry,轮渡,Ferry,bus,20260101,\n"),
+		"{bounds}", bounds, "{more}", operators("tram,电车,Tram,bus,20260101,\n"), "{other}", operators("ferry,轮渡,Ferry,bus,20260101,\n"),
 		"{medical}", document(rules.Medical, `"deductible_fen": `, `"deductible_fen": 1`), "{pension}", document(rules.Pension, `"source": "`, `"source": "again: `),
 		"{drafts}", filepath.Join(dir, "drafts"), "{nowhere}", filepath.Join(dir, "nowhere"), "{roster}", filepath.Join(beside, "roster.csv"), "{number}", filepath.Join(beside, "number"),
 		"{empty}", url)}
