@@ -126,6 +126,13 @@ type Opened struct {
 	At      int64   `json:"at"` // when it was opened: seconds since 1970; its day is the last that may stand in the roster
 }
 
+// Try writes into the audit that somebody tries an import, of no number: it tells them as much of
+// who is known as an import does, and is then rolled back.
+func Try(ctx context.Context, l *ledger.Ledger, what Opened, by ledger.Approval) error {
+	what.At = by.At.Unix()
+	return l.Write(ctx, func(tx pgx.Tx) error { return record(ctx, tx, ActTry, what, by) })
+}
+
 // Text is what the person signs.
 func (o *Opened) Text() string {
 	return fmt.Sprintf("roster sha256:%s of %d bytes in %s", o.File, o.Size, o.Charset)

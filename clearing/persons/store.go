@@ -21,6 +21,7 @@ const (
 	ActImport = "import persons"
 	ActUndo   = "undo an import of persons"
 	ActEnd    = "end an import of persons"
+	ActTry    = "try import persons" // as a statement names an import that is rolled back
 	ActRead   = "read a person"
 )
 

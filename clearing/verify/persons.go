@@ -79,6 +79,7 @@ func (c *check) personActs(all map[int64]*roster) {
 		}
 		c.personSigned(e, o.Text())
 	})
+	told(c, persons.ActTry, func(e *chain.AuditEntry, o persons.Opened) { c.personSigned(e, o.Text()) })
 	told(c, persons.ActUndo, func(e *chain.AuditEntry, u persons.Undo) {
 		r := of(u.Import)
 		if r.undone = true; r.opened == nil || r.opened.File != u.File {

@@ -153,6 +153,9 @@ func (u *undoneTown) undone() {
 	const row3 = "INSERT INTO persons SELECT 3, line, since, certificate, status, token, sealed FROM persons WHERE import = 2"
 	u.faults("")
 	u.faults(row3, "import 3 of persons, line 2: it belongs to no part")
+	u.record(persons.ActTry, opened, u.staff.Alone(u.T, "ann", persons.ActTry, opened.Text(), "monthly"))
+	u.faults("")
+	u.faults("UPDATE audit SET what = replace(what, '333', '334') WHERE act = 'try import persons'", "try import persons: what was signed is")
 	u.faults("UPDATE person_imports SET state = 'done' WHERE number = 3", `import 3 of persons: it is "done"; the audit has no end of it`)
 	u.faults("UPDATE person_imports SET state = 'undone' WHERE number = 3", `import 3 of persons: it is "undone"; the audit has no end of it`)
 	u.faults("UPDATE person_imports SET state = 'begum' WHERE number = 3", `import 3 of persons: it is "begum"; the audit has no end of it`)

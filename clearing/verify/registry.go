@@ -26,7 +26,7 @@ import (
 func acts() []string {
 	return []string{
 		registry.ActFound, registry.ActApprove, dayclose.ActClose, message.ActTopic, counters.ActPass,
-		rules.ActFound, rules.ActApprove, persons.ActImport, persons.ActUndo, persons.ActEnd,
+		rules.ActFound, rules.ActApprove, persons.ActImport, persons.ActTry, persons.ActUndo, persons.ActEnd,
 		access.ActIssue, access.ActRevoke, quarantine.ActJudge, quarantine.ActBooked,
 		offered.ActPropose, offered.ActReject, offered.ActWithdraw, receipt.ActBook, receipt.ActReverse,
 	}

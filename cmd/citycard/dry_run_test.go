@@ -128,11 +128,12 @@ func TestDryRun(t *testing.T) {
 		tried = append(tried, name)
 		before := d.state()
 		dry := d.run(slices.Concat(args, []string{"--dry-run"}, strings.Fields(flags)))
-		if after := d.state(); after != before {
-			t.Errorf("%s --dry-run changed something:\n%s", name, difference(before, after))
+		after := d.state()
+		if left := leftBy(before, after); left != "" {
+			t.Errorf("%s --dry-run changed something:\n%s", name, left)
 		}
 		done := d.run(slices.Concat(args, strings.Fields(flags)))
-		if d.state() == before {
+		if d.state() == after {
 			t.Errorf("%s changed nothing", name)
 		}
 		if _, printed, found := strings.Cut(done, "--token "); found {
@@ -234,8 +235,8 @@ func TestDryRunRefuses(t *testing.T) {
 			return d.refused(slices.Concat(strings.Fields(name), []string{"--data", d.dir}, more, given))
 		}
 		dryCode, drySaid := run("--dry-run")
-		if after := d.state(); after != before {
-			t.Errorf("%s --dry-run changed something:\n%s", typed, difference(before, after))
+		if left := leftBy(before, d.state()); left != "" {
+			t.Errorf("%s --dry-run changed something:\n%s", typed, left)
 		}
 		code, said := run()
 		if code == 0 || !strings.Contains(said, want) {
@@ -445,6 +446,22 @@ func (d *dryRun) state() string {
 		fmt.Fprintf(&all, "%s/%d ends at %d\n", end.Topic, end.Partition, end.At)
 	}
 	return all.String()
+}
+
+// leftBy is what a dry run has changed. That somebody tries an import of persons may stand in the
+// audit, once.
+func leftBy(before, after string) string {
+	all := difference(before, after)
+	if !strings.Contains(all, `"act": "`+persons.ActTry+`"`) || strings.Count(all, "\n+ audit {") != 1 {
+		return all
+	}
+	var others strings.Builder
+	for line := range strings.Lines(all) {
+		if table := strings.Fields(line)[1]; table != "audit" && table != "audit_end" && table != "used_statements" {
+			others.WriteString(line)
+		}
+	}
+	return others.String()
 }
 
 // difference returns the lines that only one of two states has.

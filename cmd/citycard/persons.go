@@ -35,7 +35,8 @@ func (c *command) registerOwnKeys() {
 func personsImportCommand() *ffcli.Command {
 	c := newCommand("persons import", "FILE --identity FILE --reason TEXT", "import a roster of persons, and report what matched",
 		"You sign the roster's hash and size, and the audit keeps that from the beginning. An import that was interrupted\n"+
-			"goes on with the same file; somebody else who goes on with it signs, too.")
+			"goes on with the same file; somebody else who goes on with it signs, too. A dry run compares the roster with what is\n"+
+			"known, as an import does: you sign that, and the audit keeps it.")
 	c.takesWords(1)
 	c.registerJSON(jsonLines)
 	c.registerOwnKeys()

@@ -47,7 +47,6 @@ func serveBooks(t *testing.T, b *books.Books, s *server.Settings) *peopleapi.Cli
 		t.Fatal(err)
 	}
 	program := s.Alone(b.Ledger, slog.New(slog.DiscardHandler))
-	program.Serves = true
 	socket, stop, err := server.ServeAlone(t.Context(), program)
 	if err != nil {
 		t.Fatal(err)

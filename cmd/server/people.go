@@ -47,7 +47,7 @@ func NewPeople(program *Program, log *slog.Logger) (*peopleapi.Server, error) {
 	}
 	return peopleapi.New(peopleapi.Settings{
 		Office: office, Rehearsal: rehearsal, Version: service.ReadVersion("citycard").Number, Now: time.Now, Log: log, Rate: peopleRate,
-		Program: program.Acts(), Tries: program.Serves,
+		Program: program.Acts(),
 		Zone: func(ctx context.Context) (string, error) {
 			zone, err := zone(ctx)
 			if err != nil {

@@ -30,7 +30,6 @@ type Program struct {
 	Ledger *ledger.Ledger
 	Dir    string
 	Log    *slog.Logger
-	Serves bool // others than the command that it runs in
 	// Persons is the key store of persons.
 	Persons func() (*keys.Store, error)
 	// Inputs are what records are judged with.
@@ -215,7 +214,7 @@ func OneOf(days []ledger.DayStatus, day ledger.Day) error {
 // program is that of a serving process.
 func (c *Server) program(dir string, log *slog.Logger) *Program {
 	return &Program{
-		Ledger: c.Books.Ledger, Dir: dir, Log: log, Serves: true,
+		Ledger: c.Books.Ledger, Dir: dir, Log: log,
 		Persons: func() (*keys.Store, error) { return c.keys.Store(), nil },
 		Inputs:  func(context.Context) (*Inputs, error) { return c.Inputs, nil },
 		Kafka:   func(context.Context) (*kgo.Client, func(), error) { return c.Admin, func() {}, nil },

@@ -87,7 +87,7 @@ type Importing struct {
 	Encoding persons.Charset `query:"encoding" required:"true" enum:"utf-8,gb18030"`
 	Rows     int64           `query:"rows" minimum:"0" doc:"How many rows it has, as its sender says; 0: not said"`
 	Undo     bool            `query:"undo" doc:"What is in the way is undone; that is signed too"`
-	Signed   string          `header:"Citycard-Signed" required:"true" doc:"JSON of a signature in base64, over a statement of the act \"import persons\" whose what is \"roster sha256:HASH of SIZE bytes in ENCODING\". It is not used up: what is kept stands in the body"`
+	Signed   string          `header:"Citycard-Signed" required:"true" doc:"JSON of a signature in base64, over a statement of the act \"import persons\" whose what is \"roster sha256:HASH of SIZE bytes in ENCODING\". It is not used up: what is kept stands in the body. Of a dry run it is kept, and used up"`
 }
 
 // importPersons believes the header of an import, and then answers with a stream.
@@ -116,8 +116,10 @@ func (s *Server) importPersons(ctx context.Context, in *Importing) (*huma.Stream
 	if err != nil {
 		return nil, s.ofPersons(ctx, err, false)
 	}
-	if in.Dry && s.s.Tries { // it compares with what is known, and the audit has no entry of it
-		s.s.Log.Info("import of persons tried", "person", by.First, "roster", in.Hash, "bytes", in.Size)
+	if in.Dry {
+		if err := s.tries(ctx, signatureOf(signed), opened); err != nil {
+			return nil, s.problem(ctx, err)
+		}
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		r, w := humago.Unwrap(hc)
@@ -125,6 +127,15 @@ func (s *Server) importPersons(ctx context.Context, in *Importing) (*huma.Stream
 		i := &importing{Server: s, ctx: ctx, people: office.People, by: by, body: body, w: w}
 		i.end(i.run(store, in, hash))
 	}}, nil
+}
+
+// tries books in the audit, which is not rolled back, that somebody tries an import.
+func (s *Server) tries(ctx context.Context, signed Signature, what persons.Opened) error {
+	by, err := s.people().Signed(ctx, signed.chain(), persons.ActTry)
+	if err != nil {
+		return err
+	}
+	return persons.Try(ctx, s.s.Office.Ledger, what, by)
 }
 
 // importing is an import whose roster comes over the API.

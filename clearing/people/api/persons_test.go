@@ -72,8 +72,8 @@ func TestPersons(t *testing.T) {
 		order := w.order(rows)
 		order.Dry, order.Rows = true, 29
 		last, begun, err := client("ann").ImportPersons(t.Context(), order, unheard)
-		if err != nil || !begun || last.Import.Counts.New != 4 || w.imports() != 0 || w.acts(persons.ActImport) != 0 {
-			t.Errorf("%s: dry: %+v, %v; %d imports", over, last, err, w.imports())
+		if err != nil || !begun || last.Import.Counts.New != 4 || w.imports() != 0 || w.acts(persons.ActImport) != 0 || w.acts(persons.ActTry) != 1 {
+			t.Errorf("%s: dry: %+v, %v; %d imports, %d tried", over, last, err, w.imports(), w.acts(persons.ActTry))
 		}
 		order = w.order(rows)
 		var faults, told int

@@ -57,7 +57,7 @@ func (r *realm) signedActs() []signedAct {
 	if kind := r.issue("supervisor-issuer", "another token"); kind != "" {
 		r.Fatal(kind)
 	}
-	if kind := r.imports("clerk-issuer", oneRow); kind != "" {
+	if kind := r.imports("clerk-issuer", oneRow, false); kind != "" {
 		r.Fatal(kind)
 	}
 	return []signedAct{

@@ -14,14 +14,14 @@ import (
 	"citycard/language"
 )
 
-// imports has somebody import rows, and undo what is in the way.
-func (r *realm) imports(id, rows string) api.Kind {
+// imports has somebody import rows, or try it, and undo what is in the way.
+func (r *realm) imports(id, rows string, dry bool) api.Kind {
 	r.Helper()
 	client := api.AtSocket(api.SocketPath(r.dir), language.Language{})
 	defer client.Close()
 	client.As(peopletest.Key(r, id), time.Now)
 	order := r.order(rows)
-	order.Undo = true
+	order.Undo, order.Dry = true, dry
 	if _, _, err := client.ImportPersons(r.Context(), order, unheard); err != nil {
 		return r.kind(err)
 	}

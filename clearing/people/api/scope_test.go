@@ -169,10 +169,12 @@ func (r *realm) alone(row scopeRow) {
 			}
 			r.tried(row.act, m.ID, may, func() api.Kind { return r.revoke(m.ID) }, api.Denied)
 		case persons.ActImport:
-			r.tried(row.act, m.ID, may, func() api.Kind { return r.imports(m.ID, passports(100+i, 1)+oneRow) }, api.Denied)
+			r.tried(row.act, m.ID, may, func() api.Kind { return r.imports(m.ID, passports(100+i, 1)+oneRow, false) }, api.Denied)
+		case persons.ActTry:
+			r.tried(row.act, m.ID, may, func() api.Kind { return r.imports(m.ID, passports(100+i, 1)+oneRow, true) }, api.Denied)
 		case persons.ActUndo:
 			r.unfinished()
-			r.tried(row.act, m.ID, may, func() api.Kind { return r.imports(m.ID, passports(200+i, 1)) }, api.Denied)
+			r.tried(row.act, m.ID, may, func() api.Kind { return r.imports(m.ID, passports(200+i, 1), false) }, api.Denied)
 		case persons.ActRead:
 			r.tried(row.act, m.ID, may, func() api.Kind {
 				return r.find(r.sign(m.ID, r.statement(m.ID, persons.ActRead, persons.ReadText, "complaint")))

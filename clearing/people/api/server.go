@@ -34,8 +34,6 @@ type Settings struct {
 	Version string // of the program
 	Now     func() time.Time
 	Log     *slog.Logger
-	// Tries says that imports of persons which are tried are logged.
-	Tries bool
 	// Program does what is asked for at the socket and takes nobody's signature.
 	Program Program
 	// Rate is how many requests a second one key, and over a network one address, may make, and as
