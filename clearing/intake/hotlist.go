@@ -71,6 +71,9 @@ func (in *Intake) publishHotlist(ctx context.Context) error {
 		if now, err := store.PublishedHotlist(ctx); err != nil || now != after {
 			return err
 		}
+		if err := in.keepPublished(ctx, registry.HotlistBegun, version); err != nil {
+			return err
+		}
 		position := int64(0)
 		err := store.Changed(ctx, registry.Hotlist, after, version, func(page []registry.Keyed) error {
 			return in.sendRegistry(ctx, client, registry.HotlistPump, page, version, &position)
@@ -145,9 +148,12 @@ func unpublishedHotlist(ctx context.Context, store *registry.Store) (after, vers
 	return after, version, err
 }
 
-// permitted is the version whose hotlist may be published next, 0 for none: the newest one within
-// the bounds, or one that two people decided.
+// permitted is the version whose hotlist may be published next, 0 for none: one that was begun, the
+// newest one within the bounds, or one that two people decided.
 func (in *Intake) permitted(ctx context.Context, store *registry.Store, after, version int64) (int64, error) {
+	if begun, err := store.BegunHotlist(ctx); err != nil || begun > after {
+		return begun, err
+	}
 	now := in.metrics.clock()
 	if known := in.refused.Load(); known == nil || known.After != after || known.Version != version || now.Sub(known.judged) >= judgeEvery {
 		step, err := store.HotlistStep(ctx, after, version, index.MomentAt(now.In(in.settings.Zone)))

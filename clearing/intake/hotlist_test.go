@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +15,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"google.golang.org/protobuf/proto"
 
 	"citycard/clearing/clearingtest"
@@ -202,4 +206,44 @@ func TestHotlistBringsNoBounds(t *testing.T) {
 	if p.GetGrowPercent() != 20 {
 		t.Errorf("terminals are told that the list may grow by %d percent", p.GetGrowPercent())
 	}
+}
+
+// TestHotlistIsFinished: a list that was cut off between two pages is finished, although the next
+// one is refused.
+func TestHotlistIsFinished(t *testing.T) {
+	cluster := newCluster(t, filepath.Join(t.TempDir(), "kafka"), 0)
+	h := newHouseOn(t, cluster.ListenAddrs()[0])
+	h.signer = &message.Signer{Key: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}
+	files := clearingtest.Files()
+	files["hotlist.csv"] = listed(0, 5)
+	files["list_bounds.csv"] = boundsHeader + "hotlist,1500,20,20,1000,20260101,\n"
+	h.change(files)
+	stop := h.start("test")
+	h.hotlistAt(1)
+	h.must(stop())
+	h.change(map[string]string{"hotlist.csv": listed(5, 1205)})
+	var page atomic.Bool // the first one is sent
+	cluster.ControlKey(int16(kmsg.EndTxn), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		page.Store(true)
+		return nil, nil, false
+	})
+	fault := cluster.Fault(kfake.Fault{
+		Keys: []kmsg.Key{kmsg.Produce}, Topic: message.TopicHotlist, Err: kerr.NotEnoughReplicas, Count: -1,
+		When: func(kmsg.Request) bool { return page.Load() },
+	})
+	stop = h.start("test")
+	ctx, cancel := context.WithTimeout(t.Context(), awaitLimit)
+	defer cancel()
+	h.must(fault.Wait(ctx, 1))
+	if n := len(last(h.committed(message.TopicHotlist))) - 1; n != 5+1000 {
+		t.Fatalf("%d cards are published, want those of before and one page", n)
+	}
+	h.must(stop())
+	fault.Remove()
+	h.change(map[string]string{"hotlist.csv": listed(1205, 3000)})
+	stop = h.start("test")
+	h.hotlistAt(2)
+	h.must(stop())
+	h.signed(2, 1205, false)
 }

@@ -108,7 +108,7 @@ func (in *Intake) producing(ctx context.Context, fn func(*kgo.Client) error) err
 	return fn(client)
 }
 
-// keepPublished notes that a version is published.
+// keepPublished notes how far a stream is published.
 func (in *Intake) keepPublished(ctx context.Context, stream string, version int64) error {
 	_, err := in.ledger.Pool().Exec(ctx, `
 		INSERT INTO pumps (stream, sequence, position, sent) VALUES ($1, $2, 0, 0)

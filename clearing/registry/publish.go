@@ -18,8 +18,12 @@ import (
 )
 
 // HotlistPump is the stream under which the hotlist is published; its sequence is the version of
-// the registry whose hotlist was published last.
-const HotlistPump = "hotlist"
+// the registry whose hotlist was published last. That of HotlistBegun is the version of which a part
+// may be: it is finished before another one is judged, because terminals take only whole lists.
+const (
+	HotlistPump  = "hotlist"
+	HotlistBegun = "hotlist begun"
+)
 
 // PublishName is the kind of proposal by which one hotlist is published although it is outside its
 // bounds; ActPublish is what the audit calls that.
@@ -57,9 +61,18 @@ func (s *Step) Check() *language.Text { return s.Bounds.Check(s.ListStep, s.Afte
 
 // PublishedHotlist is the version whose hotlist was published last, 0 for none.
 func (s *Store) PublishedHotlist(ctx context.Context) (version int64, err error) {
-	err = s.pool.QueryRow(ctx, "SELECT sequence FROM pumps WHERE stream = $1", HotlistPump).Scan(&version)
+	return s.pumped(ctx, HotlistPump)
+}
+
+// BegunHotlist is the version whose hotlist was begun to be published last, 0 for none.
+func (s *Store) BegunHotlist(ctx context.Context) (version int64, err error) {
+	return s.pumped(ctx, HotlistBegun)
+}
+
+func (s *Store) pumped(ctx context.Context, stream string) (version int64, err error) {
+	err = s.pool.QueryRow(ctx, "SELECT sequence FROM pumps WHERE stream = $1", stream).Scan(&version)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return 0, fmt.Errorf("read the hotlist's published version: %w", err)
+		return 0, fmt.Errorf("read how far %s is published: %w", stream, err)
 	}
 	return version, nil
 }

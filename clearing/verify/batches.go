@@ -91,7 +91,8 @@ func (c *check) pumped(ctx context.Context) (map[ledger.StreamID]*pump, error) {
 	pumps := map[ledger.StreamID]*pump{}
 	var is pump
 	err := c.each(ctx, "SELECT stream, sequence, position, sent FROM pumps", []any{&is.stream, &is.sequence, &is.position, &is.sent}, func() error {
-		if is.stream == registryPump || is.stream == hotlistPump {
+		switch is.stream {
+		case registryPump, hotlistPump, hotlistBegun:
 			c.registryPump(is.stream, is.place, is.sent)
 			return nil
 		}
@@ -258,11 +259,11 @@ func (r *batchReader) pumps() {
 	}
 }
 
-// registryPump and hotlistPump are the streams under which the registry and its hotlist are
-// published, by version.
+// The streams under which the registry and its hotlist are published, by version.
 const (
 	registryPump = "registry"
 	hotlistPump  = "hotlist"
+	hotlistBegun = "hotlist begun"
 )
 
 func (c *check) registryPump(stream string, at place, sent int64) {
