@@ -18,8 +18,8 @@ import (
 )
 
 // HotlistPump is the stream under which the hotlist is published; its sequence is the version of
-// the registry whose hotlist was published last. That of HotlistBegun is the version of which a part
-// may be: it is finished before another one is judged, because terminals take only whole lists.
+// the registry whose hotlist was published last. That of HotlistBegun is the version of which a
+// part may be: it is finished before another one is judged: terminals take only whole lists.
 const (
 	HotlistPump  = "hotlist"
 	HotlistBegun = "hotlist begun"

@@ -88,7 +88,7 @@ func TestStaffModel(t *testing.T) {
 	for id := range m.people {
 		m.keys[id] = true
 	}
-	const ids, units = "ann bob cleo omar max eve dora finn", "issuer city operator:metro"
+	const ids, units = "ann bob cleo omar max eve dora finn gil hana ines jon", "issuer city operator:metro"
 	acts := 0
 	rapid.Check(t, func(r *rapid.T) {
 		id := rapid.SampledFrom(strings.Fields(ids)).Draw(r, "id")
@@ -98,7 +98,8 @@ func TestStaffModel(t *testing.T) {
 		public := peopletest.Key(t, key).Public().String()
 		var err error
 		var want bool
-		switch act := rapid.SampledFrom([]string{people.ActEnrol, people.ActChange, people.ActDisable}).Draw(r, "act"); act {
+		// Who is disabled stays so: with as many disablings as changes there is soon nobody left.
+		switch act := rapid.SampledFrom([]string{people.ActChange, people.ActEnrol, people.ActChange, people.ActDisable, people.ActEnrol}).Draw(r, "act"); act {
 		case people.ActEnrol:
 			want = m.enrols(id, role, unit, key)
 			err = peopletest.Decide(s, t, "kim", "lee", act, people.Enrolment{ID: id, Name: id, Role: role, Unit: unit, Key: public})

@@ -1,8 +1,9 @@
 package server
 
 import (
+	"bytes"
 	"context"
-	"fmt"
+	"encoding/hex"
 	"log/slog"
 	"strings"
 	"sync"
@@ -24,12 +25,15 @@ const (
 	// clockBound is how far a lane's clock may be from the brokers' when it says what it follows.
 	// The way there takes a moment.
 	clockBound = 30 * time.Second
+	// mostLanes is how many lanes a terminal may have, or who writes the topic fills the memory.
+	mostLanes = 256
 )
 
-// lane is what a lane has said last, and how far its clock was from the brokers' then.
+// lane is since when a lane has had all that is published, by what it has said last, and how far
+// its clock was from the brokers' then. What it says is believed of the past alone.
 type lane struct {
-	*message.Ack
-	clock time.Duration
+	current time.Time
+	clock   time.Duration
 }
 
 // lanes counts the lanes that are behind in what they follow, by what they say themselves. A lane
@@ -39,14 +43,14 @@ type lanes struct {
 	now      func() time.Time // in the city's zone
 
 	mu    sync.Mutex
-	known map[string]lane // by the key of its record
+	known map[[6]byte]map[string]lane // by terminal and the key of its record
 
 	all, behind, off, clock *prometheus.Desc
 }
 
 func newLanes(registry func() *index.Edition, now func() time.Time) *lanes {
 	return &lanes{
-		registry: registry, now: now, known: map[string]lane{},
+		registry: registry, now: now, known: map[[6]byte]map[string]lane{},
 		all:    prometheus.NewDesc("citycard_lanes", "Lanes of registered terminals that have said what they follow.", nil, nil),
 		behind: prometheus.NewDesc("citycard_lanes_behind", "Lanes that have not had all fares and the whole hotlist for a day, by what they say.", nil, nil),
 		off:    prometheus.NewDesc("citycard_lanes_clock_off", "Lanes whose clock was more than 30 seconds from the brokers' when they last said what they follow.", nil, nil),
@@ -69,18 +73,20 @@ func (l *lanes) Collect(out chan<- prometheus.Metric) {
 	var clock time.Duration
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, lane := range l.known {
-		if _, registered := edition.Terminal([6]byte(lane.GetTerminal()), day); !registered {
+	for terminal, known := range l.known {
+		if _, registered := edition.Terminal(terminal, day); !registered {
 			continue
 		}
-		all++
-		if now.Sub(time.Unix(lane.GetCurrent(), 0)) > behindAfter {
-			behind++
+		for _, lane := range known {
+			all++
+			if now.Sub(lane.current) > behindAfter {
+				behind++
+			}
+			if lane.clock > clockBound {
+				off++
+			}
+			clock = max(clock, lane.clock)
 		}
-		if lane.clock > clockBound {
-			off++
-		}
-		clock = max(clock, lane.clock)
 	}
 	gauge := func(desc *prometheus.Desc, value float64) {
 		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value)
@@ -93,19 +99,39 @@ func (l *lanes) Collect(out chan<- prometheus.Metric) {
 
 // take notes what a lane says. A record that is no such statement is nobody's.
 func (l *lanes) take(r *kgo.Record) {
-	if len(r.Value) == 0 {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		delete(l.known, string(r.Key))
-		return
-	}
+	terminal, ok := terminalOf(string(r.Key))
 	ack := new(message.Ack)
-	if err := proto.Unmarshal(r.Value, ack); err != nil || len(ack.GetTerminal()) != 6 || !strings.HasPrefix(string(r.Key), fmt.Sprintf("%x/", ack.GetTerminal())) {
+	if !ok || proto.Unmarshal(r.Value, ack) != nil {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.known[string(r.Key)] = lane{ack, r.Timestamp.Sub(time.UnixMilli(ack.GetSent())).Abs()}
+	known := l.known[terminal]
+	if len(r.Value) == 0 {
+		if delete(known, string(r.Key)); len(known) == 0 {
+			delete(l.known, terminal)
+		}
+		return
+	}
+	if _, again := known[string(r.Key)]; !bytes.Equal(ack.GetTerminal(), terminal[:]) || !again && len(known) >= mostLanes {
+		return
+	}
+	if known == nil {
+		known = map[string]lane{}
+		l.known[terminal] = known
+	}
+	current := time.Unix(min(ack.GetCurrent(), r.Timestamp.Add(clockBound).Unix()), 0)
+	known[string(r.Key)] = lane{current, r.Timestamp.Sub(time.UnixMilli(ack.GetSent())).Abs()}
+}
+
+// terminalOf reads whose lane a record is about, by its key.
+func terminalOf(key string) (terminal [6]byte, ok bool) {
+	digits, _, ok := strings.Cut(key, "/")
+	number, err := hex.DecodeString(digits)
+	if !ok || err != nil || len(number) != len(terminal) {
+		return terminal, false
+	}
+	return [6]byte(number), true
 }
 
 // follow reads what lanes say until ctx ends. It waits for brokers that are away.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"maps"
 	"testing"
 	"time"
@@ -41,6 +42,12 @@ func TestLanes(t *testing.T) {
 	l.take(&kgo.Record{Key: []byte("nobody"), Value: []byte{0xFF}, Timestamp: now})
 	says("999999999999", "5", 48*time.Hour, time.Hour)
 	l.take(&kgo.Record{Key: []byte("999999999999/5"), Timestamp: now}) // it is no more
+	// A lane whose clock is years ahead is not believed for years: what it said is two days old.
+	ahead, err := proto.Marshal(&message.Ack{Terminal: clearingtest.Hex(bus), Lane: "6", Current: now.AddDate(9, 0, 0).Unix(), Sent: now.Add(-48 * time.Hour).UnixMilli()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.take(&kgo.Record{Key: []byte(bus + "/6"), Value: ahead, Timestamp: now.Add(-48 * time.Hour)})
 	pages := prometheus.NewRegistry()
 	pages.MustRegister(l)
 	families, err := pages.Gather()
@@ -51,8 +58,28 @@ func TestLanes(t *testing.T) {
 	for _, f := range families {
 		shown[f.GetName()] = f.GetMetric()[0].GetGauge().GetValue()
 	}
-	want := map[string]float64{"citycard_lanes": 3, "citycard_lanes_behind": 1, "citycard_lanes_clock_off": 1, "citycard_lanes_clock_seconds": 31}
+	want := map[string]float64{"citycard_lanes": 4, "citycard_lanes_behind": 2, "citycard_lanes_clock_off": 1, "citycard_lanes_clock_seconds": 31}
 	if !maps.Equal(shown, want) {
 		t.Errorf("shown is %v, want %v", shown, want)
+	}
+}
+
+// TestLanesEnd: a terminal that names more and more lanes fills no memory.
+func TestLanesEnd(t *testing.T) {
+	l := newLanes(nil, time.Now)
+	value, err := proto.Marshal(&message.Ack{Terminal: clearingtest.Hex(clearingtest.BusValidator)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 2 * mostLanes {
+		l.take(&kgo.Record{Key: fmt.Appendf(nil, "%s/%d", clearingtest.BusValidator, n), Value: value, Timestamp: time.Now()})
+	}
+	known := l.known[[6]byte(clearingtest.Hex(clearingtest.BusValidator))]
+	if len(known) != mostLanes {
+		t.Errorf("%d lanes are known, want %d", len(known), mostLanes)
+	}
+	l.take(&kgo.Record{Key: []byte(clearingtest.BusValidator + "/0")})
+	if len(known) != mostLanes-1 {
+		t.Error("a lane that is withdrawn stays")
 	}
 }

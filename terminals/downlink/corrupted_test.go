@@ -164,6 +164,7 @@ func TestCorruptedHotlist(t *testing.T) {
 		"shrunk, and signed":      {signed(3, entries(3, 0, 79), nil), "does not name 21 cards"},
 		"grown, and signed":       {signed(3, entries(3, 0, 121), func(p *message.Publication) { p.Most = 100 }), "names 21 cards"},
 		"too large, and signed":   {signed(9, entries(9, 0, 121), nil), "more than its bounds allow"},
+		"far too large, later":    {signed(1002, entries(1002, 0, 300), func(p *message.Publication) { p.Most = 1000 }), "names 200 cards"},
 		"other cards, and signed": {signed(3, entries(3, 100, 200), nil), "more than its bounds allow"},
 	} {
 		l := newLane(t)
@@ -178,6 +179,20 @@ func TestCorruptedHotlist(t *testing.T) {
 		if !l.reads(signed(4, entries(4, 0, 105), nil)) || l.List.Version() != 4 || l.List.Cards() != 105 {
 			t.Errorf("%s: the next good list is not taken: %q", name, l.said)
 		}
+	}
+}
+
+// TestBoundsOfAnotherKey: a terminal that remembers no publication, as its file is a new one, holds
+// the next list against the version of the list that it has.
+func TestBoundsOfAnotherKey(t *testing.T) {
+	l := newLane(t)
+	trust, err := OpenTrust(filepath.Join(t.TempDir(), "publisher"), message.PublicOf(signer(1).Key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Trust = trust
+	if l.reads(sent(t, signer(1), 3, entries(3, 0, 130), func(p *message.Publication) { p.Most = 1000 })) {
+		t.Error("a list with 30 new cards is taken one version later")
 	}
 }
 

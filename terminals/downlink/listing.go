@@ -21,8 +21,12 @@ const maxListed = 2_000_000
 
 // slack is how many times as far as its bounds a hotlist may be from the one that a terminal has,
 // for each version that lies between the two. Cards whose time ends while the list travels, and
-// publications that the terminal has missed, are no fault.
-const slack = 2
+// publications that the terminal has missed, are no fault. No more than mostMissed versions count:
+// their number is the registry's, and most of them leave the hotlist alone.
+const (
+	slack      = 2
+	mostMissed = 8
+)
 
 // errDiffers says that a topic does not hold what was signed of it; while records are under way it
 // is so for a moment.
@@ -85,7 +89,11 @@ func (l *listing) judge(t *Trust, known *hotlist.List, at time.Time) (*message.P
 		return nil, fmt.Errorf("version %d: %w", p.GetVersion(), errDiffers)
 	}
 	named, added, gone := known.Compare(l.cards, at)
-	before, versions := named-added+gone, max(1, p.GetVersion()-t.Version(message.TopicHotlist))
+	since := t.Version(message.TopicHotlist)
+	if since == 0 {
+		since = known.Version()
+	}
+	before, versions := named-added+gone, min(max(1, p.GetVersion()-since), mostMissed)
 	within := func(n int64, percent uint32) bool {
 		return n <= slack*versions*max(int64(p.GetFew()), before*int64(percent)/100)
 	}
@@ -95,9 +103,9 @@ func (l *listing) judge(t *Trust, known *hotlist.List, at time.Time) (*message.P
 		return nil, fmt.Errorf("version %d names %d cards, more than its bounds allow", p.GetVersion(), named)
 	case known.Version() == 0:
 	case !within(added, p.GetGrowPercent()):
-		return nil, fmt.Errorf("version %d names %d cards that the list of version %d did not name, more than its bounds allow", p.GetVersion(), added, t.Version(message.TopicHotlist))
+		return nil, fmt.Errorf("version %d names %d cards that the list of version %d did not name, more than its bounds allow", p.GetVersion(), added, since)
 	case !within(gone, p.GetShrinkPercent()):
-		return nil, fmt.Errorf("version %d does not name %d cards that the list of version %d named, more than its bounds allow", p.GetVersion(), gone, t.Version(message.TopicHotlist))
+		return nil, fmt.Errorf("version %d does not name %d cards that the list of version %d named, more than its bounds allow", p.GetVersion(), gone, since)
 	}
 	return p, nil
 }
