@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"crypto/ed25519"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/clearing/message"
-	"citycard/cmd/books"
 	"citycard/cmd/server"
-	"citycard/cmd/service"
 )
 
 func publishKeyCommand() *ffcli.Command {
@@ -21,7 +18,7 @@ func publishKeyMakeCommand() *ffcli.Command {
 		"Writes publish.key into the data directory and prints the public key, which each terminal is given at its\n"+
 			"installation (cardterm --publisher). A city has one publishing key: copy the file to every machine that serves, and\n"+
 			"back it up. Restart serve afterwards.")
-	return publishKeyChange(c, server.MakePublishKey)
+	return c.makesKey(server.PublishKeyPath, server.MakePublishKey, c.publishKeyMade)
 }
 
 func publishKeyNextCommand() *ffcli.Command {
@@ -29,31 +26,11 @@ func publishKeyNextCommand() *ffcli.Command {
 		"The old key signs the new one and is gone then. Terminals take the new key by themselves, however many there were in\n"+
 			"between, since the file keeps what each key has signed. Copy the file to every machine that serves, and restart\n"+
 			"serve. A key that is lost has no successor: each terminal needs the new public key then.")
-	return publishKeyChange(c, server.NextPublishKey)
+	return c.makesKey(server.PublishKeyPath, server.NextPublishKey, c.publishKeyMade)
 }
 
-func publishKeyChange(c *command, change func(dir string, dry bool) (ed25519.PublicKey, error)) *ffcli.Command {
-	c.registerDry(&c.dry)
-	return c.runs(func(context.Context) error {
-		// A serving process holds the directory, and may go on.
-		if !service.Marked(c.Data, books.DataPurpose) {
-			release, err := c.takeDir()
-			if err != nil {
-				return err
-			}
-			defer release()
-		}
-		public, err := change(c.Data, c.dry)
-		if err != nil {
-			return err
-		}
-		if c.dry {
-			c.Print("%s: made; its public key is printed then", server.PublishKeyPath(c.Data))
-			return nil
-		}
-		c.Print("%s: made; back it up\n%x", server.PublishKeyPath(c.Data), []byte(public))
-		return nil
-	})
+func (c *command) publishKeyMade(path string, public []byte) {
+	c.Print("%s: made; back it up\n%x", path, public)
 }
 
 func publishKeyShowCommand() *ffcli.Command {

@@ -10,6 +10,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/clearing/dayclose"
+	"citycard/clearing/message"
 	"citycard/cmd/books"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
@@ -27,6 +28,15 @@ func sealKeyMakeCommand() *ffcli.Command {
 		"Writes seal.key into the data directory and prints the public key, by which everybody else verifies the seals.\n"+
 			"A city has one seal key: where days are sealed on another machine too, copy the file there. It is never replaced,\n"+
 			"and nothing makes it again: back it up. Days are sealed with it once two people have pinned it: citycard seal-key pin.")
+	return c.makesKey(server.SealKeyPath, server.MakeSealKey, func(path string, public []byte) {
+		c.Print("%s: made; back it up, and give the public key to everybody who verifies\n%x", path, public)
+	})
+}
+
+// makesKey completes a command that makes a key in the data directory. told says so.
+func (c *command) makesKey(
+	path func(dir string) string, build func(dir string, dry bool) (ed25519.PublicKey, error), told func(path string, public []byte),
+) *ffcli.Command {
 	c.registerDry(&c.dry)
 	return c.runs(func(context.Context) error {
 		// A serving process holds the directory, and may go on.
@@ -37,15 +47,15 @@ func sealKeyMakeCommand() *ffcli.Command {
 			}
 			defer release()
 		}
-		public, err := server.MakeSealKey(c.Data, c.dry)
+		public, err := build(c.Data, c.dry)
 		if err != nil {
 			return err
 		}
 		if c.dry {
-			c.Print("%s: made; its public key is printed then", server.SealKeyPath(c.Data))
+			c.Print("%s: made; its public key is printed then", path(c.Data))
 			return nil
 		}
-		c.Print("%s: made; back it up, and give the public key to everybody who verifies\n%x", server.SealKeyPath(c.Data), []byte(public))
+		told(path(c.Data), public)
 		return nil
 	})
 }
@@ -72,7 +82,7 @@ func (c *command) keyToPin(named string) (ed25519.PublicKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return server.PublicOf(private), nil
+	return message.PublicOf(private), nil
 }
 
 func sealKeyShowCommand() *ffcli.Command {
@@ -82,7 +92,7 @@ func sealKeyShowCommand() *ffcli.Command {
 		if err != nil {
 			return err
 		}
-		c.Print("%x", []byte(server.PublicOf(private)))
+		c.Print("%x", []byte(message.PublicOf(private)))
 		return nil
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"citycard/clearing/message"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/language"
@@ -33,7 +34,7 @@ func trustedSigner(named, data string) (signer, error) {
 		return signer{}, nil
 	}
 	private, err := server.ReadSealKey(data)
-	return signer{server.PublicOf(private), server.SealKeyPath(data)}, err
+	return signer{message.PublicOf(private), server.SealKeyPath(data)}, err
 }
 
 func namedSigner(named string) (signer, error) {

@@ -31,23 +31,13 @@ func PublishKeyPath(dir string) string { return filepath.Join(dir, "publish.key"
 // MakePublishKey makes the publishing key of a data directory, which must have none. With dry it
 // only checks whether it could.
 func MakePublishKey(dir string, dry bool) (ed25519.PublicKey, error) {
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return nil, language.Textf("make a publishing key: %w", err)
+	public, err := makeKeyFile(PublishKeyPath(dir), dry, func(w io.Writer, private ed25519.PrivateKey) error {
+		return writeSigner(w, &message.Signer{Key: private})
+	})
+	if errors.Is(err, fs.ErrExist) {
+		return nil, service.Fail("%s exists", PublishKeyPath(dir)).Todo("citycard publish-key next makes its successor, which terminals take by themselves")
 	}
-	path := PublishKeyPath(dir)
-	if dry {
-		err = absent(path)
-	} else {
-		err = durable.WriteNew(path, func(w io.Writer) error { return writeSigner(w, &message.Signer{Key: private}) })
-	}
-	switch {
-	case errors.Is(err, fs.ErrExist):
-		return nil, service.Fail("%s exists", path).Todo("citycard publish-key next makes its successor, which terminals take by themselves")
-	case err != nil:
-		return nil, service.Fail("cannot write %s", path).Todo("check the directory").Because(err)
-	}
-	return public, nil
+	return public, err
 }
 
 // NextPublishKey makes the successor of a data directory's publishing key, signed by that key.

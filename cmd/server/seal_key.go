@@ -23,21 +23,30 @@ func SealKeyPath(dir string) string { return filepath.Join(dir, "seal.key") }
 // MakeSealKey makes the seal key of a data directory, which must have none. With dry it only checks
 // whether it could.
 func MakeSealKey(dir string, dry bool) (ed25519.PublicKey, error) {
+	public, err := makeKeyFile(SealKeyPath(dir), dry, func(w io.Writer, private ed25519.PrivateKey) error {
+		return pem.Encode(w, &pem.Block{Type: sealKeyType, Bytes: private.Seed()})
+	})
+	if errors.Is(err, fs.ErrExist) {
+		return nil, service.Fail("%s exists", SealKeyPath(dir)).Todo("a seal key is never replaced; citycard seal-key show prints its public key")
+	}
+	return public, err
+}
+
+// makeKeyFile makes a key and its file; if that is there, the error is fs.ErrExist. With
+// dry it only checks whether it could.
+func makeKeyFile(path string, dry bool, write func(io.Writer, ed25519.PrivateKey) error) (ed25519.PublicKey, error) {
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		return nil, language.Textf("make a seal key: %w", err)
+		return nil, language.Textf("make a key: %w", err)
 	}
-	path := SealKeyPath(dir)
 	if dry {
 		err = absent(path)
 	} else {
-		err = durable.WriteNew(path, func(w io.Writer) error {
-			return pem.Encode(w, &pem.Block{Type: sealKeyType, Bytes: private.Seed()})
-		})
+		err = durable.WriteNew(path, func(w io.Writer) error { return write(w, private) })
 	}
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return nil, service.Fail("%s exists", path).Todo("a seal key is never replaced; citycard seal-key show prints its public key")
+		return nil, err
 	case err != nil:
 		return nil, service.Fail("cannot write %s", path).Todo("check the directory").Because(err)
 	}
@@ -59,10 +68,4 @@ func ReadSealKey(dir string) (ed25519.PrivateKey, error) {
 		return nil, service.Fail("%s is not a seal key", path).Todo("put the city's own back from its backup")
 	}
 	return ed25519.NewKeyFromSeed(block.Bytes), nil
-}
-
-// PublicOf is the public half of a seal key.
-func PublicOf(private ed25519.PrivateKey) ed25519.PublicKey {
-	public, _ := private.Public().(ed25519.PublicKey)
-	return public
 }
