@@ -21,7 +21,7 @@ import (
 // maxUnshown is how many lines may wait for a display; a slower one misses some.
 const maxUnshown = 64
 
-// Outcomes of a passage, for displays.
+// Outcomes of a passage, for displays; words.go has what passengers read.
 const (
 	outcomePaid         = "paid"
 	outcomeRepeated     = "repeated" // nothing opens
@@ -31,10 +31,22 @@ const (
 	outcomeExpired      = "expired"
 	outcomeInside       = "inside"
 	outcomeNotInside    = "not_inside"
+	outcomeBlocked      = "blocked"
+	outcomeNotEnabled   = "not_enabled"
+	outcomeElsewhere    = "elsewhere"
+	outcomeAlgorithm    = "algorithm"
+	outcomeNotTransit   = "not_transit"
+	outcomeNoFare       = "no_fare"
 	outcomeRefused      = "refused"
 	outcomeClosed       = "closed"
 	outcomeInService    = "in_service"
 	outcomeOutOfService = "out_of_service"
+)
+
+const (
+	warningLowBalance = "low_balance"
+	warningExpires    = "expires_soon"
+	movementEntry     = "entry"
 )
 
 // Sounds that a display makes.
@@ -59,6 +71,8 @@ type shown struct {
 	Movement string    `json:"movement,omitempty"` // entry, exit, single
 	Expiry   string    `json:"expiry,omitempty"`   // YYYYMMDD
 	Warning  string    `json:"warning,omitempty"`  // low_balance, expires_soon
+	Text     string    `json:"text,omitempty"`     // what the passenger reads, in English
+	TextZH   string    `json:"text_zh,omitempty"`  // the same in Chinese
 }
 
 // display prints the outcomes of all lanes as lines of JSON, on standard output or to everybody who
@@ -157,6 +171,9 @@ func (d *display) remove(lines chan []byte) {
 func (d *display) show(s shown) {
 	if d == nil {
 		return
+	}
+	if words := s.words(); words != nil {
+		s.Text, s.TextZH = words.Error(), words.In(language.Chinese())
 	}
 	line, err := json.Marshal(s)
 	if err != nil {

@@ -120,14 +120,14 @@ func TestDisplay(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	want(0, `"lane":"bus","outcome":"paid","sound":1,"card":"****0012","amount_fen":150,"balance_fen":850,"movement":"single","expiry":"20991231"}`)
+	want(0, `"lane":"bus","outcome":"paid","sound":1,"card":"****0012","amount_fen":150,"balance_fen":850,"movement":"single","expiry":"20991231","text":"paid 1.50, balance 8.50","text_zh":"已扣款 1.50 元，余额 8.50 元"}`)
 	want(time.Second, `"outcome":"repeated","sound":5,"card":"****0012","amount_fen":150,"balance_fen":850`)
 	want(10*time.Second, `"balance_fen":700`)
 	want(20*time.Second, `"balance_fen":550`)
-	want(30*time.Second, `"sound":2,"card":"****0012","amount_fen":150,"balance_fen":400,"movement":"single","expiry":"20991231","warning":"low_balance"}`)
+	want(30*time.Second, `"sound":2,"card":"****0012","amount_fen":150,"balance_fen":400,"movement":"single","expiry":"20991231","warning":"low_balance","text":"paid 1.50, balance 4.00: please load the card","text_zh":"已扣款 1.50 元，余额 4.00 元，请充值"}`)
 	want(40*time.Second, `"balance_fen":250`)
 	want(50*time.Second, `"balance_fen":100`)
-	want(60*time.Second, `"outcome":"short","sound":3,"card":"****0012","expiry":"20991231"}`)
+	want(60*time.Second, `"outcome":"short","sound":3,"card":"****0012","expiry":"20991231","text":"the balance does not suffice: please load the card","text_zh":"余额不足，请充值"}`)
 	for range 100_000 { // more than the socket and the queue hold
 		d.show(shown{Lane: "bus"})
 	}

@@ -12,9 +12,6 @@ import (
 	"citycard/cardos/tunion"
 	"citycard/clearing/message"
 	"citycard/language"
-	"citycard/terminals/card"
-	"citycard/terminals/gate"
-	"citycard/terminals/hotlist"
 )
 
 // noticeFlags say what passengers are told beside the fare.
@@ -41,13 +38,13 @@ func (y *yuanValue) Set(text string) error {
 // warning is what is to be read about a card that passes.
 func (n *noticeFlags) warning(balance uint32, a *tunion.Application, at time.Time) string {
 	if balance < n.lowBalance.fen {
-		return "low_balance"
+		return warningLowBalance
 	}
 	if a == nil {
 		return ""
 	}
 	if last, err := bcd.ParseTime([7]byte{a.Expiry[0], a.Expiry[1], a.Expiry[2], a.Expiry[3]}, at.Location()); err == nil && last.Before(at.AddDate(0, 0, int(n.expiryDays))) {
-		return "expires_soon"
+		return warningExpires
 	}
 	return ""
 }
@@ -79,32 +76,11 @@ func (l *lane) result(tap *message.Tap, err error, s *sight) shown {
 func movement(m message.Movement) string {
 	switch m {
 	case message.Movement_MOVEMENT_ENTRY:
-		return "entry"
+		return movementEntry
 	case message.Movement_MOVEMENT_EXIT:
 		return "exit"
 	case message.Movement_MOVEMENT_SINGLE:
 		return "single"
 	}
 	return strconv.Itoa(int(m))
-}
-
-// refusal is the outcome and the sound of an error.
-func refusal(err error) (outcome string, sound int) {
-	_, unknown := errors.AsType[*card.UnknownError](err)
-	_, listed := errors.AsType[*hotlist.ListedError](err)
-	switch {
-	case unknown:
-		return outcomeUnknown, soundAgain
-	case listed:
-		return outcomeListed, soundStop
-	case errors.Is(err, card.ErrInsufficient):
-		return outcomeShort, soundStop
-	case errors.Is(err, card.ErrExpired):
-		return outcomeExpired, soundStop
-	case errors.Is(err, gate.ErrInside):
-		return outcomeInside, soundStop
-	case errors.Is(err, gate.ErrNotInside):
-		return outcomeNotInside, soundStop
-	}
-	return outcomeRefused, soundStop
 }

@@ -19,8 +19,8 @@ var (
 	ErrNotTransit = language.Textf("not a transit card")
 	// ErrNotSocialSecurity: no social-security application is on the card.
 	ErrNotSocialSecurity = language.Textf("not a social-security card")
-	// errBlocked: the purse is blocked, for good or for now.
-	errBlocked = language.Textf("the card is blocked")
+	// ErrBlocked: the purse is blocked, for good or for now.
+	ErrBlocked = language.Textf("the card is blocked")
 	// ErrExpired: the card's last day is past, or its first has not come.
 	ErrExpired = errors.New("the card is not valid on this day")
 	// ErrGuarded: the card gives this only after an authentication or the PIN.

@@ -56,7 +56,7 @@ func Identify(ctx context.Context, c apdu.Card) (Identity, error) {
 // absent reports a refusal by which a card says that it has no such application.
 func absent(err error) bool {
 	_, answered := apdu.StatusOf(err)
-	return answered && !errors.Is(err, errBlocked)
+	return answered && !errors.Is(err, ErrBlocked)
 }
 
 // terminal reads the terminal number of a SAM.

@@ -46,7 +46,7 @@ func (p *Purse) beginLoad(ctx context.Context, amount uint32, terminal [6]byte) 
 	start, err := ask(ctx, p.card, purse.InitializeLoad(purse.Start{Wallet: purse.EP, KeyIndex: keyIndex, Amount: amount, Terminal: terminal}), purse.ParseLoadStart)
 	switch {
 	case isBlocked(err):
-		return start, fmt.Errorf("%w: %w", errBlocked, err)
+		return start, fmt.Errorf("%w: %w", ErrBlocked, err)
 	case err != nil:
 		return start, fmt.Errorf("begin the load: %w", err)
 	case uint64(start.OldBalance)+uint64(amount) > purse.MaxBalance:

@@ -18,8 +18,13 @@ import (
 // keyIndex is the key that terminals name, for payments and for loads.
 const keyIndex = 1
 
-// ErrInsufficient: the purse does not hold the amount.
-var ErrInsufficient = errors.New("the balance does not suffice")
+var (
+	// ErrInsufficient: the purse does not hold the amount.
+	ErrInsufficient = errors.New("the balance does not suffice")
+	// ErrAlgorithm: the purse computes its codes with another algorithm than 3DES. How one with SM4
+	// does is not public (cards.md D, H).
+	ErrAlgorithm = errors.New("the card's algorithm is not known here")
+)
 
 // Payment is what a card is asked to pay.
 type Payment struct {
@@ -77,7 +82,7 @@ func (p *Purse) Pay(ctx context.Context, module *sam.Module, pay Payment) (*mess
 		return nil, err
 	}
 	if start.Algorithm != 0 {
-		return nil, fmt.Errorf("the card wants algorithm %d, this terminal knows 0 (3DES)", start.Algorithm)
+		return nil, fmt.Errorf("%w: it wants algorithm %d, this terminal knows 0 (3DES)", ErrAlgorithm, start.Algorithm)
 	}
 	if start.OldBalance < pay.Amount {
 		return nil, fmt.Errorf("%w: %d fen, the fare is %d", ErrInsufficient, start.OldBalance, pay.Amount)
@@ -121,7 +126,7 @@ func (p *Purse) begin(ctx context.Context, kind byte, amount uint32, terminal [6
 	case apdu.IsInsufficient(err):
 		return start, fmt.Errorf("%w: %w", ErrInsufficient, err)
 	case isBlocked(err):
-		return start, fmt.Errorf("%w: %w", errBlocked, err)
+		return start, fmt.Errorf("%w: %w", ErrBlocked, err)
 	case err != nil:
 		return start, fmt.Errorf("begin the payment: %w", err)
 	}

@@ -27,7 +27,7 @@ func OpenPurse(ctx context.Context, c apdu.Card) (*Purse, error) {
 	if _, err := apdu.Exchange(ctx, c, apdu.Select(tunion.AIDPurse.Bytes())); err != nil {
 		switch {
 		case isBlocked(err):
-			return nil, language.Textf("%w; its answer: %w", errBlocked, err)
+			return nil, language.Textf("%w; its answer: %w", ErrBlocked, err)
 		case apdu.IsNotFound(err):
 			return nil, language.Textf("%w; its answer: %w", ErrNotTransit, err)
 		}

@@ -169,7 +169,7 @@ func TestHostileCards(t *testing.T) {
 			bad := append([]byte(nil), good...)
 			bad[10] = 4
 			return bad, nil
-		}, nil, false},
+		}, card.ErrAlgorithm, false},
 		{"refuses the trip", 0xDC, replies(0x69, 0x85), nil, false},
 		{"refuses to pay", 0x54, replies(0x93, 0x02), nil, false},
 		{"wrong MAC2", 0x54, flipped, sam.ErrForged, true},
