@@ -185,6 +185,126 @@ func (Movement) EnumDescriptor() ([]byte, []int) {
 	return file_citycard_proto_rawDescGZIP(), []int{2}
 }
 
+// ServiceMode is what terminals of a line, a station or an operator do not check for a while (降级模式):
+// docs/modes.md says what each of them does.
+type ServiceMode int32
+
+const (
+	ServiceMode_SERVICE_MODE_UNSPECIFIED ServiceMode = 0
+	ServiceMode_SERVICE_MODE_TRAIN_FAULT ServiceMode = 1 // who has to leave where the trip began pays nothing
+	ServiceMode_SERVICE_MODE_NO_ORDER    ServiceMode = 2 // entry after entry, exit without entry
+	ServiceMode_SERVICE_MODE_NO_TIME     ServiceMode = 3 // how long a trip took
+	ServiceMode_SERVICE_MODE_NO_FARE     ServiceMode = 4 // nothing is charged
+	ServiceMode_SERVICE_MODE_NO_DATE     ServiceMode = 5 // from when to when a card is valid
+	ServiceMode_SERVICE_MODE_EMERGENCY   ServiceMode = 6 // gates are open, and do nothing to cards
+)
+
+// Enum value maps for ServiceMode.
+var (
+	ServiceMode_name = map[int32]string{
+		0: "SERVICE_MODE_UNSPECIFIED",
+		1: "SERVICE_MODE_TRAIN_FAULT",
+		2: "SERVICE_MODE_NO_ORDER",
+		3: "SERVICE_MODE_NO_TIME",
+		4: "SERVICE_MODE_NO_FARE",
+		5: "SERVICE_MODE_NO_DATE",
+		6: "SERVICE_MODE_EMERGENCY",
+	}
+	ServiceMode_value = map[string]int32{
+		"SERVICE_MODE_UNSPECIFIED": 0,
+		"SERVICE_MODE_TRAIN_FAULT": 1,
+		"SERVICE_MODE_NO_ORDER":    2,
+		"SERVICE_MODE_NO_TIME":     3,
+		"SERVICE_MODE_NO_FARE":     4,
+		"SERVICE_MODE_NO_DATE":     5,
+		"SERVICE_MODE_EMERGENCY":   6,
+	}
+)
+
+func (x ServiceMode) Enum() *ServiceMode {
+	p := new(ServiceMode)
+	*p = x
+	return p
+}
+
+func (x ServiceMode) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ServiceMode) Descriptor() protoreflect.EnumDescriptor {
+	return file_citycard_proto_enumTypes[3].Descriptor()
+}
+
+func (ServiceMode) Type() protoreflect.EnumType {
+	return &file_citycard_proto_enumTypes[3]
+}
+
+func (x ServiceMode) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ServiceMode.Descriptor instead.
+func (ServiceMode) EnumDescriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{3}
+}
+
+// ExitWithoutEntry is what becomes of a card that wants to leave and has not entered, while the order
+// of entry and exit is not checked.
+type ExitWithoutEntry int32
+
+const (
+	ExitWithoutEntry_EXIT_WITHOUT_ENTRY_UNSPECIFIED ExitWithoutEntry = 0
+	ExitWithoutEntry_EXIT_WITHOUT_ENTRY_REFUSED     ExitWithoutEntry = 1 // as always
+	ExitWithoutEntry_EXIT_WITHOUT_ENTRY_FREE        ExitWithoutEntry = 2
+	ExitWithoutEntry_EXIT_WITHOUT_ENTRY_LOWEST      ExitWithoutEntry = 3 // the lowest price of a trip that ends there
+	ExitWithoutEntry_EXIT_WITHOUT_ENTRY_HIGHEST     ExitWithoutEntry = 4 // the highest price of any trip
+)
+
+// Enum value maps for ExitWithoutEntry.
+var (
+	ExitWithoutEntry_name = map[int32]string{
+		0: "EXIT_WITHOUT_ENTRY_UNSPECIFIED",
+		1: "EXIT_WITHOUT_ENTRY_REFUSED",
+		2: "EXIT_WITHOUT_ENTRY_FREE",
+		3: "EXIT_WITHOUT_ENTRY_LOWEST",
+		4: "EXIT_WITHOUT_ENTRY_HIGHEST",
+	}
+	ExitWithoutEntry_value = map[string]int32{
+		"EXIT_WITHOUT_ENTRY_UNSPECIFIED": 0,
+		"EXIT_WITHOUT_ENTRY_REFUSED":     1,
+		"EXIT_WITHOUT_ENTRY_FREE":        2,
+		"EXIT_WITHOUT_ENTRY_LOWEST":      3,
+		"EXIT_WITHOUT_ENTRY_HIGHEST":     4,
+	}
+)
+
+func (x ExitWithoutEntry) Enum() *ExitWithoutEntry {
+	p := new(ExitWithoutEntry)
+	*p = x
+	return p
+}
+
+func (x ExitWithoutEntry) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ExitWithoutEntry) Descriptor() protoreflect.EnumDescriptor {
+	return file_citycard_proto_enumTypes[4].Descriptor()
+}
+
+func (ExitWithoutEntry) Type() protoreflect.EnumType {
+	return &file_citycard_proto_enumTypes[4]
+}
+
+func (x ExitWithoutEntry) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ExitWithoutEntry.Descriptor instead.
+func (ExitWithoutEntry) EnumDescriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{4}
+}
+
 // Unsure is why a record names two codes of which one is the TAC. Each one more is one
 // more guess, so clearing looks at the second only where the record says why it is there.
 type Unsure int32
@@ -221,11 +341,11 @@ func (x Unsure) String() string {
 }
 
 func (Unsure) Descriptor() protoreflect.EnumDescriptor {
-	return file_citycard_proto_enumTypes[3].Descriptor()
+	return file_citycard_proto_enumTypes[5].Descriptor()
 }
 
 func (Unsure) Type() protoreflect.EnumType {
-	return &file_citycard_proto_enumTypes[3]
+	return &file_citycard_proto_enumTypes[5]
 }
 
 func (x Unsure) Number() protoreflect.EnumNumber {
@@ -234,7 +354,7 @@ func (x Unsure) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Unsure.Descriptor instead.
 func (Unsure) EnumDescriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{3}
+	return file_citycard_proto_rawDescGZIP(), []int{5}
 }
 
 // IntentState is how far a payment has come whose outcome is not known yet.
@@ -274,11 +394,11 @@ func (x IntentState) String() string {
 }
 
 func (IntentState) Descriptor() protoreflect.EnumDescriptor {
-	return file_citycard_proto_enumTypes[4].Descriptor()
+	return file_citycard_proto_enumTypes[6].Descriptor()
 }
 
 func (IntentState) Type() protoreflect.EnumType {
-	return &file_citycard_proto_enumTypes[4]
+	return &file_citycard_proto_enumTypes[6]
 }
 
 func (x IntentState) Number() protoreflect.EnumNumber {
@@ -287,7 +407,7 @@ func (x IntentState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use IntentState.Descriptor instead.
 func (IntentState) EnumDescriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{4}
+	return file_citycard_proto_rawDescGZIP(), []int{6}
 }
 
 // Debit is one purse debit exactly as the card signed it: the TAC covers
@@ -439,12 +559,13 @@ type Tap struct {
 	Mode          Mode                   `protobuf:"varint,5,opt,name=mode,proto3,enum=citycard.v1.Mode" json:"mode,omitempty"`
 	Movement      Movement               `protobuf:"varint,6,opt,name=movement,proto3,enum=citycard.v1.Movement" json:"movement,omitempty"`
 	Line          uint32                 `protobuf:"varint,7,opt,name=line,proto3" json:"line,omitempty"`
-	Station       uint32                 `protobuf:"varint,8,opt,name=station,proto3" json:"station,omitempty"`                               // 0 on a bus
-	EntryStation  uint32                 `protobuf:"varint,9,opt,name=entry_station,json=entryStation,proto3" json:"entry_station,omitempty"` // exit only
-	EntryTime     []byte                 `protobuf:"bytes,10,opt,name=entry_time,json=entryTime,proto3" json:"entry_time,omitempty"`          // exit only, 7 bytes BCD
-	CardType      uint32                 `protobuf:"varint,11,opt,name=card_type,json=cardType,proto3" json:"card_type,omitempty"`            // file 0017 offset 10
-	FareVersion   string                 `protobuf:"bytes,12,opt,name=fare_version,json=fareVersion,proto3" json:"fare_version,omitempty"`    // the fare table that priced it
-	Vehicle       string                 `protobuf:"bytes,13,opt,name=vehicle,proto3" json:"vehicle,omitempty"`                               // bus only
+	Station       uint32                 `protobuf:"varint,8,opt,name=station,proto3" json:"station,omitempty"`                                                                 // 0 on a bus
+	EntryStation  uint32                 `protobuf:"varint,9,opt,name=entry_station,json=entryStation,proto3" json:"entry_station,omitempty"`                                   // exit only
+	EntryTime     []byte                 `protobuf:"bytes,10,opt,name=entry_time,json=entryTime,proto3" json:"entry_time,omitempty"`                                            // exit only, 7 bytes BCD
+	CardType      uint32                 `protobuf:"varint,11,opt,name=card_type,json=cardType,proto3" json:"card_type,omitempty"`                                              // file 0017 offset 10
+	FareVersion   string                 `protobuf:"bytes,12,opt,name=fare_version,json=fareVersion,proto3" json:"fare_version,omitempty"`                                      // the fare table that priced it
+	Vehicle       string                 `protobuf:"bytes,13,opt,name=vehicle,proto3" json:"vehicle,omitempty"`                                                                 // bus only
+	ServiceMode   []ServiceMode          `protobuf:"varint,14,rep,packed,name=service_mode,json=serviceMode,proto3,enum=citycard.v1.ServiceMode" json:"service_mode,omitempty"` // those that were in force at the terminal, by what it knew
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -568,6 +689,13 @@ func (x *Tap) GetVehicle() string {
 		return x.Vehicle
 	}
 	return ""
+}
+
+func (x *Tap) GetServiceMode() []ServiceMode {
+	if x != nil {
+		return x.ServiceMode
+	}
+	return nil
 }
 
 // Intent is a payment that a card was, or may have been, told to make, and whose outcome is not
@@ -2166,12 +2294,122 @@ func (x *HotlistRow) GetReason() string {
 	return ""
 }
 
+// ModeEntry is one service mode, for the terminals of its area. Its Kafka key is id. A record without
+// a value says that the mode is over.
+type ModeEntry struct {
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Version          int64                  `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // of the registry
+	Id               string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Kind             ServiceMode            `protobuf:"varint,3,opt,name=kind,proto3,enum=citycard.v1.ServiceMode" json:"kind,omitempty"`
+	Transport        Mode                   `protobuf:"varint,4,opt,name=transport,proto3,enum=citycard.v1.Mode" json:"transport,omitempty"`                                                     // of the terminals that are meant
+	Lines            []uint32               `protobuf:"varint,5,rep,packed,name=lines,proto3" json:"lines,omitempty"`                                                                            // those at these lines; none where the station counts
+	Station          uint32                 `protobuf:"varint,6,opt,name=station,proto3" json:"station,omitempty"`                                                                               // those at this station; 0 where the lines count
+	From             string                 `protobuf:"bytes,7,opt,name=from,proto3" json:"from,omitempty"`                                                                                      // local time YYYYMMDDhhmmss, included
+	To               string                 `protobuf:"bytes,8,opt,name=to,proto3" json:"to,omitempty"`                                                                                          // likewise, included; empty: open
+	ExitWithoutEntry ExitWithoutEntry       `protobuf:"varint,9,opt,name=exit_without_entry,json=exitWithoutEntry,proto3,enum=citycard.v1.ExitWithoutEntry" json:"exit_without_entry,omitempty"` // of SERVICE_MODE_NO_ORDER
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *ModeEntry) Reset() {
+	*x = ModeEntry{}
+	mi := &file_citycard_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModeEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModeEntry) ProtoMessage() {}
+
+func (x *ModeEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_citycard_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModeEntry.ProtoReflect.Descriptor instead.
+func (*ModeEntry) Descriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ModeEntry) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *ModeEntry) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ModeEntry) GetKind() ServiceMode {
+	if x != nil {
+		return x.Kind
+	}
+	return ServiceMode_SERVICE_MODE_UNSPECIFIED
+}
+
+func (x *ModeEntry) GetTransport() Mode {
+	if x != nil {
+		return x.Transport
+	}
+	return Mode_MODE_UNSPECIFIED
+}
+
+func (x *ModeEntry) GetLines() []uint32 {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+func (x *ModeEntry) GetStation() uint32 {
+	if x != nil {
+		return x.Station
+	}
+	return 0
+}
+
+func (x *ModeEntry) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *ModeEntry) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *ModeEntry) GetExitWithoutEntry() ExitWithoutEntry {
+	if x != nil {
+		return x.ExitWithoutEntry
+	}
+	return ExitWithoutEntry_EXIT_WITHOUT_ENTRY_UNSPECIFIED
+}
+
 // Publication is what the clearing service says of a whole topic that terminals follow: what the
 // topic holds, and how far it may differ from what a terminal has. It is signed (SignedPublication),
 // and its Kafka key is "publication".
 type Publication struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Topic         string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`                                       // fares, hotlist
+	Topic         string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`                                       // fares, hotlist, modes
 	Version       int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`                                  // of the registry or the rules; never falls
 	Records       int64                  `protobuf:"varint,3,opt,name=records,proto3" json:"records,omitempty"`                                  // that the topic holds, without these and without withdrawn ones
 	Hash          []byte                 `protobuf:"bytes,4,opt,name=hash,proto3" json:"hash,omitempty"`                                         // SHA-256 over them
@@ -2187,7 +2425,7 @@ type Publication struct {
 
 func (x *Publication) Reset() {
 	*x = Publication{}
-	mi := &file_citycard_proto_msgTypes[22]
+	mi := &file_citycard_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2199,7 +2437,7 @@ func (x *Publication) String() string {
 func (*Publication) ProtoMessage() {}
 
 func (x *Publication) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[22]
+	mi := &file_citycard_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2212,7 +2450,7 @@ func (x *Publication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publication.ProtoReflect.Descriptor instead.
 func (*Publication) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{22}
+	return file_citycard_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Publication) GetTopic() string {
@@ -2297,7 +2535,7 @@ type SignedPublication struct {
 
 func (x *SignedPublication) Reset() {
 	*x = SignedPublication{}
-	mi := &file_citycard_proto_msgTypes[23]
+	mi := &file_citycard_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2309,7 +2547,7 @@ func (x *SignedPublication) String() string {
 func (*SignedPublication) ProtoMessage() {}
 
 func (x *SignedPublication) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[23]
+	mi := &file_citycard_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2322,7 +2560,7 @@ func (x *SignedPublication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedPublication.ProtoReflect.Descriptor instead.
 func (*SignedPublication) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{23}
+	return file_citycard_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SignedPublication) GetPublication() []byte {
@@ -2351,7 +2589,7 @@ type FollowState struct {
 
 func (x *FollowState) Reset() {
 	*x = FollowState{}
-	mi := &file_citycard_proto_msgTypes[24]
+	mi := &file_citycard_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2363,7 +2601,7 @@ func (x *FollowState) String() string {
 func (*FollowState) ProtoMessage() {}
 
 func (x *FollowState) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[24]
+	mi := &file_citycard_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2376,7 +2614,7 @@ func (x *FollowState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowState.ProtoReflect.Descriptor instead.
 func (*FollowState) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{24}
+	return file_citycard_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *FollowState) GetKey() []byte {
@@ -2409,15 +2647,16 @@ type Ack struct {
 	Hotlist       int64                  `protobuf:"varint,3,opt,name=hotlist,proto3" json:"hotlist,omitempty"`                           // version of the hotlist that it has taken
 	Fares         int64                  `protobuf:"varint,4,opt,name=fares,proto3" json:"fares,omitempty"`                               // likewise of the fares
 	FareVersion   string                 `protobuf:"bytes,5,opt,name=fare_version,json=fareVersion,proto3" json:"fare_version,omitempty"` // the fare table by which it charges
-	Current       int64                  `protobuf:"varint,6,opt,name=current,proto3" json:"current,omitempty"`                           // when it last had all that both topics have, seconds since 1970; 0: never
+	Current       int64                  `protobuf:"varint,6,opt,name=current,proto3" json:"current,omitempty"`                           // when it last had all that these topics have, seconds since 1970; 0: never
 	Sent          int64                  `protobuf:"varint,7,opt,name=sent,proto3" json:"sent,omitempty"`                                 // by its own clock, milliseconds since 1970
+	Modes         int64                  `protobuf:"varint,8,opt,name=modes,proto3" json:"modes,omitempty"`                               // like hotlist, of the service modes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_citycard_proto_msgTypes[25]
+	mi := &file_citycard_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2429,7 +2668,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[25]
+	mi := &file_citycard_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2442,7 +2681,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{25}
+	return file_citycard_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Ack) GetTerminal() []byte {
@@ -2494,6 +2733,13 @@ func (x *Ack) GetSent() int64 {
 	return 0
 }
 
+func (x *Ack) GetModes() int64 {
+	if x != nil {
+		return x.Modes
+	}
+	return 0
+}
+
 var File_citycard_proto protoreflect.FileDescriptor
 
 const file_citycard_proto_rawDesc = "" +
@@ -2514,7 +2760,7 @@ const file_citycard_proto_rawDesc = "" +
 	"\talgorithm\x18\n" +
 	" \x01(\rR\talgorithm\x12\x1b\n" +
 	"\tother_tac\x18\v \x01(\fR\botherTac\x12=\n" +
-	"\x10other_tac_reason\x18\f \x01(\x0e2\x13.citycard.v1.UnsureR\x0eotherTacReason\"\xc6\x03\n" +
+	"\x10other_tac_reason\x18\f \x01(\x0e2\x13.citycard.v1.UnsureR\x0eotherTacReason\"\x83\x04\n" +
 	"\x03Tap\x12+\n" +
 	"\x06medium\x18\x01 \x01(\x0e2\x13.citycard.v1.MediumR\x06medium\x12(\n" +
 	"\x05debit\x18\x02 \x01(\v2\x12.citycard.v1.DebitR\x05debit\x12!\n" +
@@ -2531,7 +2777,8 @@ const file_citycard_proto_rawDesc = "" +
 	" \x01(\fR\tentryTime\x12\x1b\n" +
 	"\tcard_type\x18\v \x01(\rR\bcardType\x12!\n" +
 	"\ffare_version\x18\f \x01(\tR\vfareVersion\x12\x18\n" +
-	"\avehicle\x18\r \x01(\tR\avehicle\"\\\n" +
+	"\avehicle\x18\r \x01(\tR\avehicle\x12;\n" +
+	"\fservice_mode\x18\x0e \x03(\x0e2\x18.citycard.v1.ServiceModeR\vserviceMode\"\\\n" +
 	"\x06Intent\x12\"\n" +
 	"\x03tap\x18\x01 \x01(\v2\x10.citycard.v1.TapR\x03tap\x12.\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x18.citycard.v1.IntentStateR\x05state\"\xf0\x03\n" +
@@ -2681,7 +2928,17 @@ const file_citycard_proto_rawDesc = "" +
 	"HotlistRow\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\tR\x02to\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x93\x02\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xb5\x02\n" +
+	"\tModeEntry\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x03R\aversion\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12,\n" +
+	"\x04kind\x18\x03 \x01(\x0e2\x18.citycard.v1.ServiceModeR\x04kind\x12/\n" +
+	"\ttransport\x18\x04 \x01(\x0e2\x11.citycard.v1.ModeR\ttransport\x12\x14\n" +
+	"\x05lines\x18\x05 \x03(\rR\x05lines\x12\x18\n" +
+	"\astation\x18\x06 \x01(\rR\astation\x12\x12\n" +
+	"\x04from\x18\a \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\b \x01(\tR\x02to\x12K\n" +
+	"\x12exit_without_entry\x18\t \x01(\x0e2\x1d.citycard.v1.ExitWithoutEntryR\x10exitWithoutEntry\"\x93\x02\n" +
 	"\vPublication\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x03R\aversion\x12\x18\n" +
@@ -2703,7 +2960,7 @@ const file_citycard_proto_rawDesc = "" +
 	"\tinstalled\x18\x03 \x01(\fR\tinstalled\x1a;\n" +
 	"\rVersionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\xb6\x01\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\xcc\x01\n" +
 	"\x03Ack\x12\x1a\n" +
 	"\bterminal\x18\x01 \x01(\fR\bterminal\x12\x12\n" +
 	"\x04lane\x18\x02 \x01(\tR\x04lane\x12\x18\n" +
@@ -2711,7 +2968,8 @@ const file_citycard_proto_rawDesc = "" +
 	"\x05fares\x18\x04 \x01(\x03R\x05fares\x12!\n" +
 	"\ffare_version\x18\x05 \x01(\tR\vfareVersion\x12\x18\n" +
 	"\acurrent\x18\x06 \x01(\x03R\acurrent\x12\x12\n" +
-	"\x04sent\x18\a \x01(\x03R\x04sent*o\n" +
+	"\x04sent\x18\a \x01(\x03R\x04sent\x12\x14\n" +
+	"\x05modes\x18\b \x01(\x03R\x05modes*o\n" +
 	"\x06Medium\x12\x16\n" +
 	"\x12MEDIUM_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12MEDIUM_CONTACTLESS\x10\x01\x12\x12\n" +
@@ -2727,7 +2985,21 @@ const file_citycard_proto_rawDesc = "" +
 	"\x14MOVEMENT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fMOVEMENT_SINGLE\x10\x01\x12\x12\n" +
 	"\x0eMOVEMENT_ENTRY\x10\x02\x12\x11\n" +
-	"\rMOVEMENT_EXIT\x10\x03*K\n" +
+	"\rMOVEMENT_EXIT\x10\x03*\xce\x01\n" +
+	"\vServiceMode\x12\x1c\n" +
+	"\x18SERVICE_MODE_UNSPECIFIED\x10\x00\x12\x1c\n" +
+	"\x18SERVICE_MODE_TRAIN_FAULT\x10\x01\x12\x19\n" +
+	"\x15SERVICE_MODE_NO_ORDER\x10\x02\x12\x18\n" +
+	"\x14SERVICE_MODE_NO_TIME\x10\x03\x12\x18\n" +
+	"\x14SERVICE_MODE_NO_FARE\x10\x04\x12\x18\n" +
+	"\x14SERVICE_MODE_NO_DATE\x10\x05\x12\x1a\n" +
+	"\x16SERVICE_MODE_EMERGENCY\x10\x06*\xb2\x01\n" +
+	"\x10ExitWithoutEntry\x12\"\n" +
+	"\x1eEXIT_WITHOUT_ENTRY_UNSPECIFIED\x10\x00\x12\x1e\n" +
+	"\x1aEXIT_WITHOUT_ENTRY_REFUSED\x10\x01\x12\x1b\n" +
+	"\x17EXIT_WITHOUT_ENTRY_FREE\x10\x02\x12\x1d\n" +
+	"\x19EXIT_WITHOUT_ENTRY_LOWEST\x10\x03\x12\x1e\n" +
+	"\x1aEXIT_WITHOUT_ENTRY_HIGHEST\x10\x04*K\n" +
 	"\x06Unsure\x12\x16\n" +
 	"\x12UNSURE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fUNSURE_TORN_TAP\x10\x01\x12\x14\n" +
@@ -2751,69 +3023,76 @@ func file_citycard_proto_rawDescGZIP() []byte {
 }
 
 var (
-	file_citycard_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-	file_citycard_proto_msgTypes  = make([]protoimpl.MessageInfo, 28)
+	file_citycard_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
+	file_citycard_proto_msgTypes  = make([]protoimpl.MessageInfo, 29)
 	file_citycard_proto_goTypes   = []any{
 		Medium(0),                 // 0: citycard.v1.Medium
 		Mode(0),                   // 1: citycard.v1.Mode
 		Movement(0),               // 2: citycard.v1.Movement
-		Unsure(0),                 // 3: citycard.v1.Unsure
-		IntentState(0),            // 4: citycard.v1.IntentState
-		(*Debit)(nil),             // 5: citycard.v1.Debit
-		(*Tap)(nil),               // 6: citycard.v1.Tap
-		(*Intent)(nil),            // 7: citycard.v1.Intent
-		(*Load)(nil),              // 8: citycard.v1.Load
-		(*LoadRequest)(nil),       // 9: citycard.v1.LoadRequest
-		(*LoadAnswer)(nil),        // 10: citycard.v1.LoadAnswer
-		(*MedicalClaim)(nil),      // 11: citycard.v1.MedicalClaim
-		(*MedicalResult)(nil),     // 12: citycard.v1.MedicalResult
-		(*PensionBatch)(nil),      // 13: citycard.v1.PensionBatch
-		(*PensionLine)(nil),       // 14: citycard.v1.PensionLine
-		(*PensionResult)(nil),     // 15: citycard.v1.PensionResult
-		(*PensionReturn)(nil),     // 16: citycard.v1.PensionReturn
-		(*FareTable)(nil),         // 17: citycard.v1.FareTable
-		(*CardFares)(nil),         // 18: citycard.v1.CardFares
-		(*BusFare)(nil),           // 19: citycard.v1.BusFare
-		(*Reject)(nil),            // 20: citycard.v1.Reject
-		(*Cleared)(nil),           // 21: citycard.v1.Cleared
-		(*ClearedBatch)(nil),      // 22: citycard.v1.ClearedBatch
-		(*RegistryEntry)(nil),     // 23: citycard.v1.RegistryEntry
-		(*RegistryRow)(nil),       // 24: citycard.v1.RegistryRow
-		(*HotlistEntry)(nil),      // 25: citycard.v1.HotlistEntry
-		(*HotlistRow)(nil),        // 26: citycard.v1.HotlistRow
-		(*Publication)(nil),       // 27: citycard.v1.Publication
-		(*SignedPublication)(nil), // 28: citycard.v1.SignedPublication
-		(*FollowState)(nil),       // 29: citycard.v1.FollowState
-		(*Ack)(nil),               // 30: citycard.v1.Ack
-		nil,                       // 31: citycard.v1.RegistryRow.ColumnsEntry
-		nil,                       // 32: citycard.v1.FollowState.VersionsEntry
+		ServiceMode(0),            // 3: citycard.v1.ServiceMode
+		ExitWithoutEntry(0),       // 4: citycard.v1.ExitWithoutEntry
+		Unsure(0),                 // 5: citycard.v1.Unsure
+		IntentState(0),            // 6: citycard.v1.IntentState
+		(*Debit)(nil),             // 7: citycard.v1.Debit
+		(*Tap)(nil),               // 8: citycard.v1.Tap
+		(*Intent)(nil),            // 9: citycard.v1.Intent
+		(*Load)(nil),              // 10: citycard.v1.Load
+		(*LoadRequest)(nil),       // 11: citycard.v1.LoadRequest
+		(*LoadAnswer)(nil),        // 12: citycard.v1.LoadAnswer
+		(*MedicalClaim)(nil),      // 13: citycard.v1.MedicalClaim
+		(*MedicalResult)(nil),     // 14: citycard.v1.MedicalResult
+		(*PensionBatch)(nil),      // 15: citycard.v1.PensionBatch
+		(*PensionLine)(nil),       // 16: citycard.v1.PensionLine
+		(*PensionResult)(nil),     // 17: citycard.v1.PensionResult
+		(*PensionReturn)(nil),     // 18: citycard.v1.PensionReturn
+		(*FareTable)(nil),         // 19: citycard.v1.FareTable
+		(*CardFares)(nil),         // 20: citycard.v1.CardFares
+		(*BusFare)(nil),           // 21: citycard.v1.BusFare
+		(*Reject)(nil),            // 22: citycard.v1.Reject
+		(*Cleared)(nil),           // 23: citycard.v1.Cleared
+		(*ClearedBatch)(nil),      // 24: citycard.v1.ClearedBatch
+		(*RegistryEntry)(nil),     // 25: citycard.v1.RegistryEntry
+		(*RegistryRow)(nil),       // 26: citycard.v1.RegistryRow
+		(*HotlistEntry)(nil),      // 27: citycard.v1.HotlistEntry
+		(*HotlistRow)(nil),        // 28: citycard.v1.HotlistRow
+		(*ModeEntry)(nil),         // 29: citycard.v1.ModeEntry
+		(*Publication)(nil),       // 30: citycard.v1.Publication
+		(*SignedPublication)(nil), // 31: citycard.v1.SignedPublication
+		(*FollowState)(nil),       // 32: citycard.v1.FollowState
+		(*Ack)(nil),               // 33: citycard.v1.Ack
+		nil,                       // 34: citycard.v1.RegistryRow.ColumnsEntry
+		nil,                       // 35: citycard.v1.FollowState.VersionsEntry
 	}
 )
 
 var file_citycard_proto_depIdxs = []int32{
-	3,  // 0: citycard.v1.Debit.other_tac_reason:type_name -> citycard.v1.Unsure
+	5,  // 0: citycard.v1.Debit.other_tac_reason:type_name -> citycard.v1.Unsure
 	0,  // 1: citycard.v1.Tap.medium:type_name -> citycard.v1.Medium
-	5,  // 2: citycard.v1.Tap.debit:type_name -> citycard.v1.Debit
+	7,  // 2: citycard.v1.Tap.debit:type_name -> citycard.v1.Debit
 	1,  // 3: citycard.v1.Tap.mode:type_name -> citycard.v1.Mode
 	2,  // 4: citycard.v1.Tap.movement:type_name -> citycard.v1.Movement
-	6,  // 5: citycard.v1.Intent.tap:type_name -> citycard.v1.Tap
-	4,  // 6: citycard.v1.Intent.state:type_name -> citycard.v1.IntentState
-	0,  // 7: citycard.v1.Load.medium:type_name -> citycard.v1.Medium
-	3,  // 8: citycard.v1.Load.other_tac_reason:type_name -> citycard.v1.Unsure
-	14, // 9: citycard.v1.PensionBatch.lines:type_name -> citycard.v1.PensionLine
-	16, // 10: citycard.v1.PensionResult.returns:type_name -> citycard.v1.PensionReturn
-	18, // 11: citycard.v1.FareTable.fares:type_name -> citycard.v1.CardFares
-	19, // 12: citycard.v1.CardFares.bus:type_name -> citycard.v1.BusFare
-	21, // 13: citycard.v1.ClearedBatch.records:type_name -> citycard.v1.Cleared
-	24, // 14: citycard.v1.RegistryEntry.rows:type_name -> citycard.v1.RegistryRow
-	31, // 15: citycard.v1.RegistryRow.columns:type_name -> citycard.v1.RegistryRow.ColumnsEntry
-	26, // 16: citycard.v1.HotlistEntry.rows:type_name -> citycard.v1.HotlistRow
-	32, // 17: citycard.v1.FollowState.versions:type_name -> citycard.v1.FollowState.VersionsEntry
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	3,  // 5: citycard.v1.Tap.service_mode:type_name -> citycard.v1.ServiceMode
+	8,  // 6: citycard.v1.Intent.tap:type_name -> citycard.v1.Tap
+	6,  // 7: citycard.v1.Intent.state:type_name -> citycard.v1.IntentState
+	0,  // 8: citycard.v1.Load.medium:type_name -> citycard.v1.Medium
+	5,  // 9: citycard.v1.Load.other_tac_reason:type_name -> citycard.v1.Unsure
+	16, // 10: citycard.v1.PensionBatch.lines:type_name -> citycard.v1.PensionLine
+	18, // 11: citycard.v1.PensionResult.returns:type_name -> citycard.v1.PensionReturn
+	20, // 12: citycard.v1.FareTable.fares:type_name -> citycard.v1.CardFares
+	21, // 13: citycard.v1.CardFares.bus:type_name -> citycard.v1.BusFare
+	23, // 14: citycard.v1.ClearedBatch.records:type_name -> citycard.v1.Cleared
+	26, // 15: citycard.v1.RegistryEntry.rows:type_name -> citycard.v1.RegistryRow
+	34, // 16: citycard.v1.RegistryRow.columns:type_name -> citycard.v1.RegistryRow.ColumnsEntry
+	28, // 17: citycard.v1.HotlistEntry.rows:type_name -> citycard.v1.HotlistRow
+	3,  // 18: citycard.v1.ModeEntry.kind:type_name -> citycard.v1.ServiceMode
+	1,  // 19: citycard.v1.ModeEntry.transport:type_name -> citycard.v1.Mode
+	4,  // 20: citycard.v1.ModeEntry.exit_without_entry:type_name -> citycard.v1.ExitWithoutEntry
+	35, // 21: citycard.v1.FollowState.versions:type_name -> citycard.v1.FollowState.VersionsEntry
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_citycard_proto_init() }
@@ -2826,8 +3105,8 @@ func file_citycard_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_citycard_proto_rawDesc), len(file_citycard_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   28,
+			NumEnums:      7,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -210,7 +210,7 @@ func (s *Store) Rows(ctx context.Context, kind Kind, key string) ([]Row, error) 
 		if err != nil {
 			return row, err
 		}
-		if row.From = ledger.Day(from); kind == Hotlist {
+		if row.From = ledger.Day(from); kind.bySecond() {
 			row.From = ledger.Day(from / 1_000_000)
 		}
 		row.Fields, err = layout.row(text)

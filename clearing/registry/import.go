@@ -94,7 +94,7 @@ func Import(dir string) (*index.Edition, error) {
 }
 
 // Read reads a change from the CSV files in dir: operators, issuers, card_types,
-// lines, vehicles, terminals, sams, cards, channels, hospitals, persons, purses, hotlist. It
+// lines, vehicles, terminals, sams, cards, channels, hospitals, persons, purses, hotlist, modes. It
 // checks every row of every file against the others and against base, and fails
 // with one *ImportError that names all that is wrong.
 //
@@ -147,6 +147,9 @@ func (b Bounds) read(from source, base *index.Edition) (*Draft, error) {
 	}
 	if in.rows.SAMs.Len() > 0 {
 		in.checkSAMs(draft.on(base))
+	}
+	if in.rows.Modes.Len() > 0 {
+		in.checkModes(draft.on(base))
 	}
 	in.checkPurses()
 	in.checkRoom()

@@ -29,6 +29,7 @@ const (
 	Purses
 	Hotlist
 	ListBounds
+	Modes
 )
 
 // layout says how the rows of a kind look in their file. The first column is the key; for a card or
@@ -60,6 +61,7 @@ func layouts() []layout {
 		{Purses, "purses", "card,issuer,fen,day", "", true, 20, (*builder).purse, eachPurse},
 		{Hotlist, "hotlist", "card,reason,effective_from,effective_to", "", false, 20, (*builder).listing, eachListing},
 		{ListBounds, "list_bounds", "list,few,grow_percent,shrink_percent,share_percent,effective_from,effective_to", "", false, 0, (*builder).listBounds, eachListBounds},
+		{Modes, "modes", "id,kind,area,effective_from,effective_to", "exit_without_entry", false, 0, (*builder).mode, eachMode},
 	}
 }
 

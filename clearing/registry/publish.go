@@ -189,11 +189,7 @@ func (s *Store) HotlistPublication(ctx context.Context, version int64, at index.
 			end()
 			entry = &message.HotlistEntry{Card: digits[:]}
 		}
-		row := &message.HotlistRow{From: l.From.String(), Reason: l.Reason}
-		if l.To != index.Open {
-			row.To = l.To.String()
-		}
-		entry.Rows = append(entry.Rows, row)
+		entry.Rows = append(entry.Rows, &message.HotlistRow{From: l.From.String(), To: l.To.End(), Reason: l.Reason})
 	}
 	end()
 	p.Hash = hash.Sum()

@@ -15,7 +15,7 @@ import (
 // Published are the kinds that readers of topic registry are told. Cards and persons are personal
 // and too many, and what purses held is nobody's business. The hotlist has a topic of its own.
 func Published() []Kind {
-	return []Kind{Operators, Issuers, CardTypes, Lines, Vehicles, Terminals, SAMs, Channels, Hospitals}
+	return []Kind{Operators, Issuers, CardTypes, Lines, Vehicles, Terminals, SAMs, Channels, Hospitals, Modes}
 }
 
 // Keyed has everything that a version says about one key: its rows in order of first day, as

@@ -15,7 +15,7 @@ import (
 type record struct {
 	kind   Kind
 	key    []byte
-	from   int64    // YYYYMMDD, of the hotlist YYYYMMDDhhmmss
+	from   int64    // YYYYMMDD, of the hotlist and of modes YYYYMMDDhhmmss
 	fields []string // of every column
 }
 
@@ -160,12 +160,8 @@ func eachPurse(rows *index.Rows, fn func(record) error) error {
 
 func eachListing(rows *index.Rows, fn func(record) error) error {
 	for l := range rows.Hotlist.All() {
-		to := ""
-		if l.To != index.Open {
-			to = l.To.String()
-		}
 		digits := l.Card.Signed()
-		if err := fn(record{Hotlist, digits[:], l.From.Number(), []string{l.Card.Digits(), l.Reason, l.From.String(), to}}); err != nil {
+		if err := fn(record{Hotlist, digits[:], l.From.Number(), []string{l.Card.Digits(), l.Reason, l.From.String(), l.To.End()}}); err != nil {
 			return err
 		}
 	}

@@ -26,6 +26,7 @@ type Rows struct {
 	Purses     Timelines[keys.Digits, Purse]
 	Hotlist    Hotlist
 	ListBounds Timelines[string, ListBounds]
+	Modes      Modes
 }
 
 // with is r and then the rows of more; neither is changed.
@@ -35,7 +36,7 @@ func (r *Rows) with(more *Rows) Rows {
 		Lines: r.Lines.with(more.Lines), Vehicles: r.Vehicles.with(more.Vehicles), Terminals: r.Terminals.with(more.Terminals),
 		SAMs: r.SAMs.with(more.SAMs), Cards: r.Cards.with(&more.Cards), Channels: r.Channels.with(more.Channels),
 		Hospitals: r.Hospitals.with(more.Hospitals), Persons: withPersons(r.Persons, more.Persons), Purses: r.Purses.with(more.Purses), Hotlist: r.Hotlist.with(&more.Hotlist),
-		ListBounds: r.ListBounds.with(more.ListBounds),
+		ListBounds: r.ListBounds.with(more.ListBounds), Modes: r.Modes.with(&more.Modes),
 	}
 }
 
@@ -301,7 +302,7 @@ func (e *Edition) Counts() map[string]int {
 		"operators": e.rows.Operators.Len(), "issuers": e.rows.Issuers.Len(), "card_types": e.rows.CardTypes.Len(), "lines": e.rows.Lines.Len(),
 		"vehicles": e.rows.Vehicles.Len(), "terminals": e.rows.Terminals.Len(), "sams": e.rows.SAMs.Len(), "cards": e.rows.Cards.cards,
 		"channels": e.rows.Channels.Len(), "hospitals": e.rows.Hospitals.Len(), "persons": e.rows.Persons.Len(), "purses": e.rows.Purses.Len(), "hotlist": e.rows.Hotlist.cards(),
-		"list_bounds": e.rows.ListBounds.Len(),
+		"list_bounds": e.rows.ListBounds.Len(), "modes": e.rows.Modes.Len(),
 	}
 }
 

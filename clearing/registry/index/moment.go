@@ -64,3 +64,11 @@ func (m Moment) Number() int64 {
 
 // String is the moment as YYYYMMDDhhmmss.
 func (m Moment) String() string { return fmt.Sprintf("%014d", m.Number()) }
+
+// End is the moment as the end of a row: empty where it is open.
+func (m Moment) End() string {
+	if m == Open {
+		return ""
+	}
+	return m.String()
+}
