@@ -21,7 +21,10 @@ type Order struct {
 	// Sign gives the person's approval of an act. What says what is signed (Opened.Text,
 	// Undo.Text). It is called right before the act is booked, since a signature is good for
 	// minutes alone, and not at all if there is nothing to be signed.
-	Sign   func(act, what string) (ledger.Approval, error)
+	Sign func(act, what string) (ledger.Approval, error)
+	// Turn waits, once the roster is surveyed, until it may be imported, and gives what is called
+	// when its import has ended; nil: at once.
+	Turn   func(context.Context) (leave func(), err error)
 	Faults func(*Reject) // is called for each line that changes nothing
 	// Progress is called once the import is begun, and after each part, with how it stands and how
 	// many rows the roster has; nil: nobody asks. Its error ends the import, which can go on later.
@@ -70,6 +73,12 @@ func (s *Store) Import(ctx context.Context, from Source, o Order) (r Result, err
 	look, err := surveyRoster(ctx, newRoster(from.First, o.Charset, s.token, today), &o)
 	if err == nil && (look.hash != from.Hash || look.size != from.Size) {
 		err = ErrChanged
+	}
+	if err == nil && o.Turn != nil {
+		var leave func()
+		if leave, err = o.Turn(ctx); err == nil {
+			defer leave()
+		}
 	}
 	if err == nil && inTheWay {
 		err = s.undo(ctx, earlier, &o)

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"mime/multipart"
-	"net"
 	"net/http"
 	"reflect"
 	"time"
@@ -28,12 +26,13 @@ const (
 	faultsSent = 20
 	// progressEvery is how often it is said how far an import has come.
 	progressEvery = time.Second
+	// turnWait is how long a roster that has come in waits for its turn: what is signed behind it
+	// is good for minutes alone.
+	turnWait = time.Minute
 	// lingers is how long what a client still sends is read after it was answered.
 	lingers    = 2 * time.Second
 	importPath = "/v1/persons/imports"
 	ndjson     = "application/x-ndjson"
-	partRoster = "roster"
-	partSigned = "signed"
 )
 
 // ImportLine is a line of the answer to an import. The last one has done or problem.
@@ -123,7 +122,7 @@ func (s *Server) importPersons(ctx context.Context, in *Importing) (*huma.Stream
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		r, w := humago.Unwrap(hc)
-		body := &rosterBody{r: r, arriving: r.Body, control: http.NewResponseController(w), now: s.s.Now, size: in.Size}
+		body := &rosterBody{r: r, arriving: r.Body, control: http.NewResponseController(w), now: s.s.Now, size: in.Size, left: patience}
 		i := &importing{Server: s, ctx: ctx, people: office.People, by: by, body: body, w: w}
 		i.end(i.run(store, in, hash))
 	}}, nil
@@ -156,9 +155,13 @@ func (i *importing) run(store *persons.Store, in *Importing, hash [32]byte) (r p
 	ctx, cancel := context.WithCancelCause(i.ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(i.ending, func() { cancel(errStops) })()
-	leave, err := i.turn(ctx)
+	leave, err := i.turn(ctx, largeWait)
 	if err != nil {
-		return r, err
+		return r, err // before anything is sent in vain
+	}
+	leave()
+	if leave, err = i.incoming.enter(ctx, i.by.First, in.Size); err != nil {
+		return r, tooMany(callerOf(i.ctx).language, largeWait, language.Textf("another roster of yours comes in at present, or as many others as there is room for"))
 	}
 	defer leave()
 	spool, err := persons.NewSpool()
@@ -169,6 +172,7 @@ func (i *importing) run(store *persons.Store, in *Importing, hash [32]byte) (r p
 	from := persons.Source{Hash: hash, Size: in.Size, First: io.TeeReader(i.body, spool), Again: spool.Again}
 	r, err = store.Import(ctx, from, persons.Order{
 		Charset: in.Encoding, Rows: in.Rows, Undo: in.Undo, Person: i.by.First, At: i.s.Now(),
+		Turn: func(ctx context.Context) (func(), error) { return i.turn(ctx, turnWait) },
 		Sign: func(act, what string) (ledger.Approval, error) { return i.sign(ctx, act, what) }, Faults: i.fault, Progress: i.progress,
 	})
 	if errors.Is(context.Cause(ctx), errStops) && err != nil {
@@ -177,15 +181,15 @@ func (i *importing) run(store *persons.Store, in *Importing, hash [32]byte) (r p
 	return r, err
 }
 
-// turn waits until no other roster comes in.
-func (i *importing) turn(ctx context.Context) (leave func(), err error) {
-	ctx, cancel := context.WithTimeout(ctx, largeWait)
+// turn waits until no other roster is imported.
+func (i *importing) turn(ctx context.Context, wait time.Duration) (leave func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	select {
-	case i.roster <- struct{}{}:
-		return func() { <-i.roster }, nil
+	case i.imports <- struct{}{}:
+		return func() { <-i.imports }, nil
 	case <-ctx.Done():
-		return nil, tooMany(callerOf(i.ctx).language, largeWait, language.Textf("another roster is imported at present"))
+		return nil, tooMany(callerOf(i.ctx).language, wait, language.Textf("another roster is imported at present"))
 	}
 }
 
@@ -277,123 +281,4 @@ func (i *importing) send(line ImportLine) {
 		}
 	}
 	i.failed = err
-}
-
-// rosterBody reads the body of an import: the roster, and then what is signed. Nothing is read
-// before somebody asks for it.
-type rosterBody struct {
-	r        *http.Request
-	arriving io.Reader // all of the body
-	control  *http.ResponseController
-	now      func() time.Time
-	size     int64 // that the roster has, as was signed
-
-	end    time.Time
-	parts  *multipart.Reader
-	roster io.Reader
-	read   int64 // of the roster
-	over   *ImportSigned
-}
-
-// Read reads the roster.
-func (b *rosterBody) Read(p []byte) (int, error) {
-	if b.roster == nil {
-		if err := b.begin(); err != nil {
-			return 0, err
-		}
-	}
-	n, err := b.roster.Read(p)
-	b.read += int64(n)
-	switch {
-	case b.read > b.size:
-		return 0, &persons.FileError{What: language.Textf("the roster has more than the %d bytes that were signed", b.size)}
-	case errors.Is(err, io.EOF) && b.read < b.size:
-		return n, &persons.FileError{What: language.Textf("%d bytes of the roster have come, and %d were signed: it was cut on its way", b.read, b.size)}
-	case err != nil && !errors.Is(err, io.EOF):
-		err = b.broken(err)
-	}
-	return n, err
-}
-
-func (b *rosterBody) begin() (err error) {
-	b.end = b.now().Add(bodyTimeout + time.Duration(b.size/slowest)*time.Second)
-	b.r.Body = &paced{b.r.Body, b}
-	if b.parts, err = b.r.MultipartReader(); err != nil {
-		return b.broken(err)
-	}
-	part, err := b.part(partRoster)
-	if err == nil {
-		b.roster = part
-	}
-	return err
-}
-
-func (b *rosterBody) part(name string) (*multipart.Part, error) {
-	part, err := b.parts.NextPart()
-	switch {
-	case err != nil:
-		return nil, b.broken(err)
-	case part.FormName() != name:
-		return nil, b.broken(language.Textf("its part %q is missing", name))
-	}
-	return part, nil
-}
-
-// signed reads what was signed, and what is left of the body. Then it takes the body's time limit
-// away: otherwise the answer would be given up.
-func (b *rosterBody) signed() (*ImportSigned, error) {
-	if b.over != nil {
-		return b.over, nil
-	}
-	b.end = b.now().Add(bodyTimeout)
-	part, err := b.part(partSigned)
-	if err != nil {
-		return nil, err
-	}
-	given := new(ImportSigned)
-	if err = json.NewDecoder(io.LimitReader(part, bodyLimit)).Decode(given); err == nil {
-		_, err = io.Copy(io.Discard, io.LimitReader(b.r.Body, bodyLimit))
-	}
-	if err != nil {
-		return nil, b.broken(err)
-	}
-	_ = b.control.SetReadDeadline(time.Time{}) // not every writer can
-	b.over = given
-	return given, nil
-}
-
-// linger reads for a moment what nobody needs, once the answer is given: a connection that is
-// closed before its sender has stopped takes the answer with it.
-func (b *rosterBody) linger() {
-	_ = b.control.Flush() // not every writer can
-	_ = b.control.SetReadDeadline(b.now().Add(lingers))
-	_, _ = io.Copy(io.Discard, b.arriving) // until the client goes
-}
-
-// broken is the problem of a body that cannot be read.
-func (b *rosterBody) broken(err error) error {
-	l := callerOf(b.r.Context()).language
-	if slow := net.Error(nil); errors.As(err, &slow) && slow.Timeout() {
-		return tooSlow(l)
-	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		err = language.Textf("it was cut")
-	}
-	return newProblem(l, Invalid, language.Textf("the body cannot be read: %w", err), nil)
-}
-
-// paced is a body of which something must come every few seconds, and all of it in time.
-type paced struct {
-	io.ReadCloser
-	of *rosterBody
-}
-
-// Read reads what comes.
-func (p *paced) Read(into []byte) (int, error) {
-	until := p.of.now().Add(bodyTimeout)
-	if p.of.end.Before(until) {
-		until = p.of.end
-	}
-	_ = p.of.control.SetReadDeadline(until) // not every writer can
-	return p.ReadCloser.Read(into)
 }

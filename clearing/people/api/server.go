@@ -49,9 +49,11 @@ type Server struct {
 	places *access.Rates[netip.Addr] // over a network
 	keys   *access.Rates[keyAt]
 	large  chan struct{} // one for each large body in memory
-	roster chan struct{} // one for the roster that comes in or is imported
-	ending context.Context
-	stop   context.CancelCauseFunc
+	// imports has one for the roster that is imported.
+	imports  chan struct{}
+	incoming incoming
+	ending   context.Context
+	stop     context.CancelCauseFunc
 
 	operations map[string]operation // by pattern of mux
 	local      map[string]bool      // patterns that there are at the socket alone
@@ -89,7 +91,7 @@ const scheme = "statement"
 func New(s Settings) *Server {
 	ending, stop := context.WithCancelCause(context.Background())
 	server := &Server{
-		ending: ending, stop: stop, roster: make(chan struct{}, 1),
+		ending: ending, stop: stop, imports: make(chan struct{}, 1),
 		s: s, mux: http.NewServeMux(),
 		places: access.NewRates[netip.Addr](float64(s.Rate), s.Rate), keys: access.NewRates[keyAt](float64(s.Rate), s.Rate),
 		large: make(chan struct{}, largeBodies), operations: map[string]operation{}, local: map[string]bool{}, works: works{log: s.Log},
