@@ -11,6 +11,7 @@ import (
 	"citycard/cmd/service"
 	"citycard/terminals/downlink"
 	"citycard/terminals/intent"
+	"citycard/terminals/outbox"
 )
 
 const (
@@ -18,10 +19,12 @@ const (
 	raiseEvery = time.Minute
 	// mostStanding is how many open payments are kept for lanes that begin later.
 	mostStanding = 4096
+	// mostOver is how many ends are remembered of those that lanes told each other.
+	mostOver = 1024
 )
 
 // neighbours have the payments that are open at the lanes of an agent, and tell these lanes of what
-// other lanes have.
+// other lanes have: those of the same agent at once, those of others as topic intents has them.
 type neighbours struct {
 	log    *slog.Logger
 	zone   *time.Location
@@ -31,14 +34,30 @@ type neighbours struct {
 	mu       sync.Mutex
 	books    map[string]*intent.Book // of the lanes whose outbox is open
 	standing map[string][]byte       // of topic intents, near a place, by key
+	own      map[string]opened       // of the agent's lanes, by key; also of a lane whose outbox is closed
+	over     []string                // keys of own that ended: the topic may still have them
+}
+
+// opened is an open payment of a lane of the agent.
+type opened struct {
+	lane  string
+	value []byte
+}
+
+func newNeighbours(log *slog.Logger, zone *time.Location, after time.Duration, places []intent.Place) *neighbours {
+	return &neighbours{
+		log: log, zone: zone, after: after, places: places,
+		books: map[string]*intent.Book{}, standing: map[string][]byte{}, own: map[string]opened{},
+	}
 }
 
 // startNeighbours follows topic intents and looks for old payments in the background.
 func startNeighbours(ctx context.Context, stack *service.Stack, common *shared, lanes []laneFlags, after time.Duration, up uplink) *neighbours {
-	n := &neighbours{log: common.log, zone: common.zone, after: after, books: map[string]*intent.Book{}, standing: map[string][]byte{}}
+	var places []intent.Place
 	for _, l := range lanes {
-		n.places = append(n.places, l.place.passages(l.role))
+		places = append(places, l.place.passages(l.role))
 	}
+	n := newNeighbours(common.log, common.zone, after, places)
 	stack.Go(ctx, "unconfirmed", n.raise)
 	read := false
 	follower := &downlink.IntentFollower{
@@ -69,15 +88,61 @@ func (u uplink) follow(ctx context.Context, follower *downlink.IntentFollower) e
 	return follower.Follow(ctx, u.brokers, opts...)
 }
 
-// add tells a lane of what has been heard, and from now on of what comes.
+// add tells a lane of what has been heard, and from now on of what comes, and the other lanes of
+// what it has.
 func (n *neighbours) add(lane string, book *intent.Book) {
+	has := book.Share(func(key, value []byte) { n.told(lane, key, value) })
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.books[lane] = book
 	for key, value := range n.standing {
-		if err := book.Heard([]byte(key), value); err != nil { // it was taken before
-			n.log.Error("an open payment of another lane is refused", logged(err))
+		n.refuse(book.Heard([]byte(key), value))
+	}
+	for key, o := range n.own {
+		if o.lane != lane {
+			n.refuse(book.Told([]byte(key), o.value))
+		} else if !slices.ContainsFunc(has, func(l outbox.Local) bool { return string(l.Key) == key }) {
+			n.tell(lane, []byte(key), nil) // its end is on the disk, and the lane did not know
 		}
+	}
+	for _, l := range has {
+		if slices.Contains(n.over, string(l.Key)) {
+			n.refuse(book.Told(l.Key, nil))
+			continue
+		}
+		n.tell(lane, l.Key, l.Value)
+	}
+}
+
+// told takes what a lane tells of a payment of its own, or of one that it has settled.
+func (n *neighbours) told(lane string, key, value []byte) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.tell(lane, key, value)
+}
+
+// tell tells the other lanes. The caller holds mu.
+func (n *neighbours) tell(lane string, key, value []byte) {
+	if len(value) > 0 {
+		n.own[string(key)] = opened{lane, value}
+	} else {
+		delete(n.own, string(key))
+		delete(n.standing, string(key))
+		if n.over = append(n.over, string(key)); len(n.over) > mostOver {
+			n.over = n.over[1:]
+		}
+	}
+	for name, book := range n.books {
+		if name != lane {
+			n.refuse(book.Told(key, value))
+		}
+	}
+}
+
+// refuse says why a book does not take what another lane has.
+func (n *neighbours) refuse(err error) {
+	if err != nil {
+		n.log.Error("an open payment of another lane is refused", logged(err))
 	}
 }
 
@@ -88,13 +153,18 @@ func (n *neighbours) remove(lane string) {
 	delete(n.books, lane)
 }
 
-// begin forgets everything, before the topic is read from its start.
+// begin forgets what the topic said, before it is read from its start.
 func (n *neighbours) begin() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	clear(n.standing)
-	for _, b := range n.books {
+	for lane, b := range n.books {
 		b.Forget()
+		for key, o := range n.own {
+			if o.lane != lane {
+				n.refuse(b.Told([]byte(key), o.value))
+			}
+		}
 	}
 }
 
@@ -104,7 +174,11 @@ func (n *neighbours) heard(key, value []byte) error {
 	defer n.mu.Unlock()
 	if len(value) == 0 {
 		delete(n.standing, string(key))
+		delete(n.own, string(key))
 	} else {
+		if slices.Contains(n.over, string(key)) {
+			return nil // the end is on its way to the topic
+		}
 		m, err := message.ParseIntent(key, value)
 		if err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"strconv"
+	"time"
 
 	"citycard/clearing/message"
 	"citycard/language"
@@ -21,6 +22,7 @@ type placeFlags struct {
 	line, station, operator uint
 	direction               string
 	vehicle                 string
+	passage                 time.Duration
 	city, institution       string
 }
 
@@ -28,6 +30,7 @@ func (p *placeFlags) register(flags *flag.FlagSet) {
 	flags.UintVar(&p.line, "line", p.line, "`NUMBER` of the line")
 	flags.UintVar(&p.station, "station", p.station, "`NUMBER` of the station, gates only")
 	flags.StringVar(&p.direction, "direction", p.direction, "`DIRECTION` of the passengers, in or out; gates only")
+	flags.DurationVar(&p.passage, "passage", p.passage, "a card whose payment was torn and that is held to a reader of the place again within `DURATION` has its passage")
 	flags.StringVar(&p.vehicle, "vehicle", p.vehicle, "`NAME` of the vehicle, validators only")
 	flags.UintVar(&p.operator, "operator", p.operator, "the operator's `NUMBER` in card records")
 	flags.StringVar(&p.city, "city", p.city, "clearing centre of the city, 4 `DIGITS`")
@@ -44,7 +47,7 @@ func (p *placeFlags) priced(kind string, table *tariff.Table) error {
 
 // passages are those of the place, for a gate or a validator.
 func (p *placeFlags) passages(kind string) intent.Place {
-	here := intent.Place{Line: uint32(p.line)}
+	here := intent.Place{Line: uint32(p.line), Within: p.passage}
 	switch {
 	case kind == roleValidator:
 		here.Mode, here.Movement, here.Vehicle = message.Mode_MODE_BUS, message.Movement_MOVEMENT_SINGLE, p.vehicle
@@ -71,7 +74,7 @@ func priced(lanes []laneFlags, table *tariff.Table) error {
 
 // anyPlace is where a terminal stands of which nothing is said.
 func anyPlace() placeFlags {
-	return placeFlags{line: 1, station: 1, direction: "in", city: "4910", institution: "0000000000000000"}
+	return placeFlags{line: 1, station: 1, direction: "in", city: "4910", institution: "0000000000000000", passage: 10 * time.Minute}
 }
 
 // check refuses a place that no terminal can have.

@@ -37,6 +37,9 @@ type Book struct {
 	denied []*intent
 	// over are ends of intents that are not written yet.
 	over []outbox.Local
+	// tell is given news, without mu; nil if the agent has no other lane.
+	tell func(key, value []byte)
+	news []outbox.Local
 }
 
 // intent is a payment whose outcome is not known.
@@ -62,8 +65,8 @@ func (i *intent) value(state message.IntentState) ([]byte, error) {
 
 func (i *intent) end() outbox.Local { return outbox.Local{Key: i.key} }
 
-// told is the end of the intent on the topic.
-func (i *intent) told() outbox.Record {
+// untold is the end of the intent on the topic.
+func (i *intent) untold() outbox.Record {
 	return outbox.Record{Topic: message.TopicIntents, Key: i.key}
 }
 
@@ -97,6 +100,7 @@ func Open(out *outbox.Log, here Place) (*Book, error) {
 // Begin makes a payment durable that a card is about to be told to make. After an error the card
 // must not be told.
 func (b *Book) Begin(tap *message.Tap) error {
+	defer b.share()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	i := newIntent(tap)
@@ -120,7 +124,9 @@ func (b *Book) Begin(tap *message.Tap) error {
 		return err
 	}
 	b.over = nil
-	b.drop(last)
+	if last != nil {
+		b.ended(last)
+	}
 	b.own, b.begun = append(b.own, i), i
 	return nil
 }
@@ -142,7 +148,7 @@ func (i *intent) givenUp() (records []outbox.Record, err error) {
 		}
 	}
 	if i.shared() {
-		records = append(records, i.told())
+		records = append(records, i.untold())
 	}
 	return records, nil
 }
@@ -151,6 +157,7 @@ func (i *intent) givenUp() (records []outbox.Record, err error) {
 // returned: with a tap, which is durable when End returns, with an outcome that is not known, or
 // without a payment. It does nothing if no payment was begun and there is no tap.
 func (b *Book) End(tap *message.Tap, err error) error {
+	defer b.share()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	i, denied := b.begun, b.denied
@@ -180,7 +187,7 @@ func (b *Book) open(i *intent) error {
 	if err != nil {
 		return err
 	}
-	i.state = message.IntentState_INTENT_STATE_OPEN
+	b.opened(i)
 	return b.keep([]outbox.Local{{Key: i.key, Value: value}}, outbox.Record{Topic: message.TopicIntents, Key: i.key, Value: value})
 }
 
@@ -202,17 +209,17 @@ func (b *Book) paid(i *intent, tap *message.Tap, denied []*intent) error {
 	for _, i := range over {
 		local = append(local, i.end())
 		if i.shared() {
-			records = append(records, i.told())
+			records = append(records, i.untold())
 		}
 	}
 	if err := b.keep(local, records...); err != nil {
-		if i != nil {
-			i.state = max(i.state, message.IntentState_INTENT_STATE_OPEN) // its card may come again
+		if i != nil && !i.shared() {
+			b.opened(i) // its card may come again
 		}
 		return err
 	}
 	for _, i := range over {
-		b.drop(i)
+		b.ended(i)
 	}
 	return nil
 }
@@ -238,6 +245,20 @@ func (b *Book) keep(local []outbox.Local, records ...outbox.Record) error {
 func (b *Book) drop(i *intent) {
 	same := func(has *intent) bool { return has == i }
 	b.own, b.others = slices.DeleteFunc(b.own, same), slices.DeleteFunc(b.others, same)
+}
+
+// opened notes that an intent is open now.
+func (b *Book) opened(i *intent) {
+	i.state = message.IntentState_INTENT_STATE_OPEN
+	b.news = append(b.news, i.told())
+}
+
+// ended notes that an intent is over.
+func (b *Book) ended(i *intent) {
+	b.drop(i)
+	if i.shared() {
+		b.news = append(b.news, i.end())
+	}
 }
 
 // Close writes the ends that were not written yet. The outbox stays open.

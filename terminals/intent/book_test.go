@@ -253,6 +253,8 @@ func TestRestart(t *testing.T) {
 func TestPassage(t *testing.T) {
 	out, far := gateIn(), gateIn()
 	out.Movement, far.Station = message.Movement_MOVEMENT_EXIT, 6
+	patient := out
+	patient.Within = time.Hour
 	other, nameless := bus(), bus()
 	other.Vehicle, nameless.Vehicle = "A2", ""
 	for name, test := range map[string]struct {
@@ -271,7 +273,9 @@ func TestPassage(t *testing.T) {
 		"another bus of the line":        {bus(), other, time.Minute, true, false, false},
 		"a bus that does not know which": {nameless, nameless, time.Minute, true, false, false},
 		"a gate, of a payment on a bus":  {bus(), gateIn(), time.Minute, false, false, false},
-		"the gate out, in the evening":   {out, out, 10 * time.Hour, true, true, false},
+		"the gate out":                   {out, out, 9 * time.Minute, true, true, false},
+		"the gate out, in the evening":   {out, out, 10 * time.Hour, true, false, false},
+		"the gate out that says an hour": {out, patient, 50 * time.Minute, true, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			held, p := passenger(t, 1)

@@ -10,14 +10,16 @@
 //	End     no usable answer: the intent is open
 //	Open    an intent that the last run began, and did not end, is open
 //
-// An intent that becomes open goes to topic intents, for the other lanes of the station. It is
-// settled by its card, at this lane or at one of those: Settle reads the card's counter and log and
-// asks for the codes. Counter and log are not proved: whatever gives the card's number can say that
-// it has not paid. Such an intent stays open until the card makes a payment, with that counter or a
-// later one, which the SAM confirms. The lane that settles it writes the tap, if the card has paid,
-// and then the end of the intent on the topic. Two lanes that do so at once write the same tap
-// twice, and clearing counts it once. Nobody waits for the topic: without it another lane takes the
-// card as a new one.
+// An intent that becomes open goes to topic intents, for the other lanes of the station. The lanes
+// of one agent are told directly too, of what opens and of what ends, so that they need no broker;
+// see Share. An intent is settled by its card, at this lane or at one of those: Settle reads the
+// card's counter and log and asks for the codes. Counter and log are not proved: whatever gives the
+// card's number can say that it has not paid. Such an intent stays open until the card makes a
+// payment, with that counter or a later one, which the SAM confirms. The lane that settles it
+// writes the tap, if the card has paid, and then the end of the intent on the topic. Two lanes that
+// do so at once write the same tap twice, and clearing counts it once. Nobody waits for the topic:
+// without it a lane of another agent takes the card as a new one. What a lane of the same agent has
+// ended, the lane that began it ends on the topic as well, behind its own beginning.
 //
 //	stopped between          on the card   in the outbox   afterwards
 //	Begin and DEBIT          nothing       intent          the card says that it has not paid

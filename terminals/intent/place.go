@@ -1,14 +1,14 @@
 package intent
 
 import (
+	"cmp"
 	"time"
 
 	"citycard/clearing/message"
 )
 
-// passageLimit is how long after a ride or an entry was paid the card may be shown again and still
-// mean that one. For an exit there is no such limit: the card has not been used since, so its
-// holder has not come in again.
+// passageLimit is how long after a passage was paid the card may be shown again and still mean that
+// one, where the place says nothing else.
 const passageLimit = 10 * time.Minute
 
 // Place says which passages are those of a lane.
@@ -18,6 +18,9 @@ type Place struct {
 	Line     uint32
 	Station  uint32 // 0 on a bus
 	Vehicle  string // on a bus
+	// Within is how long after a passage was paid the card may be shown again and still mean that
+	// one; 0 for ten minutes.
+	Within time.Duration
 }
 
 // Near reports whether a lane settles the open payments of the place of a tap: at a station all, of
@@ -41,7 +44,7 @@ func (p Place) passed(t *message.Tap, now time.Time) bool {
 	if p.Movement == message.Movement_MOVEMENT_SINGLE && p.Vehicle == "" {
 		return false
 	}
-	return p.Movement == message.Movement_MOVEMENT_EXIT || age(t, now) <= passageLimit
+	return age(t, now) <= cmp.Or(p.Within, passageLimit)
 }
 
 // entered reports whether a tap that was paid is an entry here, of whatever age.

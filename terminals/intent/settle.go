@@ -38,6 +38,7 @@ func (b *Book) Settle(ctx context.Context, c apdu.Card, now time.Time, resolve f
 	if !b.begins() {
 		return s, nil
 	}
+	defer b.share()
 	p, err := card.OpenPurse(ctx, c)
 	if err != nil {
 		return s, nil //nolint:nilerr // the gate or validator says why
@@ -98,7 +99,7 @@ func (b *Book) lost(i *intent) error {
 	if err := b.keep([]outbox.Local{i.end()}, records...); err != nil {
 		return err
 	}
-	b.drop(i)
+	b.ended(i)
 	return nil
 }
 
@@ -156,6 +157,10 @@ func (b *Book) Raise(now time.Time, after time.Duration) (raised int, err error)
 func (b *Book) Heard(key, value []byte) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return b.hear(key, value)
+}
+
+func (b *Book) hear(key, value []byte) error {
 	named := func(i *intent) bool { return i.is(key) }
 	if len(value) == 0 {
 		b.others = slices.DeleteFunc(b.others, named)
