@@ -74,6 +74,7 @@ type Intake struct {
 	progress progress
 	refused  atomic.Pointer[RefusedHotlist]
 	stated   atomic.Int64 // the version of the hotlist that this process has signed last
+	modes    atomic.Int64 // the version whose service modes this process has published last
 	again    atomic.Int64 // the last batch of what was judged again, as last seen
 }
 

@@ -34,6 +34,7 @@ type Metrics struct {
 	pumpRefused  *prometheus.CounterVec
 	published    prometheus.Gauge
 	hotlist      hotlistGauges
+	modes        prometheus.Gauge
 }
 
 // NewMetrics registers the metrics. clock times the phases.
@@ -91,7 +92,7 @@ func NewMetrics(registry prometheus.Registerer, clock func() time.Time) *Metrics
 		published: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "citycard_registry_published_version", Help: "Version of the registry that the topic registry holds, as last seen by the process that publishes it.",
 		}),
-		hotlist: newHotlistGauges(),
+		hotlist: newHotlistGauges(), modes: newModesGauge(),
 		pumpRefused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "citycard_pump_refused_total", Help: "Committed messages that the broker refused for good and that were set aside, by topic.",
 		}, []string{"topic"}),
@@ -100,7 +101,7 @@ func NewMetrics(registry prometheus.Registerer, clock func() time.Time) *Metrics
 		}),
 	}
 	registry.MustRegister(m.records, m.fen, m.operators, m.flagged, m.misplaced, m.batches, m.abandoned, m.phases, m.sizes, m.leases, m.lost, m.unjoined, m.positions, m.lags,
-		m.pumped, m.pumpLag, m.pumpFailures, m.pumpRefused, m.published, m.hotlist.published, m.hotlist.refused)
+		m.pumped, m.pumpLag, m.pumpFailures, m.pumpRefused, m.published, m.hotlist.published, m.hotlist.refused, m.modes)
 	m.begin()
 	return m
 }

@@ -25,9 +25,9 @@ const RegistryProducer = "citycard-registry"
 
 const publishEvery = time.Second
 
-// publish keeps the topics registry and hotlist up to date, in the process that has the first
-// partition of taps. It also lets the pump send the messages of records that another process judged
-// again.
+// publish keeps the topics registry, hotlist and modes up to date, in the process that has the
+// first partition of taps. It also lets the pump send the messages of records that another process
+// judged again.
 func (in *Intake) publish(ctx context.Context, s *session) error {
 	ticker := time.NewTicker(publishEvery)
 	defer ticker.Stop()
@@ -40,6 +40,10 @@ func (in *Intake) publish(ctx context.Context, s *session) error {
 			if err := in.publishHotlist(ctx); err != nil && ctx.Err() == nil {
 				in.metrics.pumpFailures.Inc()
 				in.log.Warn("the hotlist is not published, trying again", "error", err)
+			}
+			if err := in.publishModes(ctx); err != nil && ctx.Err() == nil {
+				in.metrics.pumpFailures.Inc()
+				in.log.Warn("the service modes are not published, trying again", "error", err)
 			}
 			if err := in.followAgain(ctx); err != nil && ctx.Err() == nil {
 				in.log.Warn("it is not known whether records were judged again, trying again", "error", err)

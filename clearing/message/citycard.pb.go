@@ -2294,26 +2294,78 @@ func (x *HotlistRow) GetReason() string {
 	return ""
 }
 
-// ModeEntry is one service mode, for the terminals of its area. Its Kafka key is id. A record without
-// a value says that the mode is over.
+// ModeList is all service modes that are in force or to come, at a version of the registry. Its Kafka
+// key is "modes".
+type ModeList struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       int64                  `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Modes         []*ModeEntry           `protobuf:"bytes,2,rep,name=modes,proto3" json:"modes,omitempty"` // by id
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ModeList) Reset() {
+	*x = ModeList{}
+	mi := &file_citycard_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModeList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModeList) ProtoMessage() {}
+
+func (x *ModeList) ProtoReflect() protoreflect.Message {
+	mi := &file_citycard_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModeList.ProtoReflect.Descriptor instead.
+func (*ModeList) Descriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ModeList) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *ModeList) GetModes() []*ModeEntry {
+	if x != nil {
+		return x.Modes
+	}
+	return nil
+}
+
+// ModeEntry is one service mode, for the terminals of its area.
 type ModeEntry struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
-	Version          int64                  `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // of the registry
-	Id               string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
-	Kind             ServiceMode            `protobuf:"varint,3,opt,name=kind,proto3,enum=citycard.v1.ServiceMode" json:"kind,omitempty"`
-	Transport        Mode                   `protobuf:"varint,4,opt,name=transport,proto3,enum=citycard.v1.Mode" json:"transport,omitempty"`                                                     // of the terminals that are meant
-	Lines            []uint32               `protobuf:"varint,5,rep,packed,name=lines,proto3" json:"lines,omitempty"`                                                                            // those at these lines; none where the station counts
-	Station          uint32                 `protobuf:"varint,6,opt,name=station,proto3" json:"station,omitempty"`                                                                               // those at this station; 0 where the lines count
-	From             string                 `protobuf:"bytes,7,opt,name=from,proto3" json:"from,omitempty"`                                                                                      // local time YYYYMMDDhhmmss, included
-	To               string                 `protobuf:"bytes,8,opt,name=to,proto3" json:"to,omitempty"`                                                                                          // likewise, included; empty: open
-	ExitWithoutEntry ExitWithoutEntry       `protobuf:"varint,9,opt,name=exit_without_entry,json=exitWithoutEntry,proto3,enum=citycard.v1.ExitWithoutEntry" json:"exit_without_entry,omitempty"` // of SERVICE_MODE_NO_ORDER
+	Id               string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Kind             ServiceMode            `protobuf:"varint,2,opt,name=kind,proto3,enum=citycard.v1.ServiceMode" json:"kind,omitempty"`
+	Transport        Mode                   `protobuf:"varint,3,opt,name=transport,proto3,enum=citycard.v1.Mode" json:"transport,omitempty"`                                                     // of the terminals that are meant
+	Lines            []uint32               `protobuf:"varint,4,rep,packed,name=lines,proto3" json:"lines,omitempty"`                                                                            // those at these lines; none where the station counts
+	Station          uint32                 `protobuf:"varint,5,opt,name=station,proto3" json:"station,omitempty"`                                                                               // those at this station; 0 where the lines count
+	From             string                 `protobuf:"bytes,6,opt,name=from,proto3" json:"from,omitempty"`                                                                                      // local time YYYYMMDDhhmmss, included
+	To               string                 `protobuf:"bytes,7,opt,name=to,proto3" json:"to,omitempty"`                                                                                          // likewise, included; empty: open
+	ExitWithoutEntry ExitWithoutEntry       `protobuf:"varint,8,opt,name=exit_without_entry,json=exitWithoutEntry,proto3,enum=citycard.v1.ExitWithoutEntry" json:"exit_without_entry,omitempty"` // of SERVICE_MODE_NO_ORDER
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
 
 func (x *ModeEntry) Reset() {
 	*x = ModeEntry{}
-	mi := &file_citycard_proto_msgTypes[22]
+	mi := &file_citycard_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2325,7 +2377,7 @@ func (x *ModeEntry) String() string {
 func (*ModeEntry) ProtoMessage() {}
 
 func (x *ModeEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[22]
+	mi := &file_citycard_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2338,14 +2390,7 @@ func (x *ModeEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModeEntry.ProtoReflect.Descriptor instead.
 func (*ModeEntry) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{22}
-}
-
-func (x *ModeEntry) GetVersion() int64 {
-	if x != nil {
-		return x.Version
-	}
-	return 0
+	return file_citycard_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ModeEntry) GetId() string {
@@ -2425,7 +2470,7 @@ type Publication struct {
 
 func (x *Publication) Reset() {
 	*x = Publication{}
-	mi := &file_citycard_proto_msgTypes[23]
+	mi := &file_citycard_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2437,7 +2482,7 @@ func (x *Publication) String() string {
 func (*Publication) ProtoMessage() {}
 
 func (x *Publication) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[23]
+	mi := &file_citycard_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2450,7 +2495,7 @@ func (x *Publication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publication.ProtoReflect.Descriptor instead.
 func (*Publication) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{23}
+	return file_citycard_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Publication) GetTopic() string {
@@ -2535,7 +2580,7 @@ type SignedPublication struct {
 
 func (x *SignedPublication) Reset() {
 	*x = SignedPublication{}
-	mi := &file_citycard_proto_msgTypes[24]
+	mi := &file_citycard_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2547,7 +2592,7 @@ func (x *SignedPublication) String() string {
 func (*SignedPublication) ProtoMessage() {}
 
 func (x *SignedPublication) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[24]
+	mi := &file_citycard_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2560,7 +2605,7 @@ func (x *SignedPublication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedPublication.ProtoReflect.Descriptor instead.
 func (*SignedPublication) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{24}
+	return file_citycard_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SignedPublication) GetPublication() []byte {
@@ -2589,7 +2634,7 @@ type FollowState struct {
 
 func (x *FollowState) Reset() {
 	*x = FollowState{}
-	mi := &file_citycard_proto_msgTypes[25]
+	mi := &file_citycard_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2601,7 +2646,7 @@ func (x *FollowState) String() string {
 func (*FollowState) ProtoMessage() {}
 
 func (x *FollowState) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[25]
+	mi := &file_citycard_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2614,7 +2659,7 @@ func (x *FollowState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowState.ProtoReflect.Descriptor instead.
 func (*FollowState) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{25}
+	return file_citycard_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *FollowState) GetKey() []byte {
@@ -2656,7 +2701,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_citycard_proto_msgTypes[26]
+	mi := &file_citycard_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2668,7 +2713,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[26]
+	mi := &file_citycard_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2681,7 +2726,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{26}
+	return file_citycard_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Ack) GetTerminal() []byte {
@@ -2928,17 +2973,19 @@ const file_citycard_proto_rawDesc = "" +
 	"HotlistRow\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\tR\x02to\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xb5\x02\n" +
-	"\tModeEntry\x12\x18\n" +
-	"\aversion\x18\x01 \x01(\x03R\aversion\x12\x0e\n" +
-	"\x02id\x18\x02 \x01(\tR\x02id\x12,\n" +
-	"\x04kind\x18\x03 \x01(\x0e2\x18.citycard.v1.ServiceModeR\x04kind\x12/\n" +
-	"\ttransport\x18\x04 \x01(\x0e2\x11.citycard.v1.ModeR\ttransport\x12\x14\n" +
-	"\x05lines\x18\x05 \x03(\rR\x05lines\x12\x18\n" +
-	"\astation\x18\x06 \x01(\rR\astation\x12\x12\n" +
-	"\x04from\x18\a \x01(\tR\x04from\x12\x0e\n" +
-	"\x02to\x18\b \x01(\tR\x02to\x12K\n" +
-	"\x12exit_without_entry\x18\t \x01(\x0e2\x1d.citycard.v1.ExitWithoutEntryR\x10exitWithoutEntry\"\x93\x02\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"R\n" +
+	"\bModeList\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x03R\aversion\x12,\n" +
+	"\x05modes\x18\x02 \x03(\v2\x16.citycard.v1.ModeEntryR\x05modes\"\x9b\x02\n" +
+	"\tModeEntry\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12,\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x18.citycard.v1.ServiceModeR\x04kind\x12/\n" +
+	"\ttransport\x18\x03 \x01(\x0e2\x11.citycard.v1.ModeR\ttransport\x12\x14\n" +
+	"\x05lines\x18\x04 \x03(\rR\x05lines\x12\x18\n" +
+	"\astation\x18\x05 \x01(\rR\astation\x12\x12\n" +
+	"\x04from\x18\x06 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\a \x01(\tR\x02to\x12K\n" +
+	"\x12exit_without_entry\x18\b \x01(\x0e2\x1d.citycard.v1.ExitWithoutEntryR\x10exitWithoutEntry\"\x93\x02\n" +
 	"\vPublication\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x03R\aversion\x12\x18\n" +
@@ -3024,7 +3071,7 @@ func file_citycard_proto_rawDescGZIP() []byte {
 
 var (
 	file_citycard_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-	file_citycard_proto_msgTypes  = make([]protoimpl.MessageInfo, 29)
+	file_citycard_proto_msgTypes  = make([]protoimpl.MessageInfo, 30)
 	file_citycard_proto_goTypes   = []any{
 		Medium(0),                 // 0: citycard.v1.Medium
 		Mode(0),                   // 1: citycard.v1.Mode
@@ -3055,13 +3102,14 @@ var (
 		(*RegistryRow)(nil),       // 26: citycard.v1.RegistryRow
 		(*HotlistEntry)(nil),      // 27: citycard.v1.HotlistEntry
 		(*HotlistRow)(nil),        // 28: citycard.v1.HotlistRow
-		(*ModeEntry)(nil),         // 29: citycard.v1.ModeEntry
-		(*Publication)(nil),       // 30: citycard.v1.Publication
-		(*SignedPublication)(nil), // 31: citycard.v1.SignedPublication
-		(*FollowState)(nil),       // 32: citycard.v1.FollowState
-		(*Ack)(nil),               // 33: citycard.v1.Ack
-		nil,                       // 34: citycard.v1.RegistryRow.ColumnsEntry
-		nil,                       // 35: citycard.v1.FollowState.VersionsEntry
+		(*ModeList)(nil),          // 29: citycard.v1.ModeList
+		(*ModeEntry)(nil),         // 30: citycard.v1.ModeEntry
+		(*Publication)(nil),       // 31: citycard.v1.Publication
+		(*SignedPublication)(nil), // 32: citycard.v1.SignedPublication
+		(*FollowState)(nil),       // 33: citycard.v1.FollowState
+		(*Ack)(nil),               // 34: citycard.v1.Ack
+		nil,                       // 35: citycard.v1.RegistryRow.ColumnsEntry
+		nil,                       // 36: citycard.v1.FollowState.VersionsEntry
 	}
 )
 
@@ -3082,17 +3130,18 @@ var file_citycard_proto_depIdxs = []int32{
 	21, // 13: citycard.v1.CardFares.bus:type_name -> citycard.v1.BusFare
 	23, // 14: citycard.v1.ClearedBatch.records:type_name -> citycard.v1.Cleared
 	26, // 15: citycard.v1.RegistryEntry.rows:type_name -> citycard.v1.RegistryRow
-	34, // 16: citycard.v1.RegistryRow.columns:type_name -> citycard.v1.RegistryRow.ColumnsEntry
+	35, // 16: citycard.v1.RegistryRow.columns:type_name -> citycard.v1.RegistryRow.ColumnsEntry
 	28, // 17: citycard.v1.HotlistEntry.rows:type_name -> citycard.v1.HotlistRow
-	3,  // 18: citycard.v1.ModeEntry.kind:type_name -> citycard.v1.ServiceMode
-	1,  // 19: citycard.v1.ModeEntry.transport:type_name -> citycard.v1.Mode
-	4,  // 20: citycard.v1.ModeEntry.exit_without_entry:type_name -> citycard.v1.ExitWithoutEntry
-	35, // 21: citycard.v1.FollowState.versions:type_name -> citycard.v1.FollowState.VersionsEntry
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	30, // 18: citycard.v1.ModeList.modes:type_name -> citycard.v1.ModeEntry
+	3,  // 19: citycard.v1.ModeEntry.kind:type_name -> citycard.v1.ServiceMode
+	1,  // 20: citycard.v1.ModeEntry.transport:type_name -> citycard.v1.Mode
+	4,  // 21: citycard.v1.ModeEntry.exit_without_entry:type_name -> citycard.v1.ExitWithoutEntry
+	36, // 22: citycard.v1.FollowState.versions:type_name -> citycard.v1.FollowState.VersionsEntry
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_citycard_proto_init() }
@@ -3106,7 +3155,7 @@ func file_citycard_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_citycard_proto_rawDesc), len(file_citycard_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   29,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -2,6 +2,14 @@ package message
 
 import "slices"
 
+// ModesKey is the Kafka key of the record that topic modes has beside its publication. MostModes
+// and ModesLimit are how many modes and how many bytes it may have.
+const (
+	ModesKey   = "modes"
+	MostModes  = 1000
+	ModesLimit = 512 << 10
+)
+
 // ServiceModes are the modes, in the order of their numbers.
 func ServiceModes() []ServiceMode {
 	return []ServiceMode{

@@ -121,9 +121,9 @@ func OpenSuccessor(key ed25519.PublicKey, value []byte) (ed25519.PublicKey, erro
 	return p.GetSuccessor(), nil
 }
 
-// FaresHash is the hash over the records of a topic by their keys, without those of publications:
+// RecordsHash is the hash over the records of a topic by their keys, without those of publications:
 // over each key and value in order of the keys, each after its length in four bytes.
-func FaresHash(records map[string][]byte) []byte {
+func RecordsHash(records map[string][]byte) []byte {
 	sum := sha256.New()
 	for _, key := range slices.Sorted(maps.Keys(records)) {
 		hashText(sum, []byte(key))

@@ -22,6 +22,8 @@ const (
 	// TopicTapsUnconfirmed has taps without a TAC, of payments whose outcome has been unknown for
 	// long; CheckUnconfirmed has the rules. They say that a card may have paid, and move no money.
 	TopicTapsUnconfirmed = "taps.unconfirmed"
+	// TopicModes has the service modes that are in force or to come, in one record under ModesKey.
+	TopicModes = "modes"
 	// TopicAcks has what each lane says that it follows.
 	TopicAcks = "acks"
 )
@@ -65,7 +67,7 @@ func MedicalResultsOf(hospital string) string { return "medical.results." + hosp
 // StateTopics are the topics whose messages state a current value: the last message of a key
 // counts.
 func StateTopics() []string {
-	return []string{TopicFares, TopicRegistry, TopicHotlist, TopicIntents, TopicAcks}
+	return []string{TopicFares, TopicRegistry, TopicHotlist, TopicModes, TopicIntents, TopicAcks}
 }
 
 // ActTopic is the audit's act that keeps an input topic as it was first seen: another id or

@@ -68,7 +68,7 @@ func wantTopics(t *testing.T, client *kgo.Client, partitions, replicas int, insy
 	want := map[string]map[string]string{
 		"taps": truth, "loads": truth, "medical.requests": truth, "pension.batches": truth, "pension.results": truth, "taps.unconfirmed": truth,
 		"rejects.transit": keeps, "rejects.loads": keeps, "rejects.medical": keeps, "rejects.pension": keeps, "cleared": keeps,
-		"fares": compacted, "registry": compacted, "hotlist": compacted, "intents": compacted, "acks": timed,
+		"fares": compacted, "registry": compacted, "hotlist": compacted, "modes": compacted, "intents": compacted, "acks": timed,
 	}
 	topics, err := kadm.NewClient(client).ListTopics(t.Context())
 	if err != nil {

@@ -35,6 +35,7 @@ func exampleRegistry() map[string]string {
 			"ec763aa442aaf5c42f9da6c07c5703b8,employee,working,1000000,320050,202612,20200101\n",
 		"purses.csv":  "card,issuer,fen,day\n",
 		"hotlist.csv": "card,reason,effective_from,effective_to\n03104999900000000018,lost,20260105120000,\n",
+		"modes.csv":   "id,kind,area,effective_from,effective_to\n1,no_date,operator:bus,20260105070000,\n",
 	}
 }
 
@@ -80,7 +81,7 @@ func startExampleCity(t *testing.T) *exampleCity {
 	if err != nil {
 		t.Fatal(err)
 	}
-	topics := slices.Concat(message.OutputTopics(), []string{message.TopicRegistry, message.TopicHotlist, message.MedicalResultsOf("h1")})
+	topics := slices.Concat(message.OutputTopics(), []string{message.TopicRegistry, message.TopicHotlist, message.TopicModes, message.MedicalResultsOf("h1")})
 	opts = append(opts, kgo.ConsumeTopics(topics...), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.MetadataMinAge(100*time.Millisecond), kgo.MetadataMaxAge(time.Second), kgo.UnknownTopicRetries(-1))
 	if c.client, err = broker.Connect(t.Context(), kafka, 10*time.Second, slog.New(slog.DiscardHandler), opts...); err != nil {
 		t.Fatal(err)
@@ -215,6 +216,7 @@ func (c *exampleCity) isExample(e example, r *kgo.Record) bool {
 		key = fmt.Sprintf("%s: and the 6 bytes %x", m.GetKind(), bytes.TrimPrefix(r.Key, []byte(m.GetKind()+":")))
 	case *message.HotlistEntry:
 		key = fmt.Sprintf("the 8 bytes %x", r.Key)
+	case *message.ModeList:
 	default:
 		key = fmt.Sprintf("the 16 bytes %x", key)
 	}

@@ -303,6 +303,8 @@ func TestExampleKeys(t *testing.T) {
 			want = fmt.Sprintf("%x/%s", m.GetTerminal(), m.GetLane())
 		case *message.HotlistEntry:
 			want = fmt.Sprintf("the 8 bytes %x", m.GetCard())
+		case *message.ModeList:
+			want = message.ModesKey
 		}
 		if e.key != want {
 			t.Errorf("%s: key %q, want %q", e.topic, e.key, want)

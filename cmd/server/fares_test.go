@@ -67,7 +67,7 @@ func TestPublishFares(t *testing.T) {
 			holds[key] = r.Value
 		}
 		p, err := message.OpenPublication(message.PublicOf(b.signer.Key), message.TopicFares, said[message.PublicationKey].Value)
-		if err != nil || p.GetVersion() != step.set.Edition.Number || p.GetRecords() != int64(len(holds)) || !bytes.Equal(p.GetHash(), message.FaresHash(holds)) {
+		if err != nil || p.GetVersion() != step.set.Edition.Number || p.GetRecords() != int64(len(holds)) || !bytes.Equal(p.GetHash(), message.RecordsHash(holds)) {
 			t.Errorf("signed is %v, %v", p, err)
 		}
 		for _, table := range step.set.Tables.All() {

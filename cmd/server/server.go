@@ -94,7 +94,7 @@ func (b *Base) publishFares(ctx context.Context, set *rules.Set) error {
 			records = append(records, &kgo.Record{Topic: message.TopicFares, Key: []byte(version)})
 		}
 	}
-	statements, err := b.statements(&message.Publication{Topic: message.TopicFares, Version: set.Edition.Number, Records: int64(len(holds)), Hash: message.FaresHash(holds)})
+	statements, err := b.statements(&message.Publication{Topic: message.TopicFares, Version: set.Edition.Number, Records: int64(len(holds)), Hash: message.RecordsHash(holds)})
 	if err != nil {
 		return err
 	}

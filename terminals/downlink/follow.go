@@ -108,7 +108,7 @@ func (r *reading) settle(ended, idle bool) bool {
 		return r.settled
 	}
 	p, err := r.Trust.open(message.TopicFares, r.said)
-	if err == nil && (p.GetRecords() != int64(len(r.holds)) || !bytes.Equal(p.GetHash(), message.FaresHash(r.holds))) {
+	if err == nil && (p.GetRecords() != int64(len(r.holds)) || !bytes.Equal(p.GetHash(), message.RecordsHash(r.holds))) {
 		err = fmt.Errorf("version %d: %w", p.GetVersion(), errDiffers)
 	}
 	if err != nil {

@@ -26,7 +26,7 @@ func TestSignedFares(t *testing.T) {
 	holds := map[string][]byte{}
 	state := func(by *message.Signer, version int64) {
 		t.Helper()
-		statements, err := by.Statements(&message.Publication{Topic: message.TopicFares, Version: version, Records: int64(len(holds)), Hash: message.FaresHash(holds)})
+		statements, err := by.Statements(&message.Publication{Topic: message.TopicFares, Version: version, Records: int64(len(holds)), Hash: message.RecordsHash(holds)})
 		must(t, err)
 		for _, s := range statements {
 			must(t, p.client.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicFares, Key: s.Key, Value: s.Value}).FirstErr())

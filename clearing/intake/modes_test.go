@@ -1,0 +1,102 @@
+package intake_test
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/proto"
+
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/intake"
+	"citycard/clearing/message"
+)
+
+const modesHeader = "id,kind,area,effective_from,effective_to,exit_without_entry\n"
+
+// modesAt waits until the modes of a version are published, and wants them to be what is signed and
+// in one transaction with it. It returns their ids.
+func (h *house) modesAt(version int64) string {
+	h.Helper()
+	end := time.Now().Add(awaitLimit)
+	for {
+		records := h.committed(message.TopicModes)
+		holds := last(records)
+		list := new(message.ModeList)
+		if r := holds[message.ModesKey]; r != nil {
+			h.must(proto.Unmarshal(r.Value, list))
+		}
+		if list.GetVersion() < version {
+			if time.Now().After(end) {
+				h.Fatalf("the modes of version %d are not published, those of %d are", version, list.GetVersion())
+			}
+			continue
+		}
+		p, err := message.OpenPublication(message.PublicOf(h.signer.Key), message.TopicModes, holds[message.PublicationKey].Value)
+		h.must(err)
+		sum := message.RecordsHash(map[string][]byte{message.ModesKey: holds[message.ModesKey].Value})
+		if p.GetVersion() != version || p.GetRecords() != 1 || !bytes.Equal(p.GetHash(), sum) || len(holds) != 2 {
+			h.Errorf("version %d of the modes is published in %d records, and signed is %v", list.GetVersion(), len(holds), p)
+		}
+		var ids []string
+		for _, m := range list.GetModes() {
+			ids = append(ids, m.GetId())
+		}
+		return strings.Join(ids, " ")
+	}
+}
+
+// TestModesArePublished: terminals are told of the modes that are not over, with the lines by which
+// they know that they are meant, whenever a mode or a line changes, and again after a restart.
+func TestModesArePublished(t *testing.T) {
+	h := newHouse(t)
+	h.signer = &message.Signer{Key: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}
+	var ahead atomic.Int64
+	clock := func() time.Time { return noon(5).Add(time.Duration(ahead.Load())) }
+	h.metrics = intake.NewMetrics(prometheus.NewRegistry(), clock)
+	h.change(clearingtest.Files())
+	stop := h.start("test")
+	h.change(map[string]string{"modes.csv": modesHeader + "past,no_time,station:1,20260101000000,20260101010000,\n" +
+		"now,no_order,operator:metro,20260105120000,,highest\nsoon,emergency,station:1,20260105130000,20260105140000,\n"})
+	if ids := h.modesAt(2); ids != "now soon" {
+		t.Errorf("published are %q", ids)
+	}
+	list := new(message.ModeList)
+	h.must(proto.Unmarshal(last(h.committed(message.TopicModes))[message.ModesKey].Value, list))
+	want := &message.ModeEntry{
+		Id: "now", Kind: message.ServiceMode_SERVICE_MODE_NO_ORDER, Transport: message.Mode_MODE_METRO, Lines: []uint32{1}, From: "20260105120000",
+		ExitWithoutEntry: message.ExitWithoutEntry_EXIT_WITHOUT_ENTRY_HIGHEST,
+	}
+	if got := list.GetModes()[0]; !proto.Equal(got, want) {
+		t.Errorf("terminals are told %v, want %v", got, want)
+	}
+	// A line more is in the operator's area too; a card is none of it.
+	h.change(map[string]string{"lines.csv": "id,operator,mode,number,name,name_en,effective_from,effective_to\nm2,metro,metro,2,二号线,Line 2,20200101,\n"})
+	h.modesAt(3)
+	h.must(proto.Unmarshal(last(h.committed(message.TopicModes))[message.ModesKey].Value, list))
+	if lines := list.GetModes()[0].GetLines(); len(lines) != 2 || lines[1] != 2 {
+		t.Errorf("the operator has the lines %v", lines)
+	}
+	h.change(map[string]string{"hotlist.csv": listed(0, 1)})
+	h.hotlistAt(4)
+	if ids := h.modesAt(3); ids != "now soon" {
+		t.Errorf("published are %q", ids)
+	}
+	h.must(stop())
+	// A process that starts when one is over publishes without it.
+	ahead.Store(int64(4 * time.Hour))
+	h.metrics = intake.NewMetrics(prometheus.NewRegistry(), clock)
+	before := len(h.committed(message.TopicModes))
+	stop = h.start("again")
+	for end := time.Now().Add(awaitLimit); len(h.committed(message.TopicModes)) == before && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if ids := h.modesAt(3); ids != "now" {
+		t.Errorf("published are %q", ids)
+	}
+	h.must(stop())
+}
