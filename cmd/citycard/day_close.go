@@ -97,8 +97,8 @@ func (c *closing) closeOne(ctx context.Context, client *api.Client) error {
 
 // printDue prints the value date of a day.
 func (c *closing) printDue(day ledger.Day, due api.Due) {
-	if due.Unknown != "" {
-		c.Print("when operators' money of day %s is due is not known: %s", day, due.Unknown)
+	if text := due.Unknown.String(); text != "" {
+		c.Print("when operators' money of day %s is due is not known: %s", day, text)
 		return
 	}
 	c.Print("operators' money of day %s is due on %s", day, due.Day)
@@ -129,8 +129,8 @@ func (c *closing) print(closed *api.Closed) {
 	for _, u := range closed.Without {
 		c.Print("WITHOUT %s, which stood at %d of %d; what it holds is booked when it is read", u.Stream, u.At, u.End)
 	}
-	if closed.Uncounted != "" {
-		c.Print("how many records are kept alone is not known: %s; ask citycard quarantine list", closed.Uncounted)
+	if text := closed.Uncounted.String(); text != "" {
+		c.Print("how many records are kept alone is not known: %s; ask citycard quarantine list", text)
 	}
 	if closed.Quarantined > 0 {
 		c.Print("%d records are kept alone and are not booked: citycard quarantine list", closed.Quarantined)

@@ -22,7 +22,7 @@ func (c *command) printUnpaid(day ledger.Day, unpaid []api.Unpaid) {
 				u.Fen.String(), u.Account, held.Wrong, held.Wrong+held.Verified, held.Rule, day, held.Operator)
 			continue
 		}
-		c.Print("NOT PAID: %s yuan of %s (%s); reopen the day once its account may move", u.Fen.String(), u.Account, u.Why)
+		c.Print("NOT PAID: %s yuan of %s (%s); reopen the day once its account may move", u.Fen.String(), u.Account, u.Why.String())
 	}
 }
 

@@ -118,7 +118,7 @@ func judge(ctx context.Context, c *command, client *api.Client) error {
 		}
 		if j.Stays {
 			stay++
-			c.Print("%s stays: %s", j.Record, j.Why)
+			c.Print("%s stays: %s", j.Record, j.Why.String())
 		} else {
 			c.Print("%s: %s", j.Record, judgedAs(j.Verdict, c.Language))
 		}

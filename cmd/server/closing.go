@@ -13,17 +13,15 @@ import (
 	peopleapi "citycard/clearing/people/api"
 	"citycard/cmd/books"
 	"citycard/cmd/service"
-	"citycard/language"
 	"citycard/ledger"
 )
 
 // aClose is one close of a day.
 type aClose struct {
-	closer   *Closer
-	day      ledger.DayStatus
-	cut      intake.Cut // what arrived before the day's end
-	language language.Language
-	release  func()
+	closer  *Closer
+	day     ledger.DayStatus
+	cut     intake.Cut // what arrived before the day's end
+	release func()
 }
 
 // closing finds the day to close, and what arrived before its end.
@@ -32,7 +30,7 @@ func (p *Program) closing(ctx context.Context, l *ledger.Ledger, what peopleapi.
 	if err != nil {
 		return nil, err
 	}
-	c := &aClose{language: peopleapi.LanguageOf(ctx)}
+	c := &aClose{}
 	if c.closer, err = NewCloser(ctx, l, p.Dir); err != nil {
 		return nil, err
 	}
@@ -113,9 +111,7 @@ func (c *aClose) close(ctx context.Context) (peopleapi.Closed, error) {
 	for _, u := range r.Without {
 		closed.Without = append(closed.Without, dayclose.Standing{Stream: u.Stream, At: u.At, End: u.End})
 	}
-	if r.Uncounted != nil {
-		closed.Uncounted = language.Error(c.language, r.Uncounted)
-	}
+	closed.Uncounted = peopleapi.SaidOf(r.Uncounted)
 	for _, n := range r.Counters.Found {
 		closed.Findings += n
 	}
@@ -126,7 +122,7 @@ func (c *aClose) close(ctx context.Context) (peopleapi.Closed, error) {
 func (c *aClose) due() (d peopleapi.Due) {
 	var err error
 	if d.Day, err = c.closer.ValueDate(c.day.Day); err != nil {
-		d = peopleapi.Due{Unknown: language.Error(c.language, err)}
+		d = peopleapi.Due{Unknown: peopleapi.SaidOf(err)}
 	}
 	return d
 }
@@ -135,7 +131,7 @@ func (c *aClose) unpaid(list []dayclose.Unpaid) (unpaid []peopleapi.Unpaid) {
 	for _, u := range list {
 		next := peopleapi.Unpaid{Account: u.Code, Fen: u.Fen}
 		if !errors.As(u.Err, &next.Held) {
-			next.Why = language.Error(c.language, u.Err)
+			next.Why = peopleapi.SaidOf(u.Err)
 		}
 		unpaid = append(unpaid, next)
 	}

@@ -150,7 +150,7 @@ func (p *Program) judge(ctx context.Context, l *ledger.Ledger, each func(peoplea
 		}
 		outcome := peopleapi.Judged{Record: r.Name(), Verdict: judged, Stays: stays, Of: len(open)}
 		if stays {
-			outcome.Why = language.Error(peopleapi.LanguageOf(ctx), err)
+			outcome.Why = peopleapi.SaidOf(err)
 		}
 		each(outcome)
 	}

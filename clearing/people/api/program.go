@@ -55,7 +55,7 @@ type Judged struct {
 	Record  string `json:"record"`
 	Verdict string `json:"verdict,omitempty"`
 	Stays   bool   `json:"stays,omitempty"` // it failed once more
-	Why     string `json:"why,omitempty"`   // it stays
+	Why     Said   `json:"why,omitzero"`    // it stays
 	Of      int    `json:"of"`              // how many are judged
 }
 
@@ -94,7 +94,7 @@ type Waiting struct {
 // Due is when operators' money is due, or why that is not known.
 type Due struct {
 	Day     ledger.Day `json:"day,omitempty"`
-	Unknown string     `json:"unknown,omitempty"`
+	Unknown Said       `json:"unknown,omitzero"`
 }
 
 // Unpaid is what a close leaves unpaid.
@@ -102,7 +102,7 @@ type Unpaid struct {
 	Account string         `json:"account"`
 	Fen     ledger.Fen     `json:"fen"`
 	Held    *dayclose.Held `json:"held,omitempty"`
-	Why     string         `json:"why,omitempty"`
+	Why     Said           `json:"why,omitzero"`
 }
 
 // Closed is a day that was closed.
@@ -113,7 +113,7 @@ type Closed struct {
 	Unpaid      []Unpaid            `json:"unpaid,omitempty"`
 	Without     []dayclose.Standing `json:"without,omitempty"`
 	Quarantined int                 `json:"quarantined"`
-	Uncounted   string              `json:"uncounted,omitempty"` // why that is not known
+	Uncounted   Said                `json:"uncounted,omitzero"` // why that is not known
 	Findings    int                 `json:"findings"`
 }
 

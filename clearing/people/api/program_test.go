@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -98,6 +100,82 @@ func TestCloseIsJoined(t *testing.T) {
 				t.Errorf("day %s: %+v", day, got)
 			}
 		}
+	}
+}
+
+// TestLongActsOnce has two ask for each long act in two languages: it is done once, and both get
+// its result, each in their own.
+func TestLongActsOnce(t *testing.T) {
+	judging, sealing := newClose(), newClose()
+	var sealings atomic.Int32
+	stands := api.SaidOf(language.Textf("no such import"))
+	w := programOf(t, api.Program{
+		Judge: func(ctx context.Context, _ bool, each func(api.Judged)) error {
+			each(api.Judged{Record: "taps/0@1", Stays: true, Why: stands})
+			_, err := judging.close(ctx, ctx, api.Closing{}, func(api.Waiting) {})
+			return err
+		},
+		Seal: func(ctx context.Context, day ledger.Day, _ bool) (api.Sealed, error) {
+			if sealings.Add(1) > 1 {
+				t.Error("a day is sealed twice at once")
+			}
+			defer sealings.Add(-1)
+			_, err := sealing.close(ctx, ctx, api.Closing{}, func(api.Waiting) {})
+			return api.Sealed{Day: day}, err
+		},
+		Close: func(context.Context, context.Context, api.Closing, func(api.Waiting)) (api.Closed, error) {
+			return api.Closed{Due: api.Due{Unknown: stands}, Uncounted: stands, Unpaid: []api.Unpaid{{Why: stands}}}, nil
+		},
+		Preview: func(context.Context, api.Closing) (api.Preview, error) {
+			return api.Preview{Due: api.Due{Unknown: stands}, Unpaid: []api.Unpaid{{Why: stands}}}, nil
+		},
+	})
+	texts := map[string]language.Language{"no such import": {}, "没有这次导入": language.Chinese()}
+	var done sync.WaitGroup
+	judged, sealed := make(chan struct{}, 2), make(chan error, 2)
+	for want, l := range texts {
+		client := api.AtSocket(api.SocketPath(w.dir), l)
+		t.Cleanup(client.Close)
+		done.Go(func() {
+			err := client.Judge(t.Context(), false, func(j *api.Judged) error {
+				if j.Why.String() != want {
+					t.Errorf("judged in %s: %q, want %q", l.String(), j.Why.String(), want)
+				}
+				judged <- struct{}{}
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		go func() {
+			_, err := client.Seal(t.Context(), 20260105, false)
+			sealed <- err
+		}()
+		closed, err := client.CloseDay(t.Context(), api.Closing{}, func(*api.Waiting) {})
+		if err != nil || closed.Due.Unknown.String() != want || closed.Uncounted.String() != want || closed.Unpaid[0].Why.String() != want {
+			t.Errorf("closed in %s: %+v, %v", l.String(), closed, err)
+		}
+		preview, err := client.PreviewClose(t.Context(), api.Closing{})
+		if err != nil || preview.Due.Unknown.String() != want || preview.Unpaid[0].Why.String() != want {
+			t.Errorf("what a close would do in %s: %+v, %v", l.String(), preview, err)
+		}
+	}
+	for range texts {
+		<-judged // both have asked
+	}
+	for _, act := range []*aClose{judging, sealing} {
+		close(act.goes)
+		close(act.end)
+	}
+	for range texts {
+		if err := <-sealed; err != nil {
+			t.Error(err)
+		}
+	}
+	done.Wait()
+	if n := len(judging.begun); n != 2 {
+		t.Errorf("records are judged in %d steps, want 2", n)
 	}
 }
 

@@ -152,9 +152,6 @@ func callerOf(ctx context.Context) caller {
 	return c
 }
 
-// LanguageOf is the language of who asks, in the context of an operation.
-func LanguageOf(ctx context.Context) language.Language { return callerOf(ctx).language }
-
 // Local answers requests at a socket that only the owner of the data directory can open.
 func (s *Server) Local() http.Handler { return s.handler(false) }
 

@@ -167,11 +167,10 @@ func (a *works) next(w *work, r *reader) (lines []Line, news <-chan struct{}, do
 	return lines, w.news, w.done
 }
 
-// stream does a long act, and answers with its lines. The act is known by its name and by the
-// language of who asks.
+// stream does a long act, and answers with its lines in the language of who asks. The act is known
+// by its name.
 func (s *Server) stream(ctx context.Context, name string, do doing) (*huma.StreamResponse, error) {
 	l := callerOf(ctx).language
-	name += " " + l.String()
 	w, err := s.works.join(ctx, name, do)
 	if err != nil {
 		return nil, newProblem(l, Unavailable, err, tryAgain())
@@ -202,7 +201,7 @@ func (s *Server) follow(ctx context.Context, name string, w *work, do doing, h h
 			lines = append(lines, s.last(ctx, w.err))
 		}
 		for _, line := range lines {
-			if send(h, line, s.s.Now().Add(lineTimeout)) != nil {
+			if send(h, line.in(callerOf(ctx).language), s.s.Now().Add(lineTimeout)) != nil {
 				return nil
 			}
 		}
