@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"citycard/language"
 	"citycard/ledger"
 	"citycard/ledger/chain"
 )
@@ -141,7 +142,15 @@ func (s *Store) found(ctx context.Context, random io.Reader, f Founding, by func
 }
 
 // Newcomer is a keeper who enrols with a token.
-type Newcomer struct{ Token, ID, Name string }
+type Newcomer struct {
+	Token, ID, Name string
+	// InEarnest refuses the token of a demonstration.
+	InEarnest bool
+}
+
+// ErrDemonstration refuses people of a demonstration where people act in earnest: who has the
+// folder of their keys is all of them.
+var ErrDemonstration = language.Textf("people of a demonstration are not enrolled here")
 
 // StatementOf is what a newcomer signs with the key that is enrolled.
 func (n Newcomer) StatementOf(books string, at time.Time) Statement {
@@ -176,6 +185,9 @@ func (s *Store) EnrolKeeper(ctx context.Context, n Newcomer, key PublicKey, sig 
 		}
 		if p.Demo, err = useToken(ctx, tx, hash, p.ID, statement.At); err != nil {
 			return err
+		}
+		if p.Demo && n.InEarnest {
+			return deny(BadToken, "the token is of a demonstration: %w", ErrDemonstration).todo("found people again, without --demo")
 		}
 		if err := free(ctx, tx, &p); err != nil {
 			return err

@@ -2,12 +2,14 @@ package server
 
 import (
 	"crypto/rand"
+	"log/slog"
 	"strings"
 	"testing"
 
 	"citycard/clearing/people"
 	"citycard/clearing/people/peopletest"
 	"citycard/clearing/schema"
+	"citycard/cmd/books"
 	"citycard/ledger"
 	"citycard/ledger/ledgertest"
 )
@@ -46,6 +48,12 @@ func TestPeopleOfADemonstration(t *testing.T) {
 	demo := peopletest.New(t, open()).Ledger
 	if err := allowPeople(t.Context(), demo, true); err != nil {
 		t.Errorf("as a demonstration: %v", err)
+	}
+	for _, is := range []bool{true, false} {
+		c := &Server{Base: &Base{Books: &books.Books{Ledger: l}}, demo: is}
+		if acts := c.program(t.TempDir(), slog.New(slog.DiscardHandler)).Acts(); acts.InEarnest == is {
+			t.Errorf("a demonstration %t: people act in earnest %t", is, acts.InEarnest)
+		}
 	}
 	const want = "people of a demonstration: ann, bob, cleo, kim, lee, omar"
 	if err := allowPeople(t.Context(), demo, false); err == nil || !strings.Contains(err.Error(), want) {

@@ -30,6 +30,8 @@ type Program struct {
 	Ledger *ledger.Ledger
 	Dir    string
 	Log    *slog.Logger
+	// InEarnest refuses people of a demonstration, with whom the process would not start again.
+	InEarnest bool
 	// Persons is the key store of persons.
 	Persons func() (*keys.Store, error)
 	// Inputs are what records are judged with.
@@ -42,6 +44,7 @@ type Program struct {
 func (p *Program) Acts() peopleapi.Program {
 	closing := make(chan struct{}, 1) // one after the other: another would do the same once more
 	return peopleapi.Program{
+		InEarnest: p.InEarnest,
 		SealKey: func() (ed25519.PrivateKey, error) {
 			key, err := ReadSealKey(p.Dir)
 			return key, explained(err)
@@ -214,7 +217,7 @@ func OneOf(days []ledger.DayStatus, day ledger.Day) error {
 // program is that of a serving process.
 func (c *Server) program(dir string, log *slog.Logger) *Program {
 	return &Program{
-		Ledger: c.Books.Ledger, Dir: dir, Log: log,
+		Ledger: c.Books.Ledger, Dir: dir, Log: log, InEarnest: !c.demo,
 		Persons: func() (*keys.Store, error) { return c.keys.Store(), nil },
 		Inputs:  func(context.Context) (*Inputs, error) { return c.Inputs, nil },
 		Kafka:   func(context.Context) (*kgo.Client, func(), error) { return c.Admin, func() {}, nil },

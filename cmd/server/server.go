@@ -35,11 +35,12 @@ type Server struct {
 	glance   *glance
 	people   *peopleapi.Server
 	instance string
+	demo     bool // people of a demonstration may be enrolled
 }
 
 // Start starts clearing on its base.
 func (b *Base) Start(ctx context.Context, s *Settings, dir string, in *Inputs, ops *service.Ops, stack *service.Stack, log *slog.Logger) (*Server, error) {
-	c := &Server{Base: b, Inputs: in, Owner: OwnerName(), instance: s.instanceName(dir)}
+	c := &Server{Base: b, Inputs: in, Owner: OwnerName(), instance: s.instanceName(dir), demo: s.Demo}
 	if err := b.openPublishKey(dir, ops, log); err != nil {
 		return nil, err
 	}

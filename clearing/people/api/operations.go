@@ -235,7 +235,7 @@ func (s *Server) found(ctx context.Context, in *struct {
 		_, err = people.Verify(in.Body.Signed.chain(), key)
 	}
 	if err == nil {
-		n := people.Newcomer{Token: in.Body.Token, ID: in.Body.ID, Name: in.Body.Name}
+		n := people.Newcomer{Token: in.Body.Token, ID: in.Body.ID, Name: in.Body.Name, InEarnest: s.s.Program.InEarnest}
 		err = s.office(in.Dry).People.EnrolKeeper(ctx, n, key, in.Body.Signed.chain())
 	}
 	if err != nil {

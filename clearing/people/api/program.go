@@ -21,6 +21,8 @@ import (
 // signature, and are asked for at the socket alone: who can open it can read the data directory,
 // and run the program that does them.
 type Program struct {
+	// InEarnest refuses to enrol people of a demonstration.
+	InEarnest bool
 	// SealKey reads the key that signs sealed days.
 	SealKey func() (ed25519.PrivateKey, error)
 	// Judge judges the records of which two people have decided it, and passes on each outcome.
@@ -208,6 +210,9 @@ func (s *Server) refound(ctx context.Context, in *struct {
 	Body Refounding
 },
 ) (*answer[Tokens], error) {
+	if in.Body.Demo && s.s.Program.InEarnest {
+		return nil, s.problem(ctx, &Explained{Kind: Refused, What: people.ErrDemonstration, Todo: language.Textf("found people without --demo; for a trial start citycard serve with --demo")})
+	}
 	store := s.office(in.Dry).People
 	made, err := func() (people.Tokens, error) {
 		if !in.Body.Sealed {

@@ -5,14 +5,18 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"citycard/clearing/people"
 	"citycard/clearing/people/api"
+	"citycard/clearing/schema"
 	"citycard/language"
 	"citycard/ledger"
+	"citycard/ledger/ledgertest"
 )
 
 // programOf is a server of books without people, whose program is the given one.
@@ -264,5 +268,35 @@ func TestRefound(t *testing.T) {
 	w := programOf(t, api.Program{})
 	if _, err := w.client("ann").Refound(t.Context(), api.Refounding{}, false); w.kind(err) != api.Refused {
 		t.Errorf("books with keepers are founded: %v", err)
+	}
+}
+
+// TestInEarnest: where people act in earnest, those of a demonstration are not founded, and its
+// tokens enrol nobody.
+func TestInEarnest(t *testing.T) {
+	url := ledgertest.New(t)
+	w := &town{TB: t, dir: t.TempDir()}
+	w.must(schema.Apply(t.Context(), url))
+	w.ledger = ledgertest.Connect(t, url, 2)
+	settings := w.settings()
+	w.server = api.New(settings)
+	w.listen()
+	of, err := w.client("kim").Refound(t.Context(), api.Refounding{Demo: true}, false)
+	w.must(err)
+	settings.Program.InEarnest = true
+	w.server, w.dir = api.New(settings), t.TempDir()
+	w.listen()
+	for _, dry := range []bool{true, false} {
+		if _, err := w.client("kim").Refound(t.Context(), api.Refounding{Demo: true}, dry); w.kind(err) != api.Refused || !strings.Contains(err.Error(), "people of a demonstration") {
+			t.Errorf("dry %t: founded: %v", dry, err)
+		}
+		if _, err := w.client("kim").Found(t.Context(), people.Newcomer{Token: of.Keepers[0], ID: "kim", Name: "Kim"}, dry); w.kind(err) != api.Refused || !strings.Contains(err.Error(), "the token is of a demonstration") {
+			t.Errorf("dry %t: enrolled with a token of a demonstration: %v", dry, err)
+		}
+	}
+	of, err = w.client("kim").Refound(t.Context(), api.Refounding{}, false)
+	w.must(err)
+	if p, err := w.client("kim").Found(t.Context(), people.Newcomer{Token: of.Keepers[0], ID: "kim", Name: "Kim"}, false); err != nil || p.Demo {
+		t.Errorf("a keeper: %+v, %v", p, err)
 	}
 }
