@@ -40,6 +40,8 @@ type dayInTheCity struct {
 	days   int
 	wait   time.Duration
 	shares plan.Shares
+	vpcd   list
+	taps   int
 	flags  *flag.FlagSet
 
 	// without chips
@@ -60,6 +62,8 @@ func cityCommand() *ffcli.Command {
 	flags.IntVar(&c.days, "days", 1, "`NUMBER` of days in a row")
 	flags.DurationVar(&c.wait, "wait", fareWait, "`TIME` to wait for Kafka and for the fares that citycard serve publishes")
 	registerShares(flags, &c.shares)
+	flags.Var(&c.vpcd, "vpcd", "`HOST:PORT` of a slot of the virtual readers, once for each slot that the city was issued with; lanes of cardterm serve there")
+	flags.IntVar(&c.taps, "reader-taps", 0, "`NUMBER` of taps at the lanes")
 	c.registerDirect(flags)
 	flags.StringVar(&c.hot, "hot-operator", "", "direct: `ID` of the operator that has most of the rides")
 	flags.Uint64Var(&c.orderSeed, "order-seed", 0, "direct: `NUMBER` that shuffles the order of sending; 0: as it happened")
@@ -94,6 +98,9 @@ func (c *dayInTheCity) exec(ctx context.Context, args []string) (err error) {
 	}
 	if err := c.shares.Check(); err != nil {
 		return service.Exit(service.ExitUsage, err)
+	}
+	if c.slots = len(c.vpcd); c.taps < 0 || c.taps > 0 && c.slots == 0 {
+		return service.Exit(service.ExitUsage, service.Fail("taps at readers need their slots").Todo("give --vpcd for each"))
 	}
 	if names := c.onlyDirect(); !c.direct() && len(names) > 0 {
 		return service.Exit(service.ExitUsage, language.Textf("%s: only with --direct", strings.Join(names, " ")))
@@ -190,7 +197,7 @@ func (c *dayInTheCity) play(ctx context.Context, day plan.Day) (played *city.Pla
 		client.Close()
 		err = errors.Join(err, box.Close())
 	}()
-	played, err = city.Play(forwarding, city.Options{Day: day, Authority: authority, Outbox: box})
+	played, err = city.Play(forwarding, city.Options{Day: day, Authority: authority, Outbox: box, Readers: city.Readers{Slots: c.vpcd, Taps: c.taps}})
 	if err == nil {
 		err = box.Drain(forwarding)
 	}

@@ -29,6 +29,7 @@ func issueCommand() *ffcli.Command {
 	var c issuing
 	c.register(flags)
 	c.registerDirect(flags)
+	flags.IntVar(&c.slots, "slots", 0, "`NUMBER` of slots of real readers for lanes, at which the first cards ride and nowhere else; lanes.json in the data directory has the lanes; 0: none")
 	flags.StringVar(&c.images, "images", "", "`DIR` of cards that went through a real reader already")
 	return &ffcli.Command{
 		Name:       "issue",

@@ -28,6 +28,7 @@ type settings struct {
 	// of issue and city alone
 	mode   mode
 	riders int
+	slots  int
 }
 
 func (s *settings) register(flags *flag.FlagSet) {
@@ -97,7 +98,7 @@ func (s *settings) directory() (*service.DataDir, error) {
 
 // city is the city that the flags describe.
 func (s *settings) city(day time.Time, t *plan.Town) plan.City {
-	c := plan.City{Seed: s.seed, Cards: s.cards, Day: plan.DayNumber(day), Purse: t.Rules.LeastPurse()}
+	c := plan.City{Seed: s.seed, Cards: s.cards, Day: plan.DayNumber(day), Purse: t.Rules.LeastPurse(), Slots: s.slots}
 	if s.direct() {
 		c.Riders = cmp.Or(s.riders, s.cards)
 	}
@@ -118,8 +119,8 @@ func (s *settings) issued(day time.Time, t *plan.Town) (c plan.City, ok bool, er
 	case want.Direct() && !have.Direct():
 		return have, false, service.Refuse("%s holds a city with chips", s.Data).Todo("give another directory with --data, or leave out --direct")
 	}
-	// A city may be played on other days than its first, and under other rules.
-	want.Day, want.Purse = have.Day, have.Purse
+	// A city may be played on other days than its first, under other rules, without its readers.
+	want.Day, want.Purse, want.Slots = have.Day, have.Purse, have.Slots
 	if have == want {
 		return have, true, nil
 	}

@@ -36,7 +36,7 @@ func begin(t *testing.T) *daemon {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	d, err := pcscd.Ensure(ctx, slog.New(slog.DiscardHandler))
+	d, err := pcscd.Ensure(ctx, slog.New(slog.DiscardHandler), 1)
 	must(t, err)
 	t.Cleanup(func() { must(t, d.Close()) })
 	for _, setting := range d.Environment() {

@@ -273,7 +273,7 @@ func (s *session) paste(t *testing.T, programs string, blocks []string) {
 
 // readers gives a session a smart card daemon of its own.
 func readers(t *testing.T) []string {
-	daemon, err := pcscd.Ensure(t.Context(), slog.New(slog.DiscardHandler))
+	daemon, err := pcscd.Ensure(t.Context(), slog.New(slog.DiscardHandler), 1)
 	if err != nil {
 		t.Fatal(err)
 	}

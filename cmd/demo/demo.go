@@ -33,6 +33,7 @@ import (
 	"citycard/ledger"
 	"citycard/ledger/chain"
 	"citycard/ledger/verify"
+	"citycard/simulators/pcscd"
 )
 
 // settings are the flags of the demonstration.
@@ -42,6 +43,7 @@ type settings struct {
 	seed   uint64
 	noPCSC bool
 	pcsc   int
+	taps   int
 	serve  bool
 	json   string
 	keep   bool // the directory that is made if none is given
@@ -60,6 +62,7 @@ func Command() *ffcli.Command {
 	flags.Uint64Var(&s.seed, "seed", 20260101, "`number` that everything random comes from")
 	flags.BoolVar(&s.noPCSC, "no-pcsc", false, "leave out the leg through pcscd and virtual readers")
 	flags.IntVar(&s.pcsc, "pcsc-cards", 24, "cards personalised through PC/SC, at least 20")
+	flags.IntVar(&s.taps, "pcsc-taps", 200, "taps at terminals behind readers; fewer where there are not sixteen readers")
 	flags.BoolVar(&s.serve, "serve", false, "leave metrics and the status page up at the end")
 	flags.BoolVar(&s.keep, "keep", false, "keep the data directory that is made where no --data is given")
 	flags.StringVar(&s.json, "json", "", "write the report to `file` as JSON")
@@ -89,6 +92,8 @@ func (s *settings) check() error {
 		return language.Textf("--cards %d: want 100 to 1000000", s.cards)
 	case !s.noPCSC && (s.pcsc < 20 || s.pcsc > s.cards):
 		return language.Textf("--pcsc-cards %d: want 20 to %d", s.pcsc, s.cards)
+	case s.taps < 0 || s.taps > 10_000:
+		return language.Textf("--pcsc-taps %d: want 0 to 10000", s.taps)
 	}
 	return nil
 }
@@ -96,21 +101,24 @@ func (s *settings) check() error {
 // demo is one run of the demonstration.
 type demo struct {
 	*settings
-	dir      *service.DataDir
-	field    string // cardsim's data directory
-	day      ledger.Day
-	log      *slog.Logger
-	progress *service.Progress
-	stack    *service.Stack
-	report   *check.Report
-	base     *server.Base
-	server   *server.Server
-	made     bool              // the data directory, for this run alone
-	signer   ed25519.PublicKey // of the demonstration's own seal key
-	staff    *demostaff.Staff
-	ops      *service.Ops
-	result   *dayclose.Result
-	seal     chain.Seal
+	dir       *service.DataDir
+	field     string // cardsim's data directory
+	day       ledger.Day
+	log       *slog.Logger
+	progress  *service.Progress
+	stack     *service.Stack
+	report    *check.Report
+	base      *server.Base
+	server    *server.Server
+	made      bool              // the data directory, for this run alone
+	signer    ed25519.PublicKey // of the demonstration's own seal key
+	publisher ed25519.PublicKey // of its own publishing key
+	daemon    *pcscd.Daemon     // of the readers, nil without
+	terminals []*agent          // behind them
+	staff     *demostaff.Staff
+	ops       *service.Ops
+	result    *dayclose.Result
+	seal      chain.Seal
 }
 
 // Titles of the steps.
@@ -190,6 +198,9 @@ func (d *demo) prepare() error {
 	d.day = d.FirstDay(time.Now())
 	d.report = check.NewReport(d.day)
 	if d.signer, err = server.MakeSealKey(dir.Path, false); err != nil {
+		return err
+	}
+	if d.publisher, err = server.MakePublishKey(dir.Path, false); err != nil {
 		return err
 	}
 	passphrase, random := rand.Text(), true
@@ -292,54 +303,12 @@ func (d *demo) issue(ctx context.Context) error {
 		if err := d.issuePCSC(ctx, images); err != nil {
 			return err
 		}
-		args = append(args, "--images", images)
+		args = append(args, "--images", images, "--slots", strconv.Itoa(len(d.daemon.Slots)))
 	}
 	return d.cardsim(ctx, args)
 }
 
 func (d *demo) seedText() string { return strconv.FormatUint(d.seed, 10) }
-
-// progressLine is one progress report of a child process.
-type progressLine struct {
-	Phase string `json:"phase"`
-	Done  int64  `json:"done"`
-	Total int64  `json:"total"`
-}
-
-// cardsim runs a cardsim command to its end and shows its progress.
-func (d *demo) cardsim(ctx context.Context, args []string) error {
-	phases := map[string]*service.Phase{}
-	child, err := service.StartChild(ctx, service.ChildSpec{
-		Program: "cardsim", Name: "cardsim " + args[0], Args: append(args, "--language", d.childLanguage()), Log: d.log,
-		Line: service.JSONLines(func(s progressLine) error {
-			phase := phases[s.Phase]
-			if phase == nil {
-				phase = d.childPhase(s.Phase, s.Total)
-				phases[s.Phase] = phase
-			}
-			phase.Set(s.Done, s.Total)
-			if s.Done == s.Total {
-				phase.Done()
-			}
-			return nil
-		}),
-	})
-	if err != nil {
-		return service.Fail("cannot start cardsim").Todo("build all three programs: make build").Because(err)
-	}
-	return child.Wait()
-}
-
-// childPhase begins a phase of cardsim.
-func (d *demo) childPhase(name string, total int64) *service.Phase {
-	switch name {
-	case "issue":
-		return d.progress.Phase(issuing, total)
-	case "day":
-		return d.progress.Phase(playing, total)
-	}
-	return d.progress.Phase(name, total)
-}
 
 // childLanguage is the language of a child's last words, which are part of the error if it fails.
 func (d *demo) childLanguage() string {
@@ -381,12 +350,22 @@ func (d *demo) open(ctx context.Context) (err error) {
 
 // play plays the city's day.
 func (d *demo) play(ctx context.Context) error {
-	err := d.cardsim(ctx, []string{
+	if err := d.startAgents(ctx); err != nil {
+		return err
+	}
+	args := []string{
 		"city", "--direct=false", "--data", d.field, "--kafka", d.base.Kafka,
 		"--kafka-tls-ca", d.base.Access.CAFile, "--kafka-user", d.base.Access.User, "--kafka-password-file", d.base.Access.PasswordFile, "--api", d.server.API,
 		"--tokens", d.dir.Join(tokens), "--keys", d.KeyPath(d.dir.Path),
 		"--cards", strconv.Itoa(d.cards), "--seed", d.seedText(), "--day", d.day.String(), "--zone", d.Zone.String(),
-	})
+	}
+	if d.daemon != nil {
+		args = append(args, "--vpcd", strings.Join(d.daemon.Slots, ","), "--reader-taps", strconv.Itoa(d.readerTaps()))
+	}
+	err := d.cardsim(ctx, args)
+	if err == nil {
+		err = d.stopAgents(ctx)
+	}
 	return errors.Join(err, d.server.Failure())
 }
 

@@ -16,6 +16,7 @@ import (
 	"citycard/durable"
 	"citycard/language"
 	"citycard/simulators/pcscd"
+	"citycard/simulators/plan"
 )
 
 // order is one card to be personalised, as cardsim writes it and cardterm reads it. Only these two
@@ -32,17 +33,24 @@ type issued struct {
 	Error string `json:"error"`
 }
 
+// slotsPerReader is how many slots a virtual reader has.
+const slotsPerReader = 2
+
 // issuePCSC personalises the first cards through the real PC/SC stack: cardsim
 // puts blank cards into the virtual readers, cardterm writes them through pcscd.
-// The images are left in dir, one file a card.
-func (d *demo) issuePCSC(ctx context.Context, dir string) error {
-	daemon, err := pcscd.Ensure(ctx, d.log)
+// The images are left in dir, one file a card. The readers stay for the rides.
+func (d *demo) issuePCSC(ctx context.Context, dir string) (err error) {
+	d.daemon, err = pcscd.Ensure(ctx, d.log, plan.MetroSlots/slotsPerReader)
 	if err != nil {
 		return service.Fail("no PC/SC service").Todo("install it (%s), or leave the leg out with --no-pcsc", pcscd.Install).Because(err)
 	}
-	err = d.issueThroughReaders(ctx, daemon, dir)
-	return errors.Join(err, daemon.Close())
+	d.stack.Push("pcscd", func(context.Context) error { return d.daemon.Close() })
+	return d.issueThroughReaders(ctx, d.daemon, dir)
 }
+
+// readerTaps is how many taps are made at the readers: with few slots fewer, so that the day does
+// not wait for them.
+func (d *demo) readerTaps() int { return d.taps * len(d.daemon.Slots) / plan.MetroSlots }
 
 func (d *demo) issueThroughReaders(ctx context.Context, daemon *pcscd.Daemon, dir string) error {
 	if err := durable.MkdirAll(dir); err != nil {
@@ -113,7 +121,7 @@ func (r *readerDesk) issue(ctx context.Context, orders []order, counted func()) 
 		return err
 	}
 	defer func() { err = errors.Join(err, reader.Stop(context.WithoutCancel(ctx))) }()
-	counter, counterSays, err := r.talk(ctx, "cardterm", "issue", "--reader", fmt.Sprintf("Virtual PCD 00 %02d", r.slot), "--demo",
+	counter, counterSays, err := r.talk(ctx, "cardterm", "issue", "--reader", pcscd.Name(r.slot), "--demo",
 		"--keys", r.KeyPath(r.demo.dir.Path), "--data", r.demo.dir.Join(fmt.Sprintf("counter-%d", r.slot)))
 	if err != nil {
 		return err

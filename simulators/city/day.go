@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -22,6 +23,7 @@ type Options struct {
 	plan.Day
 	Authority counter.LoadAuthority // authorises top-ups
 	Outbox    *outbox.Log           // takes the records; the caller forwards it
+	Readers   Readers               // where the city was issued for such; the caller runs the lanes
 }
 
 // DefaultRides gives a transit card about 24 transactions a day.
@@ -78,6 +80,7 @@ type day struct {
 	low    int64 // fen; a card with less tops up before it rides
 	memory memory
 	lots   []*lot
+	hall   *hall
 	done   atomic.Int64
 	total  int
 }
@@ -110,8 +113,12 @@ func newDay(o Options) (*day, error) {
 		d.total += len(l.agenda)
 		d.lots = append(d.lots, l)
 	}
-	return d, nil
+	d.hall, err = d.newHall(images)
+	return d, err
 }
+
+// all are the parts of the city, that at the readers included.
+func (d *day) all() []*lot { return append(slices.Clone(d.lots), d.hall.lot) }
 
 // price prepares what rides cost.
 func (d *day) price() error {
@@ -158,6 +165,12 @@ func (d *day) play(ctx context.Context) error {
 			return nil
 		})
 	}
+	group.Go(func() error {
+		if err := d.hall.live(ctx); err != nil {
+			return fmt.Errorf("at the readers: %w", err)
+		}
+		return nil
+	})
 	return group.Wait()
 }
 
@@ -166,7 +179,7 @@ func (d *day) settle(ctx context.Context, office *sender) (*Played, error) {
 	images := make([][]byte, len(d.people.Transit)+d.people.Holders)
 	out := &Played{Records: office.records}
 	purses := make([]truth.Purse, len(d.people.Transit))
-	for _, l := range d.lots {
+	for _, l := range d.all() {
 		out.Records = append(out.Records, l.sender.records...)
 		if err := errors.Join(l.readPurses(ctx, purses), l.save(images)); err != nil {
 			return nil, err

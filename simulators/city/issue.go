@@ -109,6 +109,15 @@ func Issue(ctx context.Context, o IssueOptions) error {
 	if err := writeImages(filepath.Join(o.Dir, ImageFile), images); err != nil {
 		return err
 	}
+	lanes, err := p.Town.Lanes(p.City.Day, p.City.Slots)
+	if err != nil {
+		return err
+	}
+	if len(lanes) > 0 {
+		if err := plan.WriteLanes(o.Dir, lanes); err != nil {
+			return err
+		}
+	}
 	return p.City.Write(o.Dir)
 }
 

@@ -61,6 +61,9 @@ func (d *day) newLot(number int, images [][]byte) (*lot, error) {
 	l := &lot{day: d, number: number, dice: newDice(d.City.Seed, "lot "+d.Date.Format(dayLayout), number), sender: newSender(d.Outbox, d.sent)}
 	l.field = newField(l)
 	for i := number; i < len(d.people.Transit); i += plan.Lots {
+		if i < d.City.AtReaders() {
+			continue
+		}
 		c, err := powered(images[i])
 		if err != nil {
 			return nil, fmt.Errorf("card %d of the city: %w", i, err)
@@ -259,6 +262,7 @@ func (w *wallet) read(ctx context.Context) (int64, error) {
 // readPurses asks every card what it holds.
 func (l *lot) readPurses(ctx context.Context, purses []truth.Purse) error {
 	for _, w := range l.wallets {
+		w.chip.PowerOn()
 		balance, err := w.read(ctx)
 		if err != nil {
 			return fmt.Errorf("card %d of the city: %w", w.index, err)

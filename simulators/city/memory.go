@@ -59,7 +59,7 @@ func recall(dir string) (memory, error) {
 
 // remember saves cards, SAMs and patients.
 func (d *day) remember(cards [][]byte) error {
-	for _, l := range d.lots {
+	for _, l := range d.all() {
 		for number, c := range l.field.sams {
 			image, err := c.Image()
 			if err != nil {

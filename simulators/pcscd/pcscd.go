@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -51,15 +53,24 @@ type Daemon struct {
 // Environment is what a program's environment needs so that its PC/SC library finds this daemon.
 func (d *Daemon) Environment() []string { return []string{socketVariable + "=" + d.Socket} }
 
-// Ensure returns a pcscd that answers and has two virtual readers. As root on Linux it is a private
-// one, which no other program sees. Elsewhere it is the machine's, started when none answers; only
-// one program at a time can use its readers, so a second program waits in Ensure until the first
-// calls Close or ends.
+// Name is what pcscd calls the slot at a place in Slots.
+func Name(slot int) string {
+	reader := virtualReader
+	if slot > 1 {
+		reader += " " + strconv.Itoa(slot/2+1)
+	}
+	return fmt.Sprintf("%s 00 %02d", reader, slot%2)
+}
+
+// Ensure returns a pcscd that answers and has virtual readers. As root on Linux it is a private
+// one, which no other program sees, with count readers of two slots each. Elsewhere it is the
+// machine's with its two slots, started when none answers; only one program at a time can use them,
+// so a second program waits in Ensure until the first calls Close or ends.
 //
 // Programs find it by Environment. ctx limits only the waiting and the start; call Close at the
 // end. Errors: no pcscd on this machine, no virtual reader, or what the daemon said.
-func Ensure(ctx context.Context, log *slog.Logger) (*Daemon, error) {
-	d, err := StartPrivate(ctx, log, 1)
+func Ensure(ctx context.Context, log *slog.Logger, count int) (*Daemon, error) {
+	d, err := StartPrivate(ctx, log, count)
 	if !errors.Is(err, errNotPrivate) {
 		return d, err
 	}

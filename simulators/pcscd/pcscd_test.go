@@ -18,7 +18,9 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // A real pcscd answers after Ensure, has virtual readers, belongs to one user at a time, and is
 // gone after Close if it is ours.
-func TestEnsure(t *testing.T) { testDaemon(t, Ensure) }
+func TestEnsure(t *testing.T) {
+	testDaemon(t, func(ctx context.Context, log *slog.Logger) (*Daemon, error) { return Ensure(ctx, log, 1) })
+}
 
 // TestMachines is the same for the machine's daemon, which users who are not root have.
 func TestMachines(t *testing.T) { testDaemon(t, machines) }
@@ -83,6 +85,10 @@ func TestPrivate(t *testing.T) {
 	}
 	if len(private.Slots) != 4 {
 		t.Errorf("two readers have the slots %q, want four", private.Slots)
+	}
+	names, err := readers(ctx, private.Socket)
+	if want := []string{Name(0), Name(1), Name(2), Name(3)}; err != nil || !slices.Equal(names, want) {
+		t.Errorf("the slots are called %q, %v; want %q", names, err, want)
 	}
 	if private.Socket == machine.Socket || slices.Contains(machine.Slots, private.Slots[0]) {
 		t.Errorf("private %q %q, machine %q %q", private.Socket, private.Slots, machine.Socket, machine.Slots)

@@ -23,10 +23,15 @@ type City struct {
 	Riders int    `json:"riders"` // without chips: the first cards ride; 0: a city with chips
 	Day    int    `json:"day"`    // YYYYMMDD: ages and the hotlist are dated from it; 0, without chips: no card is ever listed
 	Purse  int64  `json:"purse"`  // fen: no purse begins with more; 0: nothing limits them
+	// Slots is how many slots of real readers there are for the city's lanes; with none, no card
+	// rides at real readers.
+	Slots int `json:"slots,omitempty"`
 }
 
 // Bounds of a city.
 const (
+	slotsMost   = 16 // pcscd has room for no more
+	atReaders   = 12
 	chipsLeast  = 10
 	chipsMost   = 5_000_000
 	directLeast = 100
@@ -35,6 +40,14 @@ const (
 
 // Direct reports whether the city has no chips: its taps are calculated.
 func (c *City) Direct() bool { return c.Riders != 0 }
+
+// AtReaders is how many of the first transit cards ride at real readers, and nowhere else.
+func (c *City) AtReaders() int {
+	if c.Slots == 0 {
+		return 0
+	}
+	return min(atReaders, c.Transit())
+}
 
 // Transit is how many transit cards there are; the others are social-security cards.
 func (c *City) Transit() int {
@@ -55,6 +68,10 @@ func (c *City) Check() error {
 		return language.Textf("city of %d cards: want %d to %d", c.Cards, least, most)
 	case c.Direct() && (c.Riders < least || c.Riders > c.Cards):
 		return language.Textf("%d riders: want %d to the number of cards, %d", c.Riders, least, c.Cards)
+	case c.Slots < 0 || c.Slots > slotsMost:
+		return language.Textf("%d slots of readers: want 0 to %d", c.Slots, slotsMost)
+	case c.Slots > 0 && c.Direct():
+		return language.Textf("slots of readers: cards without chips need none")
 	}
 	return nil
 }

@@ -108,7 +108,21 @@ func (r *Registry) terminals(add row) error {
 			}
 		}
 	}
-	return nil
+	return r.lanes(add)
+}
+
+// lanes are the terminals at real readers.
+func (r *Registry) lanes(add row) error {
+	lanes, err := r.Town.Lanes(r.City.Day, r.City.Slots)
+	for _, l := range lanes {
+		mode := network.Bus
+		if l.IsGate() {
+			mode = network.Metro
+		}
+		operator, _ := r.Town.Operator(mode, l.Line)
+		add(l.Terminal, operator, mode, strconv.Itoa(l.Line), strconv.Itoa(l.Station), ValidFrom, "")
+	}
+	return err
 }
 
 func (r *Registry) channels(add row) error {

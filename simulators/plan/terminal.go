@@ -21,6 +21,7 @@ const (
 	Counter
 	Desk
 	StrayValidator // in no registry
+	Reader         // a lane of its own, behind a real reader
 )
 
 // Terminal is the number of a lot's SAM: 12 digits of our own making: city 4910, kind, line or

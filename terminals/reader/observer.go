@@ -15,6 +15,10 @@ import (
 // newReaders is the name under which PC/SC reports that readers come and go.
 const newReaders = `\\?PnP?\Notification`
 
+// mostNames is how many names PC/SC takes in one call, and how many readers it has room for. Where
+// there are so many, no more can come.
+const mostNames = 16
+
 // Intervals of an observer.
 const (
 	// look is how long one call waits for a change. A change ends the call at once; the list of
@@ -191,7 +195,10 @@ func step(service *scard.Context, last map[string]Slot) ([]scard.ReaderState, er
 	if err != nil && !errors.Is(err, scard.ErrNoReadersAvailable) {
 		return nil, err
 	}
-	states := []scard.ReaderState{{Reader: newReaders, CurrentState: last[newReaders].state}}
+	var states []scard.ReaderState
+	if len(names) < mostNames {
+		states = append(states, scard.ReaderState{Reader: newReaders, CurrentState: last[newReaders].state})
+	}
 	for _, name := range names {
 		states = append(states, scard.ReaderState{Reader: name, CurrentState: last[name].state})
 	}
@@ -232,7 +239,7 @@ func taken(states []scard.ReaderState, last map[string]Slot) (slots []Slot, news
 	for name := range last {
 		if !there[name] {
 			delete(last, name)
-			news = true
+			news = news || name != newReaders
 		}
 	}
 	return slots, news

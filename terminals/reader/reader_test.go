@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -180,6 +182,34 @@ func TestSocialSecurityCardInARealReader(t *testing.T) {
 		must(t, slots[0].Remove())
 		must(t, r.WaitEmpty(t.Context()))
 	}
+}
+
+// All slots that pcscd has room for are watched, and a card in the last one is seen.
+func TestAllSlotsOfAService(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("a private pcscd with many readers needs root on Linux")
+	}
+	const most = 16
+	daemon, err := pcscd.StartPrivate(t.Context(), slog.New(slog.DiscardHandler), most/2)
+	must(t, err)
+	t.Cleanup(func() { must(t, daemon.Close()) })
+	for _, setting := range daemon.Environment() {
+		name, value, _ := strings.Cut(setting, "=")
+		t.Setenv(name, value)
+	}
+	o := reader.Observe()
+	defer func() { must(t, o.Close()) }()
+	seen, err := o.Readers(t.Context())
+	if err != nil || len(seen) != most {
+		t.Fatalf("%d readers, %v; want %d", len(seen), err, most)
+	}
+	r, err := o.Open(t.Context(), pcscd.Name(most-1))
+	must(t, err)
+	slot := vcard.NewSlot(daemon.Slots[most-1])
+	must(t, slot.Insert(t.Context(), chip.NewTransit(1)))
+	card, err := r.WaitCard(t.Context())
+	must(t, err)
+	must(t, errors.Join(card.Close(), slot.Remove(), r.WaitEmpty(t.Context()), r.Close()))
 }
 
 // Cards are swapped as fast as pcscd notices; each one counts as a new card.

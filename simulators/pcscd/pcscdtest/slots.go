@@ -21,7 +21,7 @@ func Slots(t testing.TB) [2]*vcard.Slot {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
 	defer cancel()
-	daemon, err := pcscd.Ensure(ctx, slog.New(slog.DiscardHandler))
+	daemon, err := pcscd.Ensure(ctx, slog.New(slog.DiscardHandler), 1)
 	if err != nil {
 		t.Fatal(err)
 	}

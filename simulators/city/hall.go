@@ -1,0 +1,282 @@
+package city
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"citycard/cardos/bcd"
+	"citycard/cardos/chip"
+	"citycard/clearing/message"
+	"citycard/simulators/document"
+	"citycard/simulators/passenger"
+	"citycard/simulators/plan"
+	"citycard/simulators/truth"
+	"citycard/simulators/vcard"
+)
+
+// Readers are real readers, behind which terminals run that are programs of their own.
+type Readers struct {
+	Slots []string // HOST:PORT of the slots of plan.Lane
+	Taps  int      // to be made there, by all cards
+}
+
+const (
+	// heldFor is how long a card is held to a reader at most: its terminal may only have begun.
+	heldFor = time.Minute
+	// tries is how often a card is held to a reader until it has paid.
+	tries = 5
+	// fundedAt is the hour of the day at which cards are topped up.
+	fundedAt = 5
+)
+
+// hall is the part of the city at real readers: its cards ride there, now, and nowhere else. What
+// it knows of their taps it has from the cards.
+type hall struct {
+	*lot
+	readers Readers
+	lanes   []*post
+	sams    []*vcard.Slot
+
+	mu   sync.Mutex // of the lot, whose counter serves one card at a time
+	taps int
+}
+
+// post is the reader of a lane.
+type post struct {
+	plan.Lane
+	number [6]byte
+	stand  *passenger.Stand
+}
+
+// newHall takes the first cards of the city.
+func (d *day) newHall(images [][]byte) (*hall, error) {
+	l := &lot{day: d, number: plan.Lots, dice: newDice(d.City.Seed, "hall "+d.Date.Format(dayLayout), 0), sender: newSender(d.Outbox, d.sent)}
+	l.field = newField(l)
+	for i := range d.City.AtReaders() {
+		c, err := powered(images[i])
+		if err != nil {
+			return nil, fmt.Errorf("card %d of the city: %w", i, err)
+		}
+		l.wallets = append(l.wallets, &wallet{index: i, card: &d.people.Transit[i], chip: c})
+	}
+	h := &hall{lot: l, readers: d.Readers}
+	if h.readers.Taps == 0 {
+		return h, nil
+	}
+	if len(h.readers.Slots) != d.City.Slots {
+		return nil, fmt.Errorf("%d slots of readers, the city was issued for %d", len(h.readers.Slots), d.City.Slots)
+	}
+	lanes, err := d.Town.Lanes(d.City.Day, d.City.Slots)
+	if err != nil {
+		return nil, err
+	}
+	for _, lane := range lanes {
+		number, err := lane.Number()
+		if err != nil {
+			return nil, err
+		}
+		h.lanes = append(h.lanes, &post{Lane: lane, number: number, stand: passenger.NewStand(h.readers.Slots[lane.Slot])})
+	}
+	return h, nil
+}
+
+// live lets all cards ride side by side.
+func (h *hall) live(ctx context.Context) (err error) {
+	for _, w := range h.wallets {
+		if w.balance, err = w.read(ctx); err != nil {
+			return fmt.Errorf("card %d of the city: %w", w.index, err)
+		}
+	}
+	if len(h.lanes) == 0 || len(h.wallets) == 0 {
+		return nil
+	}
+	defer func() { err = errors.Join(err, h.takeModules()) }()
+	if err := h.putModules(ctx); err != nil {
+		return err
+	}
+	group, inner := errgroup.WithContext(ctx)
+	for i, w := range h.wallets {
+		count := h.readers.Taps / len(h.wallets)
+		if i < h.readers.Taps%len(h.wallets) {
+			count++
+		}
+		group.Go(func() error {
+			if err := h.travel(inner, w, i, count); err != nil {
+				return fmt.Errorf("card %d of the city: %w", w.index, err)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return h.sender.finish()
+}
+
+// putModules puts the lanes' SAMs into their readers.
+func (h *hall) putModules(ctx context.Context) error {
+	for _, p := range h.lanes {
+		if p.SAM == plan.NoSlot {
+			continue
+		}
+		slot := vcard.NewSlot(h.readers.Slots[p.SAM])
+		if err := slot.Insert(ctx, chip.NewPSAM(p.number, h.Keys.SAMKeys())); err != nil {
+			return fmt.Errorf("SAM of lane %s: %w", p.Name, err)
+		}
+		h.sams = append(h.sams, slot)
+	}
+	return nil
+}
+
+func (h *hall) takeModules() (err error) {
+	for _, slot := range h.sams {
+		err = errors.Join(err, slot.Remove())
+	}
+	return err
+}
+
+// The rides of a card, again and again: to the other station, three buses, back, three buses.
+const (
+	ridesCycle = 10
+	backAfter  = 5
+)
+
+// lane is the lane of a card's n-th tap. Each card begins with another bus.
+func (h *hall) lane(card, n int) *post {
+	const gates = 4 // the last lanes: of each station the entry and the exit
+	buses := len(h.lanes)
+	if len(h.readers.Slots) >= plan.MetroSlots && buses > gates {
+		buses -= gates
+		first := h.lanes[buses:]
+		switch n % ridesCycle {
+		case 0:
+			return first[0]
+		case 1:
+			return first[3]
+		case backAfter:
+			return first[2]
+		case backAfter + 1:
+			return first[1]
+		}
+	}
+	return h.lanes[(3*card+n)%buses]
+}
+
+// travel makes a card's taps.
+func (h *hall) travel(ctx context.Context, w *wallet, place, count int) error {
+	card := passenger.Of(w.chip)
+	var inside *passenger.Debit
+	for n := range count {
+		p := h.lane(place, n)
+		if err := h.fund(ctx, w); err != nil {
+			return err
+		}
+		made, err := h.pass(ctx, p, card)
+		if err != nil {
+			return fmt.Errorf("lane %s of %s: %w", p.Name, p.Agent, err)
+		}
+		entry := inside
+		if inside = nil; p.Direction == "in" {
+			inside = &made
+		}
+		if err := h.enter(w, p, &made, entry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fund tops a card up where it holds little. Its chip is in no reader.
+func (h *hall) fund(ctx context.Context, w *wallet) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	w.chip.PowerOn()
+	defer w.chip.PowerOff()
+	ok, err := h.funded(ctx, w, h.Date.Add(fundedAt*time.Hour))
+	if err == nil && !ok {
+		err = fmt.Errorf("%d fen on it, and it cannot be topped up", w.balance)
+	}
+	return err
+}
+
+// pass holds a card to a lane's reader until it has paid.
+func (h *hall) pass(ctx context.Context, p *post, card *passenger.Card) (made passenger.Debit, err error) {
+	before := len(card.Debits())
+	for range tries {
+		if err := p.stand.Pass(ctx, card, heldFor); err != nil {
+			return made, err
+		}
+		switch all := card.Debits()[before:]; {
+		case len(all) == 1 && all[0].Answered:
+			return all[0], nil
+		case len(all) > 0:
+			return made, fmt.Errorf("it has paid %d times, the last time answered: %t", len(all), all[len(all)-1].Answered)
+		}
+	}
+	return made, fmt.Errorf("it was held to the reader %d times and has not paid", tries)
+}
+
+// enter enters what a card has paid into the truth, once it is the price.
+func (h *hall) enter(w *wallet, p *post, d, entry *passenger.Debit) error {
+	at, err := bcd.ParseTime(d.Time, h.Date.Location())
+	if err != nil {
+		return err
+	}
+	want, purpose, payee, err := h.priceAt(w, p, at, entry)
+	if err != nil {
+		return err
+	}
+	if w.balance -= want; int64(d.Fen) != want || int64(d.Balance) != w.balance || d.Terminal != p.number {
+		return fmt.Errorf("terminal %x charged %d fen for a %s and left %d, worked out %d and %d at terminal %x", d.Terminal, d.Fen, purpose, d.Balance, want, w.balance, p.number)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	facts := h.facts(w, at, 0)
+	e := truth.Entry{
+		Topic: message.TopicTaps, Purpose: purpose, Payee: payee, Fen: int64(d.Fen), Facts: facts, Fault: plan.Fault(&facts, 0),
+		Key: truth.SpendKey(plan.DayNumber(at), truth.CardOf(d.Issuer, d.Number), d.Type, d.Terminal[:], d.Sequence),
+	}
+	h.sender.records = append(h.sender.records, h.sender.book.Enter(e))
+	h.taps++
+	h.Report("readers", h.taps, h.readers.Taps)
+	return nil
+}
+
+// priceAt is what a tap costs by the city's own rules, and who is paid.
+func (h *hall) priceAt(w *wallet, p *post, at time.Time, entry *passenger.Debit) (fen int64, purpose, payee string, err error) {
+	fares := h.Town.Rules.Fares(document.MomentOf(at))
+	switch {
+	case !p.IsGate():
+		fen, err = fares.Bus(uint32(w.card.Type), uint32(p.Line))
+		return fen, truth.Bus, h.Town.BusPayee(p.Line), err
+	case p.Direction == "in":
+		return 0, truth.MetroEntry, h.Town.MetroPayee(p.Line), nil
+	case entry == nil:
+		return 0, "", "", errors.New("it left without having entered")
+	}
+	entered, err := bcd.ParseTime(entry.Time, at.Location())
+	if err != nil {
+		return 0, "", "", err
+	}
+	from, err := h.stationOf(entry.Terminal)
+	if err != nil {
+		return 0, "", "", err
+	}
+	fen, err = fares.Metro(uint32(w.card.Type), from, p.Station, at.Sub(entered))
+	return fen, truth.MetroExit, h.Town.MetroPayee(p.Line), err
+}
+
+// stationOf is the station of a gate.
+func (h *hall) stationOf(terminal [6]byte) (int, error) {
+	for _, p := range h.lanes {
+		if p.number == terminal {
+			return p.Station, nil
+		}
+	}
+	return 0, fmt.Errorf("terminal %x is none of the hall's", terminal)
+}
