@@ -140,6 +140,7 @@ const (
 	Movement_MOVEMENT_SINGLE      Movement = 1 // one ride, paid at once (bus)
 	Movement_MOVEMENT_ENTRY       Movement = 2 // into a gated system, usually 0 fen
 	Movement_MOVEMENT_EXIT        Movement = 3 // out of a gated system, the fare of the trip
+	Movement_MOVEMENT_UPDATE      Movement = 4 // a card was corrected at a station's desk
 )
 
 // Enum value maps for Movement.
@@ -149,12 +150,14 @@ var (
 		1: "MOVEMENT_SINGLE",
 		2: "MOVEMENT_ENTRY",
 		3: "MOVEMENT_EXIT",
+		4: "MOVEMENT_UPDATE",
 	}
 	Movement_value = map[string]int32{
 		"MOVEMENT_UNSPECIFIED": 0,
 		"MOVEMENT_SINGLE":      1,
 		"MOVEMENT_ENTRY":       2,
 		"MOVEMENT_EXIT":        3,
+		"MOVEMENT_UPDATE":      4,
 	}
 )
 
@@ -183,6 +186,66 @@ func (x Movement) Number() protoreflect.EnumNumber {
 // Deprecated: Use Movement.Descriptor instead.
 func (Movement) EnumDescriptor() ([]byte, []int) {
 	return file_citycard_proto_rawDescGZIP(), []int{2}
+}
+
+// UpdateReason is why a station's desk corrected a card (更新原因). The numbers are the codes of public
+// metro headers: 01 to 03 in the paid area, 10 and 12 outside it, as bytes.
+type UpdateReason int32
+
+const (
+	UpdateReason_UPDATE_REASON_UNSPECIFIED   UpdateReason = 0
+	UpdateReason_UPDATE_REASON_EXIT_TIMEOUT  UpdateReason = 1  // 01: inside for longer than a trip may take (出站超时)
+	UpdateReason_UPDATE_REASON_OVER_TRAVEL   UpdateReason = 2  // 02: the trip costs more than the card holds (超乘)
+	UpdateReason_UPDATE_REASON_NO_ENTRY      UpdateReason = 3  // 03: inside, and the card has no entry (无进站码)
+	UpdateReason_UPDATE_REASON_HAS_ENTRY     UpdateReason = 16 // 10: outside, and the card has an entry (有进站码)
+	UpdateReason_UPDATE_REASON_ENTRY_TIMEOUT UpdateReason = 18 // 12: outside, and its entry is past the time limit (进站超时)
+)
+
+// Enum value maps for UpdateReason.
+var (
+	UpdateReason_name = map[int32]string{
+		0:  "UPDATE_REASON_UNSPECIFIED",
+		1:  "UPDATE_REASON_EXIT_TIMEOUT",
+		2:  "UPDATE_REASON_OVER_TRAVEL",
+		3:  "UPDATE_REASON_NO_ENTRY",
+		16: "UPDATE_REASON_HAS_ENTRY",
+		18: "UPDATE_REASON_ENTRY_TIMEOUT",
+	}
+	UpdateReason_value = map[string]int32{
+		"UPDATE_REASON_UNSPECIFIED":   0,
+		"UPDATE_REASON_EXIT_TIMEOUT":  1,
+		"UPDATE_REASON_OVER_TRAVEL":   2,
+		"UPDATE_REASON_NO_ENTRY":      3,
+		"UPDATE_REASON_HAS_ENTRY":     16,
+		"UPDATE_REASON_ENTRY_TIMEOUT": 18,
+	}
+)
+
+func (x UpdateReason) Enum() *UpdateReason {
+	p := new(UpdateReason)
+	*p = x
+	return p
+}
+
+func (x UpdateReason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (UpdateReason) Descriptor() protoreflect.EnumDescriptor {
+	return file_citycard_proto_enumTypes[3].Descriptor()
+}
+
+func (UpdateReason) Type() protoreflect.EnumType {
+	return &file_citycard_proto_enumTypes[3]
+}
+
+func (x UpdateReason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use UpdateReason.Descriptor instead.
+func (UpdateReason) EnumDescriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{3}
 }
 
 // ServiceMode is what terminals of a line, a station or an operator do not check for a while (降级模式):
@@ -232,11 +295,11 @@ func (x ServiceMode) String() string {
 }
 
 func (ServiceMode) Descriptor() protoreflect.EnumDescriptor {
-	return file_citycard_proto_enumTypes[3].Descriptor()
+	return file_citycard_proto_enumTypes[4].Descriptor()
 }
 
 func (ServiceMode) Type() protoreflect.EnumType {
-	return &file_citycard_proto_enumTypes[3]
+	return &file_citycard_proto_enumTypes[4]
 }
 
 func (x ServiceMode) Number() protoreflect.EnumNumber {
@@ -245,7 +308,7 @@ func (x ServiceMode) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ServiceMode.Descriptor instead.
 func (ServiceMode) EnumDescriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{3}
+	return file_citycard_proto_rawDescGZIP(), []int{4}
 }
 
 // ExitWithoutEntry is what becomes of a card that wants to leave and has not entered, while the order
@@ -289,11 +352,11 @@ func (x ExitWithoutEntry) String() string {
 }
 
 func (ExitWithoutEntry) Descriptor() protoreflect.EnumDescriptor {
-	return file_citycard_proto_enumTypes[4].Descriptor()
+	return file_citycard_proto_enumTypes[5].Descriptor()
 }
 
 func (ExitWithoutEntry) Type() protoreflect.EnumType {
-	return &file_citycard_proto_enumTypes[4]
+	return &file_citycard_proto_enumTypes[5]
 }
 
 func (x ExitWithoutEntry) Number() protoreflect.EnumNumber {
@@ -302,7 +365,7 @@ func (x ExitWithoutEntry) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ExitWithoutEntry.Descriptor instead.
 func (ExitWithoutEntry) EnumDescriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{4}
+	return file_citycard_proto_rawDescGZIP(), []int{5}
 }
 
 // Unsure is why a record names two codes of which one is the TAC. Each one more is one
@@ -341,11 +404,11 @@ func (x Unsure) String() string {
 }
 
 func (Unsure) Descriptor() protoreflect.EnumDescriptor {
-	return file_citycard_proto_enumTypes[5].Descriptor()
+	return file_citycard_proto_enumTypes[6].Descriptor()
 }
 
 func (Unsure) Type() protoreflect.EnumType {
-	return &file_citycard_proto_enumTypes[5]
+	return &file_citycard_proto_enumTypes[6]
 }
 
 func (x Unsure) Number() protoreflect.EnumNumber {
@@ -354,7 +417,7 @@ func (x Unsure) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Unsure.Descriptor instead.
 func (Unsure) EnumDescriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{5}
+	return file_citycard_proto_rawDescGZIP(), []int{6}
 }
 
 // IntentState is how far a payment has come whose outcome is not known yet.
@@ -394,11 +457,11 @@ func (x IntentState) String() string {
 }
 
 func (IntentState) Descriptor() protoreflect.EnumDescriptor {
-	return file_citycard_proto_enumTypes[6].Descriptor()
+	return file_citycard_proto_enumTypes[7].Descriptor()
 }
 
 func (IntentState) Type() protoreflect.EnumType {
-	return &file_citycard_proto_enumTypes[6]
+	return &file_citycard_proto_enumTypes[7]
 }
 
 func (x IntentState) Number() protoreflect.EnumNumber {
@@ -407,7 +470,7 @@ func (x IntentState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use IntentState.Descriptor instead.
 func (IntentState) EnumDescriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{6}
+	return file_citycard_proto_rawDescGZIP(), []int{7}
 }
 
 // Debit is one purse debit exactly as the card signed it: the TAC covers
@@ -560,12 +623,13 @@ type Tap struct {
 	Movement      Movement               `protobuf:"varint,6,opt,name=movement,proto3,enum=citycard.v1.Movement" json:"movement,omitempty"`
 	Line          uint32                 `protobuf:"varint,7,opt,name=line,proto3" json:"line,omitempty"`
 	Station       uint32                 `protobuf:"varint,8,opt,name=station,proto3" json:"station,omitempty"`                                                                 // 0 on a bus
-	EntryStation  uint32                 `protobuf:"varint,9,opt,name=entry_station,json=entryStation,proto3" json:"entry_station,omitempty"`                                   // exit only
-	EntryTime     []byte                 `protobuf:"bytes,10,opt,name=entry_time,json=entryTime,proto3" json:"entry_time,omitempty"`                                            // exit only, 7 bytes BCD
+	EntryStation  uint32                 `protobuf:"varint,9,opt,name=entry_station,json=entryStation,proto3" json:"entry_station,omitempty"`                                   // exit and update only
+	EntryTime     []byte                 `protobuf:"bytes,10,opt,name=entry_time,json=entryTime,proto3" json:"entry_time,omitempty"`                                            // exit and update only, 7 bytes BCD
 	CardType      uint32                 `protobuf:"varint,11,opt,name=card_type,json=cardType,proto3" json:"card_type,omitempty"`                                              // file 0017 offset 10
 	FareVersion   string                 `protobuf:"bytes,12,opt,name=fare_version,json=fareVersion,proto3" json:"fare_version,omitempty"`                                      // the fare table that priced it
 	Vehicle       string                 `protobuf:"bytes,13,opt,name=vehicle,proto3" json:"vehicle,omitempty"`                                                                 // bus only
 	ServiceMode   []ServiceMode          `protobuf:"varint,14,rep,packed,name=service_mode,json=serviceMode,proto3,enum=citycard.v1.ServiceMode" json:"service_mode,omitempty"` // those that were in force at the terminal, by what it knew
+	Update        *Update                `protobuf:"bytes,15,opt,name=update,proto3" json:"update,omitempty"`                                                                   // MOVEMENT_UPDATE only
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -698,6 +762,77 @@ func (x *Tap) GetServiceMode() []ServiceMode {
 	return nil
 }
 
+func (x *Tap) GetUpdate() *Update {
+	if x != nil {
+		return x.Update
+	}
+	return nil
+}
+
+// Update is what a station's desk says of a correction. All but 03 end the trip at the desk's
+// station, for what a gate would take: its fare, or the highest one past the time limit. 03 with an
+// entry station writes that entry, now, for nothing, since the gate takes the fare; without one it
+// ends the trip for the highest fare.
+type Update struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reason        UpdateReason           `protobuf:"varint,1,opt,name=reason,proto3,enum=citycard.v1.UpdateReason" json:"reason,omitempty"`
+	CashFen       uint32                 `protobuf:"varint,2,opt,name=cash_fen,json=cashFen,proto3" json:"cash_fen,omitempty"` // what was paid in cash beside the debit; the operator's own, nothing is booked
+	Staff         string                 `protobuf:"bytes,3,opt,name=staff,proto3" json:"staff,omitempty"`                     // who did it, by the operator's own number or name
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Update) Reset() {
+	*x = Update{}
+	mi := &file_citycard_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Update) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Update) ProtoMessage() {}
+
+func (x *Update) ProtoReflect() protoreflect.Message {
+	mi := &file_citycard_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Update.ProtoReflect.Descriptor instead.
+func (*Update) Descriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Update) GetReason() UpdateReason {
+	if x != nil {
+		return x.Reason
+	}
+	return UpdateReason_UPDATE_REASON_UNSPECIFIED
+}
+
+func (x *Update) GetCashFen() uint32 {
+	if x != nil {
+		return x.CashFen
+	}
+	return 0
+}
+
+func (x *Update) GetStaff() string {
+	if x != nil {
+		return x.Staff
+	}
+	return ""
+}
+
 // Intent is a payment that a card was, or may have been, told to make, and whose outcome is not
 // known. It is gone as soon as the card has told the outcome: as a record without a value.
 type Intent struct {
@@ -710,7 +845,7 @@ type Intent struct {
 
 func (x *Intent) Reset() {
 	*x = Intent{}
-	mi := &file_citycard_proto_msgTypes[2]
+	mi := &file_citycard_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -722,7 +857,7 @@ func (x *Intent) String() string {
 func (*Intent) ProtoMessage() {}
 
 func (x *Intent) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[2]
+	mi := &file_citycard_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -735,7 +870,7 @@ func (x *Intent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intent.ProtoReflect.Descriptor instead.
 func (*Intent) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{2}
+	return file_citycard_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Intent) GetTap() *Tap {
@@ -778,7 +913,7 @@ type Load struct {
 
 func (x *Load) Reset() {
 	*x = Load{}
-	mi := &file_citycard_proto_msgTypes[3]
+	mi := &file_citycard_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -790,7 +925,7 @@ func (x *Load) String() string {
 func (*Load) ProtoMessage() {}
 
 func (x *Load) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[3]
+	mi := &file_citycard_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -803,7 +938,7 @@ func (x *Load) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Load.ProtoReflect.Descriptor instead.
 func (*Load) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{3}
+	return file_citycard_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Load) GetMedium() Medium {
@@ -941,7 +1076,7 @@ type LoadRequest struct {
 
 func (x *LoadRequest) Reset() {
 	*x = LoadRequest{}
-	mi := &file_citycard_proto_msgTypes[4]
+	mi := &file_citycard_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -953,7 +1088,7 @@ func (x *LoadRequest) String() string {
 func (*LoadRequest) ProtoMessage() {}
 
 func (x *LoadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[4]
+	mi := &file_citycard_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -966,7 +1101,7 @@ func (x *LoadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoadRequest.ProtoReflect.Descriptor instead.
 func (*LoadRequest) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{4}
+	return file_citycard_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *LoadRequest) GetOrder() string {
@@ -1071,7 +1206,7 @@ type LoadAnswer struct {
 
 func (x *LoadAnswer) Reset() {
 	*x = LoadAnswer{}
-	mi := &file_citycard_proto_msgTypes[5]
+	mi := &file_citycard_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1083,7 +1218,7 @@ func (x *LoadAnswer) String() string {
 func (*LoadAnswer) ProtoMessage() {}
 
 func (x *LoadAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[5]
+	mi := &file_citycard_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1096,7 +1231,7 @@ func (x *LoadAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoadAnswer.ProtoReflect.Descriptor instead.
 func (*LoadAnswer) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{5}
+	return file_citycard_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *LoadAnswer) GetMac2() []byte {
@@ -1135,7 +1270,7 @@ type MedicalClaim struct {
 
 func (x *MedicalClaim) Reset() {
 	*x = MedicalClaim{}
-	mi := &file_citycard_proto_msgTypes[6]
+	mi := &file_citycard_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1147,7 +1282,7 @@ func (x *MedicalClaim) String() string {
 func (*MedicalClaim) ProtoMessage() {}
 
 func (x *MedicalClaim) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[6]
+	mi := &file_citycard_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1160,7 +1295,7 @@ func (x *MedicalClaim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MedicalClaim.ProtoReflect.Descriptor instead.
 func (*MedicalClaim) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{6}
+	return file_citycard_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *MedicalClaim) GetSettlement() string {
@@ -1258,7 +1393,7 @@ type MedicalResult struct {
 
 func (x *MedicalResult) Reset() {
 	*x = MedicalResult{}
-	mi := &file_citycard_proto_msgTypes[7]
+	mi := &file_citycard_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1270,7 +1405,7 @@ func (x *MedicalResult) String() string {
 func (*MedicalResult) ProtoMessage() {}
 
 func (x *MedicalResult) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[7]
+	mi := &file_citycard_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1283,7 +1418,7 @@ func (x *MedicalResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MedicalResult.ProtoReflect.Descriptor instead.
 func (*MedicalResult) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{7}
+	return file_citycard_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *MedicalResult) GetSettlement() string {
@@ -1365,7 +1500,7 @@ type PensionBatch struct {
 
 func (x *PensionBatch) Reset() {
 	*x = PensionBatch{}
-	mi := &file_citycard_proto_msgTypes[8]
+	mi := &file_citycard_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1377,7 +1512,7 @@ func (x *PensionBatch) String() string {
 func (*PensionBatch) ProtoMessage() {}
 
 func (x *PensionBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[8]
+	mi := &file_citycard_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1390,7 +1525,7 @@ func (x *PensionBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PensionBatch.ProtoReflect.Descriptor instead.
 func (*PensionBatch) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{8}
+	return file_citycard_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PensionBatch) GetBatch() string {
@@ -1438,7 +1573,7 @@ type PensionLine struct {
 
 func (x *PensionLine) Reset() {
 	*x = PensionLine{}
-	mi := &file_citycard_proto_msgTypes[9]
+	mi := &file_citycard_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1450,7 +1585,7 @@ func (x *PensionLine) String() string {
 func (*PensionLine) ProtoMessage() {}
 
 func (x *PensionLine) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[9]
+	mi := &file_citycard_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1463,7 +1598,7 @@ func (x *PensionLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PensionLine.ProtoReflect.Descriptor instead.
 func (*PensionLine) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{9}
+	return file_citycard_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PensionLine) GetPerson() []byte {
@@ -1493,7 +1628,7 @@ type PensionResult struct {
 
 func (x *PensionResult) Reset() {
 	*x = PensionResult{}
-	mi := &file_citycard_proto_msgTypes[10]
+	mi := &file_citycard_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1505,7 +1640,7 @@ func (x *PensionResult) String() string {
 func (*PensionResult) ProtoMessage() {}
 
 func (x *PensionResult) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[10]
+	mi := &file_citycard_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1518,7 +1653,7 @@ func (x *PensionResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PensionResult.ProtoReflect.Descriptor instead.
 func (*PensionResult) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{10}
+	return file_citycard_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PensionResult) GetBatch() string {
@@ -1560,7 +1695,7 @@ type PensionReturn struct {
 
 func (x *PensionReturn) Reset() {
 	*x = PensionReturn{}
-	mi := &file_citycard_proto_msgTypes[11]
+	mi := &file_citycard_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1572,7 +1707,7 @@ func (x *PensionReturn) String() string {
 func (*PensionReturn) ProtoMessage() {}
 
 func (x *PensionReturn) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[11]
+	mi := &file_citycard_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1585,7 +1720,7 @@ func (x *PensionReturn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PensionReturn.ProtoReflect.Descriptor instead.
 func (*PensionReturn) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{11}
+	return file_citycard_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PensionReturn) GetPerson() []byte {
@@ -1625,7 +1760,7 @@ type FareTable struct {
 
 func (x *FareTable) Reset() {
 	*x = FareTable{}
-	mi := &file_citycard_proto_msgTypes[12]
+	mi := &file_citycard_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1637,7 +1772,7 @@ func (x *FareTable) String() string {
 func (*FareTable) ProtoMessage() {}
 
 func (x *FareTable) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[12]
+	mi := &file_citycard_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1650,7 +1785,7 @@ func (x *FareTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FareTable.ProtoReflect.Descriptor instead.
 func (*FareTable) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{12}
+	return file_citycard_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *FareTable) GetVersion() string {
@@ -1708,7 +1843,7 @@ type CardFares struct {
 
 func (x *CardFares) Reset() {
 	*x = CardFares{}
-	mi := &file_citycard_proto_msgTypes[13]
+	mi := &file_citycard_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1720,7 +1855,7 @@ func (x *CardFares) String() string {
 func (*CardFares) ProtoMessage() {}
 
 func (x *CardFares) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[13]
+	mi := &file_citycard_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1733,7 +1868,7 @@ func (x *CardFares) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CardFares.ProtoReflect.Descriptor instead.
 func (*CardFares) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{13}
+	return file_citycard_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CardFares) GetCardType() uint32 {
@@ -1774,7 +1909,7 @@ type BusFare struct {
 
 func (x *BusFare) Reset() {
 	*x = BusFare{}
-	mi := &file_citycard_proto_msgTypes[14]
+	mi := &file_citycard_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1786,7 +1921,7 @@ func (x *BusFare) String() string {
 func (*BusFare) ProtoMessage() {}
 
 func (x *BusFare) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[14]
+	mi := &file_citycard_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1799,7 +1934,7 @@ func (x *BusFare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BusFare.ProtoReflect.Descriptor instead.
 func (*BusFare) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{14}
+	return file_citycard_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *BusFare) GetLine() uint32 {
@@ -1830,7 +1965,7 @@ type Reject struct {
 
 func (x *Reject) Reset() {
 	*x = Reject{}
-	mi := &file_citycard_proto_msgTypes[15]
+	mi := &file_citycard_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1842,7 +1977,7 @@ func (x *Reject) String() string {
 func (*Reject) ProtoMessage() {}
 
 func (x *Reject) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[15]
+	mi := &file_citycard_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1855,7 +1990,7 @@ func (x *Reject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reject.ProtoReflect.Descriptor instead.
 func (*Reject) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{15}
+	return file_citycard_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Reject) GetReason() string {
@@ -1913,7 +2048,7 @@ type Cleared struct {
 
 func (x *Cleared) Reset() {
 	*x = Cleared{}
-	mi := &file_citycard_proto_msgTypes[16]
+	mi := &file_citycard_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1925,7 +2060,7 @@ func (x *Cleared) String() string {
 func (*Cleared) ProtoMessage() {}
 
 func (x *Cleared) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[16]
+	mi := &file_citycard_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1938,7 +2073,7 @@ func (x *Cleared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cleared.ProtoReflect.Descriptor instead.
 func (*Cleared) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{16}
+	return file_citycard_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Cleared) GetCardToken() []byte {
@@ -2021,7 +2156,7 @@ type ClearedBatch struct {
 
 func (x *ClearedBatch) Reset() {
 	*x = ClearedBatch{}
-	mi := &file_citycard_proto_msgTypes[17]
+	mi := &file_citycard_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2033,7 +2168,7 @@ func (x *ClearedBatch) String() string {
 func (*ClearedBatch) ProtoMessage() {}
 
 func (x *ClearedBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[17]
+	mi := &file_citycard_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2046,7 +2181,7 @@ func (x *ClearedBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearedBatch.ProtoReflect.Descriptor instead.
 func (*ClearedBatch) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{17}
+	return file_citycard_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ClearedBatch) GetRecords() []*Cleared {
@@ -2070,7 +2205,7 @@ type RegistryEntry struct {
 
 func (x *RegistryEntry) Reset() {
 	*x = RegistryEntry{}
-	mi := &file_citycard_proto_msgTypes[18]
+	mi := &file_citycard_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2082,7 +2217,7 @@ func (x *RegistryEntry) String() string {
 func (*RegistryEntry) ProtoMessage() {}
 
 func (x *RegistryEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[18]
+	mi := &file_citycard_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2095,7 +2230,7 @@ func (x *RegistryEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryEntry.ProtoReflect.Descriptor instead.
 func (*RegistryEntry) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{18}
+	return file_citycard_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RegistryEntry) GetVersion() int64 {
@@ -2136,7 +2271,7 @@ type RegistryRow struct {
 
 func (x *RegistryRow) Reset() {
 	*x = RegistryRow{}
-	mi := &file_citycard_proto_msgTypes[19]
+	mi := &file_citycard_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2148,7 +2283,7 @@ func (x *RegistryRow) String() string {
 func (*RegistryRow) ProtoMessage() {}
 
 func (x *RegistryRow) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[19]
+	mi := &file_citycard_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2161,7 +2296,7 @@ func (x *RegistryRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryRow.ProtoReflect.Descriptor instead.
 func (*RegistryRow) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{19}
+	return file_citycard_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RegistryRow) GetColumns() map[string]string {
@@ -2185,7 +2320,7 @@ type HotlistEntry struct {
 
 func (x *HotlistEntry) Reset() {
 	*x = HotlistEntry{}
-	mi := &file_citycard_proto_msgTypes[20]
+	mi := &file_citycard_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2197,7 +2332,7 @@ func (x *HotlistEntry) String() string {
 func (*HotlistEntry) ProtoMessage() {}
 
 func (x *HotlistEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[20]
+	mi := &file_citycard_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2210,7 +2345,7 @@ func (x *HotlistEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HotlistEntry.ProtoReflect.Descriptor instead.
 func (*HotlistEntry) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{20}
+	return file_citycard_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *HotlistEntry) GetVersion() int64 {
@@ -2245,7 +2380,7 @@ type HotlistRow struct {
 
 func (x *HotlistRow) Reset() {
 	*x = HotlistRow{}
-	mi := &file_citycard_proto_msgTypes[21]
+	mi := &file_citycard_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2257,7 +2392,7 @@ func (x *HotlistRow) String() string {
 func (*HotlistRow) ProtoMessage() {}
 
 func (x *HotlistRow) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[21]
+	mi := &file_citycard_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2270,7 +2405,7 @@ func (x *HotlistRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HotlistRow.ProtoReflect.Descriptor instead.
 func (*HotlistRow) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{21}
+	return file_citycard_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *HotlistRow) GetFrom() string {
@@ -2306,7 +2441,7 @@ type ModeList struct {
 
 func (x *ModeList) Reset() {
 	*x = ModeList{}
-	mi := &file_citycard_proto_msgTypes[22]
+	mi := &file_citycard_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2318,7 +2453,7 @@ func (x *ModeList) String() string {
 func (*ModeList) ProtoMessage() {}
 
 func (x *ModeList) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[22]
+	mi := &file_citycard_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2331,7 +2466,7 @@ func (x *ModeList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModeList.ProtoReflect.Descriptor instead.
 func (*ModeList) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{22}
+	return file_citycard_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ModeList) GetVersion() int64 {
@@ -2365,7 +2500,7 @@ type ModeEntry struct {
 
 func (x *ModeEntry) Reset() {
 	*x = ModeEntry{}
-	mi := &file_citycard_proto_msgTypes[23]
+	mi := &file_citycard_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2377,7 +2512,7 @@ func (x *ModeEntry) String() string {
 func (*ModeEntry) ProtoMessage() {}
 
 func (x *ModeEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[23]
+	mi := &file_citycard_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2390,7 +2525,7 @@ func (x *ModeEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModeEntry.ProtoReflect.Descriptor instead.
 func (*ModeEntry) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{23}
+	return file_citycard_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ModeEntry) GetId() string {
@@ -2470,7 +2605,7 @@ type Publication struct {
 
 func (x *Publication) Reset() {
 	*x = Publication{}
-	mi := &file_citycard_proto_msgTypes[24]
+	mi := &file_citycard_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2482,7 +2617,7 @@ func (x *Publication) String() string {
 func (*Publication) ProtoMessage() {}
 
 func (x *Publication) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[24]
+	mi := &file_citycard_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2495,7 +2630,7 @@ func (x *Publication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publication.ProtoReflect.Descriptor instead.
 func (*Publication) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{24}
+	return file_citycard_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Publication) GetTopic() string {
@@ -2580,7 +2715,7 @@ type SignedPublication struct {
 
 func (x *SignedPublication) Reset() {
 	*x = SignedPublication{}
-	mi := &file_citycard_proto_msgTypes[25]
+	mi := &file_citycard_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2592,7 +2727,7 @@ func (x *SignedPublication) String() string {
 func (*SignedPublication) ProtoMessage() {}
 
 func (x *SignedPublication) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[25]
+	mi := &file_citycard_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2605,7 +2740,7 @@ func (x *SignedPublication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedPublication.ProtoReflect.Descriptor instead.
 func (*SignedPublication) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{25}
+	return file_citycard_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SignedPublication) GetPublication() []byte {
@@ -2634,7 +2769,7 @@ type FollowState struct {
 
 func (x *FollowState) Reset() {
 	*x = FollowState{}
-	mi := &file_citycard_proto_msgTypes[26]
+	mi := &file_citycard_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2646,7 +2781,7 @@ func (x *FollowState) String() string {
 func (*FollowState) ProtoMessage() {}
 
 func (x *FollowState) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[26]
+	mi := &file_citycard_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2659,7 +2794,7 @@ func (x *FollowState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowState.ProtoReflect.Descriptor instead.
 func (*FollowState) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{26}
+	return file_citycard_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *FollowState) GetKey() []byte {
@@ -2701,7 +2836,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_citycard_proto_msgTypes[27]
+	mi := &file_citycard_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2713,7 +2848,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[27]
+	mi := &file_citycard_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2726,7 +2861,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{27}
+	return file_citycard_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Ack) GetTerminal() []byte {
@@ -2805,7 +2940,7 @@ const file_citycard_proto_rawDesc = "" +
 	"\talgorithm\x18\n" +
 	" \x01(\rR\talgorithm\x12\x1b\n" +
 	"\tother_tac\x18\v \x01(\fR\botherTac\x12=\n" +
-	"\x10other_tac_reason\x18\f \x01(\x0e2\x13.citycard.v1.UnsureR\x0eotherTacReason\"\x83\x04\n" +
+	"\x10other_tac_reason\x18\f \x01(\x0e2\x13.citycard.v1.UnsureR\x0eotherTacReason\"\xb0\x04\n" +
 	"\x03Tap\x12+\n" +
 	"\x06medium\x18\x01 \x01(\x0e2\x13.citycard.v1.MediumR\x06medium\x12(\n" +
 	"\x05debit\x18\x02 \x01(\v2\x12.citycard.v1.DebitR\x05debit\x12!\n" +
@@ -2823,7 +2958,12 @@ const file_citycard_proto_rawDesc = "" +
 	"\tcard_type\x18\v \x01(\rR\bcardType\x12!\n" +
 	"\ffare_version\x18\f \x01(\tR\vfareVersion\x12\x18\n" +
 	"\avehicle\x18\r \x01(\tR\avehicle\x12;\n" +
-	"\fservice_mode\x18\x0e \x03(\x0e2\x18.citycard.v1.ServiceModeR\vserviceMode\"\\\n" +
+	"\fservice_mode\x18\x0e \x03(\x0e2\x18.citycard.v1.ServiceModeR\vserviceMode\x12+\n" +
+	"\x06update\x18\x0f \x01(\v2\x13.citycard.v1.UpdateR\x06update\"l\n" +
+	"\x06Update\x121\n" +
+	"\x06reason\x18\x01 \x01(\x0e2\x19.citycard.v1.UpdateReasonR\x06reason\x12\x19\n" +
+	"\bcash_fen\x18\x02 \x01(\rR\acashFen\x12\x14\n" +
+	"\x05staff\x18\x03 \x01(\tR\x05staff\"\\\n" +
 	"\x06Intent\x12\"\n" +
 	"\x03tap\x18\x01 \x01(\v2\x10.citycard.v1.TapR\x03tap\x12.\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x18.citycard.v1.IntentStateR\x05state\"\xf0\x03\n" +
@@ -3027,12 +3167,20 @@ const file_citycard_proto_rawDesc = "" +
 	"\x10MODE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"MODE_METRO\x10\x01\x12\f\n" +
-	"\bMODE_BUS\x10\x02*`\n" +
+	"\bMODE_BUS\x10\x02*u\n" +
 	"\bMovement\x12\x18\n" +
 	"\x14MOVEMENT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fMOVEMENT_SINGLE\x10\x01\x12\x12\n" +
 	"\x0eMOVEMENT_ENTRY\x10\x02\x12\x11\n" +
-	"\rMOVEMENT_EXIT\x10\x03*\xce\x01\n" +
+	"\rMOVEMENT_EXIT\x10\x03\x12\x13\n" +
+	"\x0fMOVEMENT_UPDATE\x10\x04*\xc6\x01\n" +
+	"\fUpdateReason\x12\x1d\n" +
+	"\x19UPDATE_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
+	"\x1aUPDATE_REASON_EXIT_TIMEOUT\x10\x01\x12\x1d\n" +
+	"\x19UPDATE_REASON_OVER_TRAVEL\x10\x02\x12\x1a\n" +
+	"\x16UPDATE_REASON_NO_ENTRY\x10\x03\x12\x1b\n" +
+	"\x17UPDATE_REASON_HAS_ENTRY\x10\x10\x12\x1f\n" +
+	"\x1bUPDATE_REASON_ENTRY_TIMEOUT\x10\x12*\xce\x01\n" +
 	"\vServiceMode\x12\x1c\n" +
 	"\x18SERVICE_MODE_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18SERVICE_MODE_TRAIN_FAULT\x10\x01\x12\x19\n" +
@@ -3070,78 +3218,82 @@ func file_citycard_proto_rawDescGZIP() []byte {
 }
 
 var (
-	file_citycard_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-	file_citycard_proto_msgTypes  = make([]protoimpl.MessageInfo, 30)
+	file_citycard_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
+	file_citycard_proto_msgTypes  = make([]protoimpl.MessageInfo, 31)
 	file_citycard_proto_goTypes   = []any{
 		Medium(0),                 // 0: citycard.v1.Medium
 		Mode(0),                   // 1: citycard.v1.Mode
 		Movement(0),               // 2: citycard.v1.Movement
-		ServiceMode(0),            // 3: citycard.v1.ServiceMode
-		ExitWithoutEntry(0),       // 4: citycard.v1.ExitWithoutEntry
-		Unsure(0),                 // 5: citycard.v1.Unsure
-		IntentState(0),            // 6: citycard.v1.IntentState
-		(*Debit)(nil),             // 7: citycard.v1.Debit
-		(*Tap)(nil),               // 8: citycard.v1.Tap
-		(*Intent)(nil),            // 9: citycard.v1.Intent
-		(*Load)(nil),              // 10: citycard.v1.Load
-		(*LoadRequest)(nil),       // 11: citycard.v1.LoadRequest
-		(*LoadAnswer)(nil),        // 12: citycard.v1.LoadAnswer
-		(*MedicalClaim)(nil),      // 13: citycard.v1.MedicalClaim
-		(*MedicalResult)(nil),     // 14: citycard.v1.MedicalResult
-		(*PensionBatch)(nil),      // 15: citycard.v1.PensionBatch
-		(*PensionLine)(nil),       // 16: citycard.v1.PensionLine
-		(*PensionResult)(nil),     // 17: citycard.v1.PensionResult
-		(*PensionReturn)(nil),     // 18: citycard.v1.PensionReturn
-		(*FareTable)(nil),         // 19: citycard.v1.FareTable
-		(*CardFares)(nil),         // 20: citycard.v1.CardFares
-		(*BusFare)(nil),           // 21: citycard.v1.BusFare
-		(*Reject)(nil),            // 22: citycard.v1.Reject
-		(*Cleared)(nil),           // 23: citycard.v1.Cleared
-		(*ClearedBatch)(nil),      // 24: citycard.v1.ClearedBatch
-		(*RegistryEntry)(nil),     // 25: citycard.v1.RegistryEntry
-		(*RegistryRow)(nil),       // 26: citycard.v1.RegistryRow
-		(*HotlistEntry)(nil),      // 27: citycard.v1.HotlistEntry
-		(*HotlistRow)(nil),        // 28: citycard.v1.HotlistRow
-		(*ModeList)(nil),          // 29: citycard.v1.ModeList
-		(*ModeEntry)(nil),         // 30: citycard.v1.ModeEntry
-		(*Publication)(nil),       // 31: citycard.v1.Publication
-		(*SignedPublication)(nil), // 32: citycard.v1.SignedPublication
-		(*FollowState)(nil),       // 33: citycard.v1.FollowState
-		(*Ack)(nil),               // 34: citycard.v1.Ack
-		nil,                       // 35: citycard.v1.RegistryRow.ColumnsEntry
-		nil,                       // 36: citycard.v1.FollowState.VersionsEntry
+		UpdateReason(0),           // 3: citycard.v1.UpdateReason
+		ServiceMode(0),            // 4: citycard.v1.ServiceMode
+		ExitWithoutEntry(0),       // 5: citycard.v1.ExitWithoutEntry
+		Unsure(0),                 // 6: citycard.v1.Unsure
+		IntentState(0),            // 7: citycard.v1.IntentState
+		(*Debit)(nil),             // 8: citycard.v1.Debit
+		(*Tap)(nil),               // 9: citycard.v1.Tap
+		(*Update)(nil),            // 10: citycard.v1.Update
+		(*Intent)(nil),            // 11: citycard.v1.Intent
+		(*Load)(nil),              // 12: citycard.v1.Load
+		(*LoadRequest)(nil),       // 13: citycard.v1.LoadRequest
+		(*LoadAnswer)(nil),        // 14: citycard.v1.LoadAnswer
+		(*MedicalClaim)(nil),      // 15: citycard.v1.MedicalClaim
+		(*MedicalResult)(nil),     // 16: citycard.v1.MedicalResult
+		(*PensionBatch)(nil),      // 17: citycard.v1.PensionBatch
+		(*PensionLine)(nil),       // 18: citycard.v1.PensionLine
+		(*PensionResult)(nil),     // 19: citycard.v1.PensionResult
+		(*PensionReturn)(nil),     // 20: citycard.v1.PensionReturn
+		(*FareTable)(nil),         // 21: citycard.v1.FareTable
+		(*CardFares)(nil),         // 22: citycard.v1.CardFares
+		(*BusFare)(nil),           // 23: citycard.v1.BusFare
+		(*Reject)(nil),            // 24: citycard.v1.Reject
+		(*Cleared)(nil),           // 25: citycard.v1.Cleared
+		(*ClearedBatch)(nil),      // 26: citycard.v1.ClearedBatch
+		(*RegistryEntry)(nil),     // 27: citycard.v1.RegistryEntry
+		(*RegistryRow)(nil),       // 28: citycard.v1.RegistryRow
+		(*HotlistEntry)(nil),      // 29: citycard.v1.HotlistEntry
+		(*HotlistRow)(nil),        // 30: citycard.v1.HotlistRow
+		(*ModeList)(nil),          // 31: citycard.v1.ModeList
+		(*ModeEntry)(nil),         // 32: citycard.v1.ModeEntry
+		(*Publication)(nil),       // 33: citycard.v1.Publication
+		(*SignedPublication)(nil), // 34: citycard.v1.SignedPublication
+		(*FollowState)(nil),       // 35: citycard.v1.FollowState
+		(*Ack)(nil),               // 36: citycard.v1.Ack
+		nil,                       // 37: citycard.v1.RegistryRow.ColumnsEntry
+		nil,                       // 38: citycard.v1.FollowState.VersionsEntry
 	}
 )
 
 var file_citycard_proto_depIdxs = []int32{
-	5,  // 0: citycard.v1.Debit.other_tac_reason:type_name -> citycard.v1.Unsure
+	6,  // 0: citycard.v1.Debit.other_tac_reason:type_name -> citycard.v1.Unsure
 	0,  // 1: citycard.v1.Tap.medium:type_name -> citycard.v1.Medium
-	7,  // 2: citycard.v1.Tap.debit:type_name -> citycard.v1.Debit
+	8,  // 2: citycard.v1.Tap.debit:type_name -> citycard.v1.Debit
 	1,  // 3: citycard.v1.Tap.mode:type_name -> citycard.v1.Mode
 	2,  // 4: citycard.v1.Tap.movement:type_name -> citycard.v1.Movement
-	3,  // 5: citycard.v1.Tap.service_mode:type_name -> citycard.v1.ServiceMode
-	8,  // 6: citycard.v1.Intent.tap:type_name -> citycard.v1.Tap
-	6,  // 7: citycard.v1.Intent.state:type_name -> citycard.v1.IntentState
-	0,  // 8: citycard.v1.Load.medium:type_name -> citycard.v1.Medium
-	5,  // 9: citycard.v1.Load.other_tac_reason:type_name -> citycard.v1.Unsure
-	16, // 10: citycard.v1.PensionBatch.lines:type_name -> citycard.v1.PensionLine
-	18, // 11: citycard.v1.PensionResult.returns:type_name -> citycard.v1.PensionReturn
-	20, // 12: citycard.v1.FareTable.fares:type_name -> citycard.v1.CardFares
-	21, // 13: citycard.v1.CardFares.bus:type_name -> citycard.v1.BusFare
-	23, // 14: citycard.v1.ClearedBatch.records:type_name -> citycard.v1.Cleared
-	26, // 15: citycard.v1.RegistryEntry.rows:type_name -> citycard.v1.RegistryRow
-	35, // 16: citycard.v1.RegistryRow.columns:type_name -> citycard.v1.RegistryRow.ColumnsEntry
-	28, // 17: citycard.v1.HotlistEntry.rows:type_name -> citycard.v1.HotlistRow
-	30, // 18: citycard.v1.ModeList.modes:type_name -> citycard.v1.ModeEntry
-	3,  // 19: citycard.v1.ModeEntry.kind:type_name -> citycard.v1.ServiceMode
-	1,  // 20: citycard.v1.ModeEntry.transport:type_name -> citycard.v1.Mode
-	4,  // 21: citycard.v1.ModeEntry.exit_without_entry:type_name -> citycard.v1.ExitWithoutEntry
-	36, // 22: citycard.v1.FollowState.versions:type_name -> citycard.v1.FollowState.VersionsEntry
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	4,  // 5: citycard.v1.Tap.service_mode:type_name -> citycard.v1.ServiceMode
+	10, // 6: citycard.v1.Tap.update:type_name -> citycard.v1.Update
+	3,  // 7: citycard.v1.Update.reason:type_name -> citycard.v1.UpdateReason
+	9,  // 8: citycard.v1.Intent.tap:type_name -> citycard.v1.Tap
+	7,  // 9: citycard.v1.Intent.state:type_name -> citycard.v1.IntentState
+	0,  // 10: citycard.v1.Load.medium:type_name -> citycard.v1.Medium
+	6,  // 11: citycard.v1.Load.other_tac_reason:type_name -> citycard.v1.Unsure
+	18, // 12: citycard.v1.PensionBatch.lines:type_name -> citycard.v1.PensionLine
+	20, // 13: citycard.v1.PensionResult.returns:type_name -> citycard.v1.PensionReturn
+	22, // 14: citycard.v1.FareTable.fares:type_name -> citycard.v1.CardFares
+	23, // 15: citycard.v1.CardFares.bus:type_name -> citycard.v1.BusFare
+	25, // 16: citycard.v1.ClearedBatch.records:type_name -> citycard.v1.Cleared
+	28, // 17: citycard.v1.RegistryEntry.rows:type_name -> citycard.v1.RegistryRow
+	37, // 18: citycard.v1.RegistryRow.columns:type_name -> citycard.v1.RegistryRow.ColumnsEntry
+	30, // 19: citycard.v1.HotlistEntry.rows:type_name -> citycard.v1.HotlistRow
+	32, // 20: citycard.v1.ModeList.modes:type_name -> citycard.v1.ModeEntry
+	4,  // 21: citycard.v1.ModeEntry.kind:type_name -> citycard.v1.ServiceMode
+	1,  // 22: citycard.v1.ModeEntry.transport:type_name -> citycard.v1.Mode
+	5,  // 23: citycard.v1.ModeEntry.exit_without_entry:type_name -> citycard.v1.ExitWithoutEntry
+	38, // 24: citycard.v1.FollowState.versions:type_name -> citycard.v1.FollowState.VersionsEntry
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_citycard_proto_init() }
@@ -3154,8 +3306,8 @@ func file_citycard_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_citycard_proto_rawDesc), len(file_citycard_proto_rawDesc)),
-			NumEnums:      7,
-			NumMessages:   30,
+			NumEnums:      8,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -18,6 +18,8 @@ type Ride struct {
 	Movement                              Movement
 	AmountFen                             uint32
 	Time, EntryTime                       [TimeLen]byte // zero where the tap has none of that length
+	Update                                UpdateReason  // of a correction at a desk
+	CashFen                               uint32        // paid for that beside the debit
 }
 
 // Field numbers of citycard.proto.
@@ -25,6 +27,7 @@ const (
 	tapDebit, tapCounter, tapBalance                     protowire.Number = 2, 3, 4
 	tapMode, tapMovement, tapLine                        protowire.Number = 5, 6, 7
 	tapStation, tapEntryStation, tapEntryAt, tapCardType protowire.Number = 8, 9, 10, 11
+	tapUpdate, updateReason, updateCash                  protowire.Number = 15, 1, 2
 	debitAmount, debitTime                               protowire.Number = 4, 7
 	loadTime, loadBalance                                protowire.Number = 8, 9
 )
@@ -36,6 +39,7 @@ func (t *Tap) Ride() (r Ride) {
 		Mode: t.GetMode(), Movement: t.GetMovement(), AmountFen: t.GetDebit().GetAmountFen(),
 	}
 	r.Time, r.EntryTime = timeOf(t.GetDebit().GetTime()), timeOf(t.GetEntryTime())
+	r.Update, r.CashFen = t.GetUpdate().GetReason(), t.GetUpdate().GetCashFen()
 	return r
 }
 
@@ -48,6 +52,8 @@ func TapRide(b []byte) (r Ride, ok bool) {
 		case number == tapDebit && inner != nil:
 			paid = true
 			return fields(inner, r.debit)
+		case number == tapUpdate && inner != nil:
+			return fields(inner, r.update)
 		case number == tapEntryAt && inner != nil:
 			r.EntryTime = timeOf(inner)
 		case inner == nil:
@@ -64,6 +70,16 @@ func (r *Ride) debit(number protowire.Number, value uint64, inner []byte) bool {
 		r.AmountFen = uint32(value)
 	case number == debitTime && inner != nil:
 		r.Time = timeOf(inner)
+	}
+	return true
+}
+
+func (r *Ride) update(number protowire.Number, value uint64, inner []byte) bool {
+	switch {
+	case number == updateReason && inner == nil:
+		r.Update = UpdateReason(value)
+	case number == updateCash && inner == nil:
+		r.CashFen = uint32(value)
 	}
 	return true
 }

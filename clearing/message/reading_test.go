@@ -66,6 +66,10 @@ func FuzzRide(f *testing.F) {
 		},
 		{Mode: message.Mode_MODE_BUS, EntryTime: at[:6], Debit: &message.Debit{}},
 		{Line: 1},
+		{
+			Mode: message.Mode_MODE_METRO, Movement: message.Movement_MOVEMENT_UPDATE, Station: 2, EntryStation: 300, EntryTime: at, CardType: 3,
+			Debit: &message.Debit{Time: at}, Update: &message.Update{Reason: message.UpdateReason_UPDATE_REASON_ENTRY_TIMEOUT, CashFen: 900, Staff: "A17"},
+		},
 	} {
 		b, err := proto.Marshal(tap)
 		if err != nil {

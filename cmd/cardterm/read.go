@@ -155,6 +155,8 @@ func journeyType(code byte, l language.Language) string {
 		english, chinese = "exit", "出站"
 	case tunion.JourneySingle:
 		english, chinese = "single ride", "单次乘车"
+	case tunion.JourneyAdjust:
+		english, chinese = "fare adjustment", "补票"
 	}
 	return l.Coded(fmt.Sprintf("%02x", code), english, chinese)
 }

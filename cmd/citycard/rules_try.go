@@ -165,7 +165,7 @@ func unpricedIn(reason string, l language.Language) string {
 		fare.UnknownCardType.String(): {"the fares have no such card type", "票价中没有该卡种"},
 		fare.UnknownStation.String():  {"the network has no such station", "线网中没有该车站"},
 		fare.UnknownLine.String():     {"the network has no such bus line", "线网中没有该公交线路"},
-		fare.UnknownMovement.String(): {"neither a bus ride nor an entry or exit", "既非公交乘车也非进出站"},
+		fare.UnknownMovement.String(): {"neither a bus ride nor an entry, an exit or a desk's correction", "既非公交乘车，也非进出站或票务更新"},
 		fare.BadTimes.String():        {"the times are no times, or in the wrong order", "时间无效或先后颠倒"},
 	}
 	return l.Coded(reason, words[reason][0], words[reason][1])

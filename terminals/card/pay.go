@@ -115,6 +115,13 @@ func (p *Purse) Pay(ctx context.Context, module *sam.Module, pay Payment) (*mess
 	return p.debit(ctx, module, tap, sold.MAC1)
 }
 
+// Counter is how many payments the card has made. It begins a payment of nothing, and the card
+// forgets that with the next command; nothing on it changes.
+func (p *Purse) Counter(ctx context.Context) (uint16, error) {
+	start, err := p.begin(ctx, purse.TypeCAPP, 0, [6]byte{})
+	return start.OfflineSequence, err
+}
+
 // begin initializes a payment; it changes nothing on the card.
 func (p *Purse) begin(ctx context.Context, kind byte, amount uint32, terminal [6]byte) (purse.PurchaseStart, error) {
 	initialize := purse.InitializePurchase

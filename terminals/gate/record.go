@@ -6,11 +6,21 @@ import (
 	"citycard/cardos/tunion"
 )
 
-// journey is the record of file 001E; the payment fills in its own fields.
-func (g *Gate) journey(kind byte) tunion.Journey {
+func (g *Gate) journey(kind byte) tunion.Journey { return g.place.Journey(kind) }
+
+func (g *Gate) entryTrip(at [7]byte, highest uint32) tunion.RailTrip {
+	return g.place.EntryTrip(g.module.Terminal(), at, highest)
+}
+
+func (g *Gate) exitTrip(entry tunion.Journey, at [7]byte, highest uint32) tunion.RailTrip {
+	return g.place.ExitTrip(g.module.Terminal(), entry, at, highest)
+}
+
+// Journey is the record of file 001E of a passage here; the payment fills in its own fields.
+func (p Place) Journey(kind byte) tunion.Journey {
 	return tunion.Journey{
-		Type: kind, Industry: tunion.IndustryMetro, Place: tunion.Place(g.place.Line, g.place.Station, g.place.Operator),
-		City: g.place.City, Institution: g.place.Institution,
+		Type: kind, Industry: tunion.IndustryMetro, Place: tunion.Place(p.Line, p.Station, p.Operator),
+		City: p.City, Institution: p.Institution,
 	}
 }
 
@@ -23,24 +33,24 @@ func station(line, number uint16) [8]byte {
 	return b
 }
 
-// entryTrip is the rail record of file 001A at an entry.
-func (g *Gate) entryTrip(at [7]byte, highest uint32) tunion.RailTrip {
+// EntryTrip is the rail record of file 001A at an entry here.
+func (p Place) EntryTrip(terminal [6]byte, at [7]byte, highest uint32) tunion.RailTrip {
 	return tunion.RailTrip{
 		TripHeader: tunion.NewTripHeader(tunion.TripRailID, tunion.TripEntered),
-		EntryCity:  g.place.City, EntryInstitution: g.place.Institution, EntryStation: station(g.place.Line, g.place.Station),
-		EntryTerminal: tunion.LongTerminal(g.module.Terminal()), EntryTime: at,
-		HighestAmount: highest, EntryLine: byte(g.place.Line),
+		EntryCity:  p.City, EntryInstitution: p.Institution, EntryStation: station(p.Line, p.Station),
+		EntryTerminal: tunion.LongTerminal(terminal), EntryTime: at,
+		HighestAmount: highest, EntryLine: byte(p.Line),
 	}
 }
 
-// exitTrip is the rail record at an exit; its entry is the card's last journey.
-func (g *Gate) exitTrip(entry tunion.Journey, at [7]byte, highest uint32) tunion.RailTrip {
+// ExitTrip is the rail record at an exit here; its entry is the card's last journey.
+func (p Place) ExitTrip(terminal [6]byte, entry tunion.Journey, at [7]byte, highest uint32) tunion.RailTrip {
 	return tunion.RailTrip{
 		TripHeader: tunion.NewTripHeader(tunion.TripRailID, tunion.TripLeft),
 		EntryCity:  entry.City, EntryInstitution: entry.Institution, EntryStation: station(entry.Line(), entry.Station()),
 		EntryTerminal: entry.Terminal, EntryTime: entry.Time, EntryLine: byte(entry.Line()),
-		ExitCity: g.place.City, ExitInstitution: g.place.Institution, ExitStation: station(g.place.Line, g.place.Station),
-		ExitTerminal: tunion.LongTerminal(g.module.Terminal()), ExitTime: at, ExitLine: byte(g.place.Line),
+		ExitCity: p.City, ExitInstitution: p.Institution, ExitStation: station(p.Line, p.Station),
+		ExitTerminal: tunion.LongTerminal(terminal), ExitTime: at, ExitLine: byte(p.Line),
 		HighestAmount: highest,
 	}
 }

@@ -37,12 +37,13 @@ func kindName(kind int) string {
 	return chart.PurposeName(chart.PurposeBus)
 }
 
-// kindOf is the kind of a ride that has a price. No table prices a ride of neither mode.
+// kindOf is the kind of a ride that has a price. No table prices a ride of neither mode. A
+// correction at a desk writes an entry, or it ends a trip.
 func kindOf(r *message.Ride) int {
 	switch {
 	case r.Mode == message.Mode_MODE_BUS:
 		return bus
-	case r.Movement == message.Movement_MOVEMENT_ENTRY:
+	case r.Movement == message.Movement_MOVEMENT_ENTRY, r.Update == message.UpdateReason_UPDATE_REASON_NO_ENTRY && r.EntryStation != 0:
 		return entry
 	}
 	return exit

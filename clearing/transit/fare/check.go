@@ -89,12 +89,12 @@ type Finding struct {
 func (f Finding) OK() bool { return f.Outcome == Match }
 
 // Check compares a tap's signed amount with this table's price, from the record
-// alone: station, line, entry and card type are the terminal's unsigned claims.
-// The caller chooses the table, by the signed second.
+// alone: station, line, entry, card type, and what was paid in cash beside it, are the terminal's
+// unsigned claims. The caller chooses the table, by the signed second.
 func (t *Table) Check(tap *message.Tap) Finding {
 	ride := tap.Ride()
 	expected, outcome := t.Price(&ride)
-	if outcome == Match && expected != int64(ride.AmountFen) {
+	if outcome == Match && expected != int64(ride.AmountFen)+int64(ride.CashFen) {
 		outcome = AmountDiffers
 	}
 	return Finding{Outcome: outcome, ExpectedFen: expected}
@@ -119,6 +119,28 @@ func (t *Table) Price(ride *message.Ride) (int64, Outcome) {
 		return 0, Match
 	case mode == message.Mode_MODE_METRO && movement == message.Movement_MOVEMENT_EXIT:
 		return t.priceExit(ride)
+	case mode == message.Mode_MODE_METRO && movement == message.Movement_MOVEMENT_UPDATE:
+		return t.priceUpdate(ride)
+	}
+	return 0, UnknownMovement
+}
+
+// priceUpdate is what a correction at a desk costs, whether from the card or in cash: what a gate
+// takes for the trip that it ends. An entry that is written for a card without one costs nothing.
+func (t *Table) priceUpdate(ride *message.Ride) (int64, Outcome) {
+	switch ride.Update {
+	case message.UpdateReason_UPDATE_REASON_EXIT_TIMEOUT, message.UpdateReason_UPDATE_REASON_OVER_TRAVEL,
+		message.UpdateReason_UPDATE_REASON_HAS_ENTRY, message.UpdateReason_UPDATE_REASON_ENTRY_TIMEOUT:
+		return t.priceExit(ride)
+	case message.UpdateReason_UPDATE_REASON_NO_ENTRY:
+		if ride.Station < 1 || ride.Station > t.stations || ride.EntryStation > t.stations {
+			return 0, UnknownStation
+		}
+		if ride.EntryStation != 0 {
+			return 0, Match
+		}
+		fen, _ := t.Highest(ride.CardType)
+		return fen, Match
 	}
 	return 0, UnknownMovement
 }

@@ -36,6 +36,14 @@ func busTap(alter func(*message.Tap)) *message.Tap {
 	return tap
 }
 
+// updateTap is a correction that ends the same trip.
+func updateTap(reason message.UpdateReason, alter func(*message.Tap)) *message.Tap {
+	return exitTap(func(t *message.Tap) {
+		t.Movement, t.Update = message.Movement_MOVEMENT_UPDATE, &message.Update{Reason: reason}
+		alter(t)
+	})
+}
+
 func TestCheck(t *testing.T) {
 	table := cityTable(t)
 	for _, c := range []struct {
@@ -75,6 +83,31 @@ func TestCheck(t *testing.T) {
 		{"bus exit", busTap(func(t *message.Tap) { t.Movement = message.Movement_MOVEMENT_EXIT }), UnknownMovement, 0},
 		{"no mode", busTap(func(t *message.Tap) { t.Mode = message.Mode_MODE_UNSPECIFIED }), UnknownMovement, 0},
 		{"mode of another version", busTap(func(t *message.Tap) { t.Mode = 99 }), UnknownMovement, 0},
+		{"ends a trip", updateTap(message.UpdateReason_UPDATE_REASON_HAS_ENTRY, func(*message.Tap) {}), Match, 285},
+		{"ends a trip, in cash", updateTap(message.UpdateReason_UPDATE_REASON_OVER_TRAVEL, func(t *message.Tap) {
+			t.Debit.AmountFen, t.Update.CashFen = 0, 285
+		}), Match, 285},
+		{"ends a trip, partly in cash", updateTap(message.UpdateReason_UPDATE_REASON_OVER_TRAVEL, func(t *message.Tap) {
+			t.Debit.AmountFen, t.Update.CashFen = 100, 185
+		}), Match, 285},
+		{"ends a trip, a fen short in cash", updateTap(message.UpdateReason_UPDATE_REASON_OVER_TRAVEL, func(t *message.Tap) {
+			t.Debit.AmountFen, t.Update.CashFen = 100, 184
+		}), AmountDiffers, 285},
+		{"ends a trip past the limit", updateTap(message.UpdateReason_UPDATE_REASON_EXIT_TIMEOUT, func(t *message.Tap) {
+			t.Debit.Time, t.Debit.AmountFen = bcdTime("2026-01-31 11:00:01"), 500
+		}), Match, 500},
+		{"ends a trip, no entry", updateTap(message.UpdateReason_UPDATE_REASON_ENTRY_TIMEOUT, func(t *message.Tap) { t.EntryTime = nil }), BadTimes, 0},
+		{"writes an entry", updateTap(message.UpdateReason_UPDATE_REASON_NO_ENTRY, func(t *message.Tap) {
+			t.EntryTime, t.Debit.AmountFen = nil, 0
+		}), Match, 0},
+		{"writes an entry that costs", updateTap(message.UpdateReason_UPDATE_REASON_NO_ENTRY, func(*message.Tap) {}), AmountDiffers, 0},
+		{"writes an entry nowhere", updateTap(message.UpdateReason_UPDATE_REASON_NO_ENTRY, func(t *message.Tap) { t.EntryStation = 7 }), UnknownStation, 0},
+		{"no entry, and no station is named", updateTap(message.UpdateReason_UPDATE_REASON_NO_ENTRY, func(t *message.Tap) {
+			t.EntryStation, t.EntryTime, t.Debit.AmountFen = 0, nil, 500
+		}), Match, 500},
+		{"correction without a reason", updateTap(message.UpdateReason_UPDATE_REASON_UNSPECIFIED, func(*message.Tap) {}), UnknownMovement, 0},
+		{"correction for a reason of another version", updateTap(99, func(*message.Tap) {}), UnknownMovement, 0},
+		{"correction on a bus", busTap(func(t *message.Tap) { t.Movement = message.Movement_MOVEMENT_UPDATE }), UnknownMovement, 0},
 		{"nothing", &message.Tap{}, UnknownCardType, 0},
 		{"no debit", exitTap(func(t *message.Tap) { t.Debit = nil }), BadTimes, 0},
 	} {

@@ -1,0 +1,192 @@
+package station
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"citycard/cardos/bcd"
+	"citycard/cardos/tunion"
+	"citycard/clearing/message"
+	"citycard/terminals/capp"
+	"citycard/terminals/card"
+	"citycard/terminals/gate"
+	"citycard/terminals/hotlist"
+	"citycard/terminals/tariff"
+)
+
+// Area is the side of the gates on which a passenger stands.
+type Area bool
+
+// The two sides.
+const (
+	Outside Area = false // 非付费区: the passenger wants to get in
+	Inside  Area = true  // 付费区: the passenger wants to get out
+)
+
+// Fault is what keeps a card from passing a gate.
+type Fault string
+
+// The faults, in order of precedence.
+const (
+	Nothing      Fault = "nothing"
+	Unreadable   Fault = "unreadable"
+	NotTransit   Fault = "not_transit"
+	Blocked      Fault = "blocked"
+	NotEnabled   Fault = "not_enabled"
+	Expired      Fault = "expired"
+	Elsewhere    Fault = "elsewhere"
+	Listed       Fault = "listed"
+	NoFare       Fault = "no_fare"
+	HasEntry     Fault = "has_entry"
+	EntryTimeout Fault = "entry_timeout"
+	NoEntry      Fault = "no_entry"
+	Clock        Fault = "clock"
+	ExitTimeout  Fault = "exit_timeout"
+	OverTravel   Fault = "over_travel"
+)
+
+// Here is a station, with the fares and the hotlist that hold there.
+type Here struct {
+	Place gate.Place
+	Fares *tariff.Schedule
+	Hot   *hotlist.List // nil: empty
+}
+
+// Finding is the result of an analysis.
+type Finding struct {
+	Area   Area
+	Fault  Fault
+	Why    error                // where the fault is an error
+	Reason message.UpdateReason // of the update that helps; unspecified where none does
+
+	Entry   uint32    // the station of the card's entry
+	Entered time.Time // when
+	Fen     uint32    // what a gate takes for the trip; without an entry the highest fare
+	Balance uint32    // of the card
+	table   *tariff.Table
+}
+
+// Fares is the version of the table in force, empty where there is none.
+func (f *Finding) Fares() string {
+	if f.table == nil {
+		return ""
+	}
+	return f.table.Version()
+}
+
+// Analyse says what keeps a card from passing, at a time in the city's zone.
+func (h *Here) Analyse(r *Reading, area Area, at time.Time) Finding {
+	f := Finding{Area: area, Fault: Nothing, Balance: r.Balance}
+	if r.Err != nil {
+		f.Fault, f.Why = unread(r.Err), r.Err
+		return f
+	}
+	if f.Fault, f.Why = h.refused(r, at); f.Fault != Nothing {
+		return f
+	}
+	if f.table, f.Why = h.Fares.At(at); f.Why == nil {
+		f.Why = f.table.Entry(cardType(r), uint32(h.Place.Station))
+	}
+	if f.Why != nil {
+		f.Fault = NoFare
+		return f
+	}
+	if area == Inside {
+		h.inside(&f, r, at)
+	} else {
+		h.outside(&f, r, at)
+	}
+	return f
+}
+
+func cardType(r *Reading) uint32 { return uint32(r.Region.CardType) }
+
+// unread is the fault of a card that could not be read.
+func unread(err error) Fault {
+	switch {
+	case errors.Is(err, card.ErrNotTransit):
+		return NotTransit
+	case errors.Is(err, card.ErrBlocked):
+		return Blocked
+	}
+	return Unreadable
+}
+
+// refused asks what a gate asks of every card.
+func (h *Here) refused(r *Reading, at time.Time) (Fault, error) {
+	p := &card.Purse{Application: r.Application, Region: r.Region}
+	if err := capp.Accept(p, h.Place.City, at); err != nil {
+		switch {
+		case errors.Is(err, capp.ErrNotEnabled):
+			return NotEnabled, err
+		case errors.Is(err, card.ErrExpired):
+			return Expired, err
+		}
+		return Elsewhere, err
+	}
+	if err := h.Hot.Check(r.ID().Digits(), at); err != nil {
+		return Listed, err
+	}
+	return Nothing, nil
+}
+
+// outside looks at a card that wants to get in. A gate lets a card in whose entry is past the time
+// limit, or in the future.
+func (h *Here) outside(f *Finding, r *Reading, at time.Time) {
+	took, entered := f.trip(r, at)
+	if !entered || took < 0 {
+		return
+	}
+	f.Fault, f.Reason = HasEntry, message.UpdateReason_UPDATE_REASON_HAS_ENTRY
+	if took > f.table.Limit() {
+		f.Fault, f.Reason = EntryTimeout, message.UpdateReason_UPDATE_REASON_ENTRY_TIMEOUT
+	}
+	h.price(f, r, took)
+}
+
+// inside looks at a card that wants to get out.
+func (h *Here) inside(f *Finding, r *Reading, at time.Time) {
+	took, entered := f.trip(r, at)
+	switch {
+	case !entered:
+		f.Fault, f.Reason = NoEntry, message.UpdateReason_UPDATE_REASON_NO_ENTRY
+		if f.Fen, f.Why = f.table.Highest(cardType(r)); f.Why != nil {
+			f.Fault, f.Reason = NoFare, message.UpdateReason_UPDATE_REASON_UNSPECIFIED
+		}
+		return
+	case took < 0:
+		f.Fault, f.Why = Clock, gate.ErrClock
+		return
+	case took > f.table.Limit():
+		f.Fault, f.Reason = ExitTimeout, message.UpdateReason_UPDATE_REASON_EXIT_TIMEOUT
+	}
+	if h.price(f, r, took); f.Fault == Nothing && f.Fen > f.Balance {
+		f.Fault, f.Reason = OverTravel, message.UpdateReason_UPDATE_REASON_OVER_TRAVEL
+	}
+}
+
+// trip finds the card's entry, and how long ago it was by the seconds that cards sign.
+func (f *Finding) trip(r *Reading, at time.Time) (took time.Duration, entered bool) {
+	if r.Last.Type != tunion.JourneyEntry || r.Last.Industry != tunion.IndustryMetro {
+		return 0, false
+	}
+	time, err := bcd.ParseTime(r.Last.Time, at.Location())
+	if err != nil {
+		return 0, false
+	}
+	f.Entry, f.Entered = uint32(r.Last.Station()), time
+	return at.Truncate(1e9).Sub(time), true
+}
+
+// price finds what the trip costs. One that has no price here is nothing that an update can end.
+func (h *Here) price(f *Finding, r *Reading, took time.Duration) {
+	if r.Last.City != h.Place.City {
+		f.Why = fmt.Errorf("%w: the entry is of city %04x", tariff.ErrNoFare, r.Last.City)
+	} else {
+		f.Fen, f.Why = f.table.Metro(cardType(r), f.Entry, uint32(h.Place.Station), took)
+	}
+	if f.Why != nil {
+		f.Fault, f.Reason = NoFare, message.UpdateReason_UPDATE_REASON_UNSPECIFIED
+	}
+}

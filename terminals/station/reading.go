@@ -1,0 +1,51 @@
+package station
+
+import (
+	"context"
+
+	"citycard/cardos/apdu"
+	"citycard/cardos/keys"
+	"citycard/cardos/tunion"
+	"citycard/terminals/card"
+)
+
+// Reading is what was read from a card, or why it could not be read.
+type Reading struct {
+	Err         error
+	Application tunion.Application
+	Region      tunion.Region
+	Last        tunion.Journey // the newest; empty on a card that was never used
+	Balance     uint32         // fen
+	Counter     uint16         // payments that the card has made
+}
+
+// ID is the card's identity.
+func (r *Reading) ID() keys.CardID {
+	return keys.CardID{Issuer: r.Application.Issuer, ASN: r.Application.ASN}
+}
+
+// Read reads a card; nothing on it changes.
+func Read(ctx context.Context, c apdu.Card) Reading {
+	r, _ := read(ctx, c)
+	return r
+}
+
+func read(ctx context.Context, c apdu.Card) (r Reading, p *card.Purse) {
+	if p, r.Err = card.OpenPurse(ctx, c); r.Err != nil {
+		return r, nil
+	}
+	r.Application, r.Region = p.Application, p.Region
+	if _, r.Err = tunion.Number(p.Application.ASN); r.Err != nil {
+		return r, nil
+	}
+	if r.Last, r.Err = p.LastJourney(ctx); r.Err != nil {
+		return r, nil
+	}
+	if r.Balance, r.Err = p.Balance(ctx); r.Err != nil {
+		return r, nil
+	}
+	if r.Counter, r.Err = p.Counter(ctx); r.Err != nil {
+		return r, nil
+	}
+	return r, p
+}
