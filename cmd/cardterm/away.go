@@ -14,10 +14,10 @@ import (
 const askAgain = time.Second
 
 // away reports what comes back by itself, or by a hand at the reader: pcscd is started again, a
-// reader is plugged in, a driver returns, another program lets a card go.
+// reader is plugged in or out, a driver returns, another program or lane lets a card or reader go.
 func away(err error) bool {
 	for _, passing := range []error{
-		reader.ErrNoService, reader.ErrNoReader, reader.ErrStalled, reader.ErrBusy,
+		reader.ErrNoService, reader.ErrNoReader, reader.ErrStalled, reader.ErrBusy, reader.ErrHeld, reader.ErrAmbiguous,
 		// Readers answer so just after their service has started, when the card in them has no
 		// power yet or is being powered.
 		reader.ErrNoCard, reader.ErrUnresponsive, reader.ErrCardGone, reader.ErrCardReset,

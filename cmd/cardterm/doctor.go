@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"os"
 	"strings"
@@ -17,8 +18,9 @@ import (
 // doctor is `cardterm doctor`: it looks at everything that the agent needs, with its flags.
 type doctor struct {
 	agent
-	json bool
-	all  []finding
+	json  bool
+	all   []finding
+	taken map[string]string // by the name of the reader: the lane
 }
 
 func doctorCommand() *ffcli.Command {
@@ -158,6 +160,7 @@ func (d *doctor) readers(ctx context.Context, lanes []laneFlags, spares []spareF
 		names[i] = s.Name
 	}
 	d.find("pcscd", fine, language.Textf("it answers; readers: %s", strings.Join(names, ", ")), nil)
+	d.taken = map[string]string{}
 	for _, l := range lanes {
 		d.reader("reader", l.name, l.reader, slots)
 		if l.charges() && l.module.reader != "" {
@@ -171,16 +174,24 @@ func (d *doctor) readers(ctx context.Context, lanes []laneFlags, spares []spareF
 
 // reader finds the reader of a lane.
 func (d *doctor) reader(what, lane, name string, slots []reader.Slot) (reader.Slot, bool) {
-	for _, s := range slots {
-		if strings.Contains(s.Name, name) {
-			if what == "reader" {
-				d.find(what, fine, language.Textf("lane %s: %s", lane, s.Name), nil)
-			}
-			return s, true
-		}
+	s, err := reader.Find(slots, name)
+	switch {
+	case errors.Is(err, reader.ErrAmbiguous):
+		d.find(what, broken, language.Textf("lane %s: %w", lane, err), language.Textf("correct the name: cardterm list has them"))
+		return s, false
+	case err != nil:
+		d.find(what, broken, language.Textf("lane %s: no reader is called %q", lane, name), language.Textf("plug it in, or correct the name: cardterm list has them"))
+		return s, false
 	}
-	d.find(what, broken, language.Textf("lane %s: no reader is called %q", lane, name), language.Textf("plug it in, or correct the name: cardterm list has them"))
-	return reader.Slot{}, false
+	if other, taken := d.taken[s.Name]; taken {
+		d.find(what, broken, language.Textf("lane %s: %s is that of lane %s too", lane, s.Name, other), language.Textf("give each its own reader, by its whole name"))
+		return s, false
+	}
+	d.taken[s.Name] = lane
+	if what == "reader" {
+		d.find(what, fine, language.Textf("lane %s: %s", lane, s.Name), nil)
+	}
+	return s, true
 }
 
 func (d *doctor) sam(ctx context.Context, observer *reader.Observer, lane, name string, slots []reader.Slot) {

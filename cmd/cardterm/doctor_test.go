@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,14 +47,19 @@ func TestListAndDoctor(t *testing.T) {
 		{[]string{"--kafka", "127.0.0.1:1"}, 4, "the brokers do not answer"},
 		{[]string{"--kafka", strings.Join(bare.ListenAddrs(), ",")}, 4, "there is no topic fares, hotlist, intents, taps.unconfirmed"},
 		{[]string{"--spare-sam", "sam=nowhere"}, 3, `no reader is called "nowhere"`},
-		{[]string{"--spare-sam", "sam=PCD 00 00", "--language", "zh"}, 3, "没有 SAM"},
+		{[]string{"--spare-sam", "sam=PCD 00 00"}, 3, "Virtual PCD 00 00 is that of lane gate-0 too"},
+		{[]string{"--spare-sam", "sam=Virtual", "--language", "zh"}, 3, "是多个读卡器名称的一部分"},
 		{[]string{"--lane", "name=x,sam=y"}, 2, "reader: it is missing"},
 	} {
-		cmd := command(t, append(args, test.change...)...)
+		cmd := command(t, slices.Concat(args, test.change)...)
 		answer, err := cmd.CombinedOutput()
 		exit, ended := errors.AsType[*exec.ExitError](err)
 		if !ended || exit.ExitCode() != test.code || !strings.Contains(string(answer), test.want) {
 			t.Errorf("%v: %v, want %d and %q: %s", test.change, err, test.code, test.want, answer)
 		}
+	}
+	swapped := command(t, "doctor", "--reader", slotName(0, 1), "--sam", slotName(0, 0), "--role", "gate", "--language", "zh")
+	if answer, err := swapped.Output(); err == nil || !strings.Contains(string(answer), "没有 SAM") {
+		t.Errorf("a card in place of the SAM: %v, %s", err, answer)
 	}
 }

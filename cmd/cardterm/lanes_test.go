@@ -266,6 +266,40 @@ func TestReaderLess(t *testing.T) {
 	h.stop()
 }
 
+// TestOneReaderTwoLanes: of two lanes whose readers' names fit the same reader one serves, and the
+// other says why it does not. It serves once the first one lets the reader go.
+func TestOneReaderTwoLanes(t *testing.T) {
+	h := newHall(t, 2)
+	part := fmt.Sprintf("name=gate-1,reader=PCD 00 00,sam=%s", slotName(1, 1))
+	h.start("--lane", laneN(0, ""), "--lane", part)
+	h.await(30*time.Second, `msg="in service"`)
+	h.await(30*time.Second, `msg="out of service"`, "another lane or SAM has this reader")
+	first, second := 0, 1
+	if len(h.words.with(`msg="in service"`, "lane=gate-1")) > 0 {
+		first, second = 1, 0
+	}
+	if n := len(h.words.with(`msg="in service"`)); n != 1 {
+		t.Errorf("%d lanes serve one reader", n)
+	}
+	must(t, h.sams[first].Remove())
+	h.await(3*recoverLimit, `msg="in service again"`, fmt.Sprintf("lane=gate-%d", second))
+	must(t, h.slot(0).Insert(t.Context(), personalised(t, h.store)))
+	h.await(recoverLimit, "msg=paid", fmt.Sprintf("lane=gate-%d", second))
+	h.stop()
+}
+
+// TestNameOfTwoReaders: a lane whose reader's name fits two is out of service while both are there.
+func TestNameOfTwoReaders(t *testing.T) {
+	h := newHall(t, 2)
+	h.start("--lane", fmt.Sprintf("name=gate-0,reader=00 00,sam=%s", slotName(0, 1)))
+	h.await(30*time.Second, `msg="out of service"`, "is a part of", slotName(0, 0), slotName(1, 0))
+	must(t, h.daemon.Close())
+	h.await(recoverLimit, "no smart card service")
+	h.begin(1)
+	h.await(recoverLimit, `msg="in service again"`, "lane=gate-0")
+	h.stop()
+}
+
 // TestCardOfAnotherProgram: a card that another program holds, and resets, is served once that
 // program lets it go, without being taken out.
 func TestCardOfAnotherProgram(t *testing.T) {

@@ -24,7 +24,7 @@ type laneFlags struct {
 
 // register registers the settings that a lane can have, with what is there as their defaults.
 func (l *laneFlags) register(flags *flag.FlagSet) {
-	flags.StringVar(&l.reader, "reader", l.reader, "`NAME` of the reader, or a part of it; the first one where empty")
+	flags.StringVar(&l.reader, "reader", l.reader, "`NAME` of the reader, or a part of that name alone; the first one where empty")
 	flags.StringVar(&l.role, "role", l.role, "the terminal's `ROLE`: watch (show cards), gate (metro), validator (bus)")
 	l.module.register(flags)
 	l.place.register(flags)

@@ -17,6 +17,10 @@ var (
 	ErrStalled = language.Textf("the reader's driver does not answer: take the card out; if that does not help, restart pcscd")
 	// ErrNoReader: the daemon knows no reader, or not the one asked for.
 	ErrNoReader = language.Textf("no card reader: plug one in, or install a virtual one (Debian: apt-get install vsmartcard-vpcd, then restart pcscd)")
+	// ErrAmbiguous: the name that was asked for is a part of several readers' names.
+	ErrAmbiguous = language.Textf("the name of the reader is a part of several names: give the whole name of one")
+	// ErrHeld: this program has the reader open already.
+	ErrHeld = language.Textf("another lane or SAM has this reader: give each its own, by its whole name")
 	// ErrNoCard: no card came in the time given.
 	ErrNoCard = language.Textf("no card in the reader: put one in")
 	// ErrCardGone: the card was taken out or stopped answering; whether it
@@ -45,6 +49,21 @@ func (u *unknownReader) In(l language.Language) string {
 }
 
 func (u *unknownReader) Unwrap() error { return ErrNoReader }
+
+// ambiguous says that several readers have the name that was asked for.
+type ambiguous struct {
+	name  string
+	found []string
+}
+
+func (a *ambiguous) Error() string { return a.In(language.Language{}) }
+
+// In says it in a language.
+func (a *ambiguous) In(l language.Language) string {
+	return language.Textf("%w; %q is a part of: %s", ErrAmbiguous, a.name, strings.Join(a.found, l.Choose(", ", "、"))).In(l)
+}
+
+func (a *ambiguous) Unwrap() error { return ErrAmbiguous }
 
 // noCard says that no card came while somebody waited.
 type noCard struct {

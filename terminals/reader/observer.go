@@ -3,7 +3,6 @@ package reader
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
 	"time"
 
@@ -88,12 +87,13 @@ type Observer struct {
 	changed chan struct{} // closed and replaced when the view is another
 	service *scard.Context
 	stuck   map[string]<-chan struct{} // by reader: closed when a call that was given up returns
+	open    map[string]bool            // by reader: Open has given it out
 }
 
 // Observe begins to watch; Close ends it.
 func Observe() *Observer {
 	ctx, stop := context.WithCancel(context.Background())
-	o := &Observer{stop: stop, done: make(chan struct{}), changed: make(chan struct{}), stuck: map[string]<-chan struct{}{}}
+	o := &Observer{stop: stop, done: make(chan struct{}), changed: make(chan struct{}), stuck: map[string]<-chan struct{}{}, open: map[string]bool{}}
 	go o.run(ctx)
 	return o
 }
@@ -312,34 +312,4 @@ func (o *Observer) Readers(ctx context.Context) ([]Slot, error) {
 		return nil, ErrNoReader
 	}
 	return view.Slots, nil
-}
-
-// Open opens the reader whose name contains name; the empty name means the first one. Errors:
-// ErrNoService, ErrNoReader, and ErrStalled as long as a call to its driver has not returned.
-func (o *Observer) Open(ctx context.Context, name string) (*Reader, error) {
-	view, _, err := o.View(ctx)
-	if err != nil {
-		return nil, err
-	}
-	slots, err := o.Readers(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range slots {
-		if strings.Contains(s.Name, name) {
-			r := &Reader{name: s.Name, observer: o, service: view.service}
-			if o.stalls(s.Name) {
-				return nil, r.stalled()
-			}
-			if err := r.reach(ctx); err != nil {
-				return nil, err
-			}
-			return r, nil
-		}
-	}
-	there := make([]string, len(slots))
-	for i, s := range slots {
-		there[i] = s.Name
-	}
-	return nil, &unknownReader{name, there}
 }

@@ -101,6 +101,7 @@ func (r *Reader) Close() error {
 	}
 	ctx := r.context
 	r.context = nil
+	defer r.observer.giveBack(r.name)
 	if returned := r.calls.givenUp(); returned != nil {
 		r.observer.gaveUp(r.name, returned)
 		go func() { // until then the call has the context

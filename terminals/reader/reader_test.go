@@ -253,15 +253,34 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	if _, err := card.Transmit(t.Context(), nil); err == nil || errors.Is(err, reader.ErrCardGone) {
 		t.Errorf("empty command: %v", err)
 	}
-	other := open(t, o, 0)
-	if _, err := other.WaitCard(t.Context()); !errors.Is(err, reader.ErrBusy) {
-		t.Errorf("second program: %v", err)
+	if _, err := o.Open(t.Context(), "PCD 00 00"); !errors.Is(err, reader.ErrHeld) || !strings.Contains(err.Error(), "Virtual PCD 00 00") {
+		t.Errorf("the reader again: %v", err)
+	}
+	if _, err := o.Open(t.Context(), "Virtual PCD"); !errors.Is(err, reader.ErrAmbiguous) || !strings.Contains(err.Error(), "Virtual PCD 00 01") {
+		t.Errorf("a name of two readers: %v", err)
 	}
 	must(t, slots[0].Remove())
 	if _, err := card.Transmit(t.Context(), []byte{0x00, 0x84, 0x00, 0x00, 0x08}); !errors.Is(err, reader.ErrCardGone) {
 		t.Errorf("card taken out: %v", err)
 	}
 	must(t, card.Close())
+	must(t, r.Close())
+	must(t, open(t, o, 0).Close())
+}
+
+// Which reader has a name: the one that is called so, or the only one of which it is a part.
+func TestFind(t *testing.T) {
+	slots := []reader.Slot{{Name: "PCD 00 00"}, {Name: "PCD 00 01"}, {Name: "PCD 00"}}
+	for name, want := range map[string]string{"": "PCD 00 00", "PCD 00": "PCD 00", "01": "PCD 00 01"} {
+		if s, err := reader.Find(slots, name); err != nil || s.Name != want {
+			t.Errorf("%q: %q, %v, want %q", name, s.Name, err, want)
+		}
+	}
+	for name, want := range map[string]error{"00 0": reader.ErrAmbiguous, "PCD": reader.ErrAmbiguous, "02": reader.ErrNoReader} {
+		if s, err := reader.Find(slots, name); !errors.Is(err, want) {
+			t.Errorf("%q: %q, %v, want %v", name, s.Name, err, want)
+		}
+	}
 }
 
 // The same card is not given out twice; put in again it is.
