@@ -56,6 +56,8 @@ run "properties" $((third / 2)) $GO test -count=1 -timeout 24h $properties -args
 run "random records" $((third / 4)) env CITYCARD_SOAK_RECORDS=$((minutes * 2000)) $GO test -count=1 -timeout 24h -run TestSoak ./clearing/intake
 run "random changes of the database" $((third / 4)) env CITYCARD_SOAK_CHANGES=$((minutes * 20)) $GO test -count=1 -timeout 24h -run TestChanges ./cmd/citycard
 
+run "a lane without a broker for a week" 600 env CITYCARD_SOAK_TAPS=1000000 $GO test -count=1 -timeout 24h -run TestWeekWithoutBroker -v ./cmd/cardterm
+
 run "a big day through faults" "$third" env DAY_RECORDS=$((minutes * 15000)) $GO test -count=1 -timeout 24h -run TestCrowdDay ./cmd/citycard
 
 if [ -n "$failed" ]; then
