@@ -72,6 +72,7 @@ type Ruling struct {
 	Verified  bool   // its TAC
 	Flagged   bool   // the fare charged is not the table's
 	Misplaced bool   // the line or vehicle claimed is not the registered one
+	Marked    bool   // the terminal says that it took the card under a fault
 
 	first, count int // transfers
 	memo         int // index of the memo, or -1
@@ -277,6 +278,7 @@ func MarkOf(fields ...[]byte) Mark {
 type Flags struct {
 	Flagged   int64 `json:"flagged,omitempty"`   // fares unlike the table's
 	Misplaced int64 `json:"misplaced,omitempty"` // lines or vehicles unlike the registry's
+	Marked    int64 `json:"marked,omitempty"`    // taken under a fault of the terminal, as it says
 }
 
 // Tally adds the settled rulings up, in a fixed order.
@@ -290,6 +292,9 @@ func (d *Docket) Tally() (lines []Line, flags Flags) {
 		}
 		if r.Misplaced {
 			flags.Misplaced++
+		}
+		if r.Marked {
+			flags.Marked++
 		}
 	}
 	return sums.Lines(), flags

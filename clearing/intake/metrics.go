@@ -19,6 +19,7 @@ type Metrics struct {
 	operators    *prometheus.CounterVec
 	flagged      prometheus.Counter
 	misplaced    prometheus.Counter
+	marked       prometheus.Counter
 	batches      *prometheus.CounterVec
 	abandoned    *prometheus.CounterVec
 	phases       *prometheus.HistogramVec
@@ -52,6 +53,9 @@ func NewMetrics(registry prometheus.Registerer, clock func() time.Time) *Metrics
 		}),
 		misplaced: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "citycard_place_mismatches_total", Help: "Cleared and pending taps whose line or vehicle is not the registered one.",
+		}),
+		marked: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "citycard_marked_taps_total", Help: "Cleared and pending taps that a terminal took under a fault: an old hotlist, a clock that may be wrong.",
 		}),
 		operators: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "citycard_operator_taps_total", Help: "Taps by operator of their terminal ((unknown): not registered) and verdict; rejected are those with a wrong TAC.",
@@ -100,7 +104,7 @@ func NewMetrics(registry prometheus.Registerer, clock func() time.Time) *Metrics
 			Name: "citycard_pump_failures_total", Help: "Attempts to send committed messages to Kafka that failed and are tried again.",
 		}),
 	}
-	registry.MustRegister(m.records, m.fen, m.operators, m.flagged, m.misplaced, m.batches, m.abandoned, m.phases, m.sizes, m.leases, m.lost, m.unjoined, m.positions, m.lags,
+	registry.MustRegister(m.records, m.fen, m.operators, m.flagged, m.misplaced, m.marked, m.batches, m.abandoned, m.phases, m.sizes, m.leases, m.lost, m.unjoined, m.positions, m.lags,
 		m.pumped, m.pumpLag, m.pumpFailures, m.pumpRefused, m.published, m.hotlist.published, m.hotlist.refused, m.modes)
 	m.begin()
 	return m
@@ -136,6 +140,7 @@ func (m *Metrics) batch(topic, stream string, next int64, records int, d *docket
 	}
 	m.flagged.Add(float64(flags.Flagged))
 	m.misplaced.Add(float64(flags.Misplaced))
+	m.marked.Add(float64(flags.Marked))
 	m.batches.WithLabelValues(topic).Inc()
 	m.sizes.WithLabelValues(topic).Observe(float64(records))
 	m.phases.WithLabelValues("judge").Observe(judge.Seconds())

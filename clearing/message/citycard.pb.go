@@ -420,6 +420,56 @@ func (Unsure) EnumDescriptor() ([]byte, []int) {
 	return file_citycard_proto_rawDescGZIP(), []int{6}
 }
 
+// Mark is a fault under which a terminal took a card all the same.
+type Mark int32
+
+const (
+	Mark_MARK_UNSPECIFIED Mark = 0
+	Mark_MARK_BEHIND      Mark = 1 // for days it has not had all that is published: fares, hotlist
+	Mark_MARK_CLOCK       Mark = 2 // its clock is not known to be right
+)
+
+// Enum value maps for Mark.
+var (
+	Mark_name = map[int32]string{
+		0: "MARK_UNSPECIFIED",
+		1: "MARK_BEHIND",
+		2: "MARK_CLOCK",
+	}
+	Mark_value = map[string]int32{
+		"MARK_UNSPECIFIED": 0,
+		"MARK_BEHIND":      1,
+		"MARK_CLOCK":       2,
+	}
+)
+
+func (x Mark) Enum() *Mark {
+	p := new(Mark)
+	*p = x
+	return p
+}
+
+func (x Mark) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Mark) Descriptor() protoreflect.EnumDescriptor {
+	return file_citycard_proto_enumTypes[7].Descriptor()
+}
+
+func (Mark) Type() protoreflect.EnumType {
+	return &file_citycard_proto_enumTypes[7]
+}
+
+func (x Mark) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Mark.Descriptor instead.
+func (Mark) EnumDescriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{7}
+}
+
 // IntentState is how far a payment has come whose outcome is not known yet.
 type IntentState int32
 
@@ -457,11 +507,11 @@ func (x IntentState) String() string {
 }
 
 func (IntentState) Descriptor() protoreflect.EnumDescriptor {
-	return file_citycard_proto_enumTypes[7].Descriptor()
+	return file_citycard_proto_enumTypes[8].Descriptor()
 }
 
 func (IntentState) Type() protoreflect.EnumType {
-	return &file_citycard_proto_enumTypes[7]
+	return &file_citycard_proto_enumTypes[8]
 }
 
 func (x IntentState) Number() protoreflect.EnumNumber {
@@ -470,7 +520,7 @@ func (x IntentState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use IntentState.Descriptor instead.
 func (IntentState) EnumDescriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{7}
+	return file_citycard_proto_rawDescGZIP(), []int{8}
 }
 
 // Debit is one purse debit exactly as the card signed it: the TAC covers
@@ -630,6 +680,7 @@ type Tap struct {
 	Vehicle       string                 `protobuf:"bytes,13,opt,name=vehicle,proto3" json:"vehicle,omitempty"`                                                                 // bus only
 	ServiceMode   []ServiceMode          `protobuf:"varint,14,rep,packed,name=service_mode,json=serviceMode,proto3,enum=citycard.v1.ServiceMode" json:"service_mode,omitempty"` // those that were in force at the terminal, by what it knew
 	Update        *Update                `protobuf:"bytes,15,opt,name=update,proto3" json:"update,omitempty"`                                                                   // MOVEMENT_UPDATE only
+	Marks         []Mark                 `protobuf:"varint,17,rep,packed,name=marks,proto3,enum=citycard.v1.Mark" json:"marks,omitempty"`                                       // faults under which the terminal took the card, each once
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -765,6 +816,13 @@ func (x *Tap) GetServiceMode() []ServiceMode {
 func (x *Tap) GetUpdate() *Update {
 	if x != nil {
 		return x.Update
+	}
+	return nil
+}
+
+func (x *Tap) GetMarks() []Mark {
+	if x != nil {
+		return x.Marks
 	}
 	return nil
 }
@@ -2940,7 +2998,7 @@ const file_citycard_proto_rawDesc = "" +
 	"\talgorithm\x18\n" +
 	" \x01(\rR\talgorithm\x12\x1b\n" +
 	"\tother_tac\x18\v \x01(\fR\botherTac\x12=\n" +
-	"\x10other_tac_reason\x18\f \x01(\x0e2\x13.citycard.v1.UnsureR\x0eotherTacReason\"\xb0\x04\n" +
+	"\x10other_tac_reason\x18\f \x01(\x0e2\x13.citycard.v1.UnsureR\x0eotherTacReason\"\xd9\x04\n" +
 	"\x03Tap\x12+\n" +
 	"\x06medium\x18\x01 \x01(\x0e2\x13.citycard.v1.MediumR\x06medium\x12(\n" +
 	"\x05debit\x18\x02 \x01(\v2\x12.citycard.v1.DebitR\x05debit\x12!\n" +
@@ -2959,7 +3017,8 @@ const file_citycard_proto_rawDesc = "" +
 	"\ffare_version\x18\f \x01(\tR\vfareVersion\x12\x18\n" +
 	"\avehicle\x18\r \x01(\tR\avehicle\x12;\n" +
 	"\fservice_mode\x18\x0e \x03(\x0e2\x18.citycard.v1.ServiceModeR\vserviceMode\x12+\n" +
-	"\x06update\x18\x0f \x01(\v2\x13.citycard.v1.UpdateR\x06update\"l\n" +
+	"\x06update\x18\x0f \x01(\v2\x13.citycard.v1.UpdateR\x06update\x12'\n" +
+	"\x05marks\x18\x11 \x03(\x0e2\x11.citycard.v1.MarkR\x05marks\"l\n" +
 	"\x06Update\x121\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x19.citycard.v1.UpdateReasonR\x06reason\x12\x19\n" +
 	"\bcash_fen\x18\x02 \x01(\rR\acashFen\x12\x14\n" +
@@ -3198,7 +3257,12 @@ const file_citycard_proto_rawDesc = "" +
 	"\x06Unsure\x12\x16\n" +
 	"\x12UNSURE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fUNSURE_TORN_TAP\x10\x01\x12\x14\n" +
-	"\x10UNSURE_TORN_LOAD\x10\x02*x\n" +
+	"\x10UNSURE_TORN_LOAD\x10\x02*=\n" +
+	"\x04Mark\x12\x14\n" +
+	"\x10MARK_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vMARK_BEHIND\x10\x01\x12\x0e\n" +
+	"\n" +
+	"MARK_CLOCK\x10\x02*x\n" +
 	"\vIntentState\x12\x1c\n" +
 	"\x18INTENT_STATE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12INTENT_STATE_BEGUN\x10\x01\x12\x15\n" +
@@ -3218,7 +3282,7 @@ func file_citycard_proto_rawDescGZIP() []byte {
 }
 
 var (
-	file_citycard_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
+	file_citycard_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
 	file_citycard_proto_msgTypes  = make([]protoimpl.MessageInfo, 31)
 	file_citycard_proto_goTypes   = []any{
 		Medium(0),                 // 0: citycard.v1.Medium
@@ -3228,72 +3292,74 @@ var (
 		ServiceMode(0),            // 4: citycard.v1.ServiceMode
 		ExitWithoutEntry(0),       // 5: citycard.v1.ExitWithoutEntry
 		Unsure(0),                 // 6: citycard.v1.Unsure
-		IntentState(0),            // 7: citycard.v1.IntentState
-		(*Debit)(nil),             // 8: citycard.v1.Debit
-		(*Tap)(nil),               // 9: citycard.v1.Tap
-		(*Update)(nil),            // 10: citycard.v1.Update
-		(*Intent)(nil),            // 11: citycard.v1.Intent
-		(*Load)(nil),              // 12: citycard.v1.Load
-		(*LoadRequest)(nil),       // 13: citycard.v1.LoadRequest
-		(*LoadAnswer)(nil),        // 14: citycard.v1.LoadAnswer
-		(*MedicalClaim)(nil),      // 15: citycard.v1.MedicalClaim
-		(*MedicalResult)(nil),     // 16: citycard.v1.MedicalResult
-		(*PensionBatch)(nil),      // 17: citycard.v1.PensionBatch
-		(*PensionLine)(nil),       // 18: citycard.v1.PensionLine
-		(*PensionResult)(nil),     // 19: citycard.v1.PensionResult
-		(*PensionReturn)(nil),     // 20: citycard.v1.PensionReturn
-		(*FareTable)(nil),         // 21: citycard.v1.FareTable
-		(*CardFares)(nil),         // 22: citycard.v1.CardFares
-		(*BusFare)(nil),           // 23: citycard.v1.BusFare
-		(*Reject)(nil),            // 24: citycard.v1.Reject
-		(*Cleared)(nil),           // 25: citycard.v1.Cleared
-		(*ClearedBatch)(nil),      // 26: citycard.v1.ClearedBatch
-		(*RegistryEntry)(nil),     // 27: citycard.v1.RegistryEntry
-		(*RegistryRow)(nil),       // 28: citycard.v1.RegistryRow
-		(*HotlistEntry)(nil),      // 29: citycard.v1.HotlistEntry
-		(*HotlistRow)(nil),        // 30: citycard.v1.HotlistRow
-		(*ModeList)(nil),          // 31: citycard.v1.ModeList
-		(*ModeEntry)(nil),         // 32: citycard.v1.ModeEntry
-		(*Publication)(nil),       // 33: citycard.v1.Publication
-		(*SignedPublication)(nil), // 34: citycard.v1.SignedPublication
-		(*FollowState)(nil),       // 35: citycard.v1.FollowState
-		(*Ack)(nil),               // 36: citycard.v1.Ack
-		nil,                       // 37: citycard.v1.RegistryRow.ColumnsEntry
-		nil,                       // 38: citycard.v1.FollowState.VersionsEntry
+		Mark(0),                   // 7: citycard.v1.Mark
+		IntentState(0),            // 8: citycard.v1.IntentState
+		(*Debit)(nil),             // 9: citycard.v1.Debit
+		(*Tap)(nil),               // 10: citycard.v1.Tap
+		(*Update)(nil),            // 11: citycard.v1.Update
+		(*Intent)(nil),            // 12: citycard.v1.Intent
+		(*Load)(nil),              // 13: citycard.v1.Load
+		(*LoadRequest)(nil),       // 14: citycard.v1.LoadRequest
+		(*LoadAnswer)(nil),        // 15: citycard.v1.LoadAnswer
+		(*MedicalClaim)(nil),      // 16: citycard.v1.MedicalClaim
+		(*MedicalResult)(nil),     // 17: citycard.v1.MedicalResult
+		(*PensionBatch)(nil),      // 18: citycard.v1.PensionBatch
+		(*PensionLine)(nil),       // 19: citycard.v1.PensionLine
+		(*PensionResult)(nil),     // 20: citycard.v1.PensionResult
+		(*PensionReturn)(nil),     // 21: citycard.v1.PensionReturn
+		(*FareTable)(nil),         // 22: citycard.v1.FareTable
+		(*CardFares)(nil),         // 23: citycard.v1.CardFares
+		(*BusFare)(nil),           // 24: citycard.v1.BusFare
+		(*Reject)(nil),            // 25: citycard.v1.Reject
+		(*Cleared)(nil),           // 26: citycard.v1.Cleared
+		(*ClearedBatch)(nil),      // 27: citycard.v1.ClearedBatch
+		(*RegistryEntry)(nil),     // 28: citycard.v1.RegistryEntry
+		(*RegistryRow)(nil),       // 29: citycard.v1.RegistryRow
+		(*HotlistEntry)(nil),      // 30: citycard.v1.HotlistEntry
+		(*HotlistRow)(nil),        // 31: citycard.v1.HotlistRow
+		(*ModeList)(nil),          // 32: citycard.v1.ModeList
+		(*ModeEntry)(nil),         // 33: citycard.v1.ModeEntry
+		(*Publication)(nil),       // 34: citycard.v1.Publication
+		(*SignedPublication)(nil), // 35: citycard.v1.SignedPublication
+		(*FollowState)(nil),       // 36: citycard.v1.FollowState
+		(*Ack)(nil),               // 37: citycard.v1.Ack
+		nil,                       // 38: citycard.v1.RegistryRow.ColumnsEntry
+		nil,                       // 39: citycard.v1.FollowState.VersionsEntry
 	}
 )
 
 var file_citycard_proto_depIdxs = []int32{
 	6,  // 0: citycard.v1.Debit.other_tac_reason:type_name -> citycard.v1.Unsure
 	0,  // 1: citycard.v1.Tap.medium:type_name -> citycard.v1.Medium
-	8,  // 2: citycard.v1.Tap.debit:type_name -> citycard.v1.Debit
+	9,  // 2: citycard.v1.Tap.debit:type_name -> citycard.v1.Debit
 	1,  // 3: citycard.v1.Tap.mode:type_name -> citycard.v1.Mode
 	2,  // 4: citycard.v1.Tap.movement:type_name -> citycard.v1.Movement
 	4,  // 5: citycard.v1.Tap.service_mode:type_name -> citycard.v1.ServiceMode
-	10, // 6: citycard.v1.Tap.update:type_name -> citycard.v1.Update
-	3,  // 7: citycard.v1.Update.reason:type_name -> citycard.v1.UpdateReason
-	9,  // 8: citycard.v1.Intent.tap:type_name -> citycard.v1.Tap
-	7,  // 9: citycard.v1.Intent.state:type_name -> citycard.v1.IntentState
-	0,  // 10: citycard.v1.Load.medium:type_name -> citycard.v1.Medium
-	6,  // 11: citycard.v1.Load.other_tac_reason:type_name -> citycard.v1.Unsure
-	18, // 12: citycard.v1.PensionBatch.lines:type_name -> citycard.v1.PensionLine
-	20, // 13: citycard.v1.PensionResult.returns:type_name -> citycard.v1.PensionReturn
-	22, // 14: citycard.v1.FareTable.fares:type_name -> citycard.v1.CardFares
-	23, // 15: citycard.v1.CardFares.bus:type_name -> citycard.v1.BusFare
-	25, // 16: citycard.v1.ClearedBatch.records:type_name -> citycard.v1.Cleared
-	28, // 17: citycard.v1.RegistryEntry.rows:type_name -> citycard.v1.RegistryRow
-	37, // 18: citycard.v1.RegistryRow.columns:type_name -> citycard.v1.RegistryRow.ColumnsEntry
-	30, // 19: citycard.v1.HotlistEntry.rows:type_name -> citycard.v1.HotlistRow
-	32, // 20: citycard.v1.ModeList.modes:type_name -> citycard.v1.ModeEntry
-	4,  // 21: citycard.v1.ModeEntry.kind:type_name -> citycard.v1.ServiceMode
-	1,  // 22: citycard.v1.ModeEntry.transport:type_name -> citycard.v1.Mode
-	5,  // 23: citycard.v1.ModeEntry.exit_without_entry:type_name -> citycard.v1.ExitWithoutEntry
-	38, // 24: citycard.v1.FollowState.versions:type_name -> citycard.v1.FollowState.VersionsEntry
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	11, // 6: citycard.v1.Tap.update:type_name -> citycard.v1.Update
+	7,  // 7: citycard.v1.Tap.marks:type_name -> citycard.v1.Mark
+	3,  // 8: citycard.v1.Update.reason:type_name -> citycard.v1.UpdateReason
+	10, // 9: citycard.v1.Intent.tap:type_name -> citycard.v1.Tap
+	8,  // 10: citycard.v1.Intent.state:type_name -> citycard.v1.IntentState
+	0,  // 11: citycard.v1.Load.medium:type_name -> citycard.v1.Medium
+	6,  // 12: citycard.v1.Load.other_tac_reason:type_name -> citycard.v1.Unsure
+	19, // 13: citycard.v1.PensionBatch.lines:type_name -> citycard.v1.PensionLine
+	21, // 14: citycard.v1.PensionResult.returns:type_name -> citycard.v1.PensionReturn
+	23, // 15: citycard.v1.FareTable.fares:type_name -> citycard.v1.CardFares
+	24, // 16: citycard.v1.CardFares.bus:type_name -> citycard.v1.BusFare
+	26, // 17: citycard.v1.ClearedBatch.records:type_name -> citycard.v1.Cleared
+	29, // 18: citycard.v1.RegistryEntry.rows:type_name -> citycard.v1.RegistryRow
+	38, // 19: citycard.v1.RegistryRow.columns:type_name -> citycard.v1.RegistryRow.ColumnsEntry
+	31, // 20: citycard.v1.HotlistEntry.rows:type_name -> citycard.v1.HotlistRow
+	33, // 21: citycard.v1.ModeList.modes:type_name -> citycard.v1.ModeEntry
+	4,  // 22: citycard.v1.ModeEntry.kind:type_name -> citycard.v1.ServiceMode
+	1,  // 23: citycard.v1.ModeEntry.transport:type_name -> citycard.v1.Mode
+	5,  // 24: citycard.v1.ModeEntry.exit_without_entry:type_name -> citycard.v1.ExitWithoutEntry
+	39, // 25: citycard.v1.FollowState.versions:type_name -> citycard.v1.FollowState.VersionsEntry
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_citycard_proto_init() }
@@ -3306,7 +3372,7 @@ func file_citycard_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_citycard_proto_rawDesc), len(file_citycard_proto_rawDesc)),
-			NumEnums:      8,
+			NumEnums:      9,
 			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   0,

@@ -254,6 +254,7 @@ func (j *Judge) post(edition *index.Edition, rules *Rules, t *tap, w window, pay
 	ruling.Verified, ruling.Record = !t.foreign, &t.message
 	if reason == verdict.None {
 		ruling.Flagged = !rules.fareAgrees(&t.message, t.at)
+		ruling.Marked = len(t.message.GetMarks()) > 0
 		ruling.Misplaced = !edition.Placed(terminal, t.message.GetLine(), t.message.GetVehicle(), t.day)
 	}
 	if back, found := lost.Found(ledger.Key{Day: t.day, Subject: subject, ID: id}); found {

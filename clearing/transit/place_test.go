@@ -9,6 +9,7 @@ import (
 	"citycard/cardos/keys"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/docket"
+	"citycard/clearing/message"
 	"citycard/clearing/transit"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
@@ -70,6 +71,32 @@ func TestRulePlace(t *testing.T) {
 				accountCodes(town)[d.Transfers[0].Credit], test.misplaced, operator)
 		}
 		checkPlaceNote(t, d, test.misplaced, operator)
+	}
+}
+
+// TestMarked: a tap that a terminal took under a fault is booked as any, and counted.
+func TestMarked(t *testing.T) {
+	town := clearingtest.New(t, nil)
+	judge := &transit.Judge{
+		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Rules: town.Rules.Transit,
+		Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
+	}
+	plain := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: 7, Fen: 80, At: noon(5)})
+	marked := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: 8, Fen: 80, At: noon(5)})
+	marked.Marks = []message.Mark{message.Mark_MARK_BEHIND, message.Mark_MARK_CLOCK}
+	d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 2)
+	if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(plain)}, {Value: clearingtest.Encode(marked)}}, nil, d); err != nil {
+		t.Fatal(err)
+	}
+	posted := &ledger.Outcome{Transfers: []ledger.Decision{{Result: ledger.Inserted}, {Result: ledger.Inserted}}}
+	if _, err := d.Settle(posted, verdict.None); err != nil {
+		t.Fatal(err)
+	}
+	if d.Rulings[0].Verdict != verdict.Cleared || d.Rulings[1].Verdict != verdict.Cleared || d.Transfers[0].Credit != d.Transfers[1].Credit {
+		t.Errorf("%s and %s, want both cleared to one operator", d.Rulings[0].Verdict, d.Rulings[1].Verdict)
+	}
+	if _, flags := d.Tally(); flags.Marked != 1 {
+		t.Errorf("%d are marked, want 1", flags.Marked)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
@@ -39,6 +40,9 @@ func (a *acks) run(ctx context.Context) {
 			a.log.Warn("clearing is not told what the lanes follow", logged(err))
 		}
 		failing = err != nil
+		if err := a.policy.keep(); err != nil {
+			a.log.Warn("when the lanes last had all that is published is not written down", logged(err))
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -49,15 +53,15 @@ func (a *acks) run(ctx context.Context) {
 
 // tell sends what is news.
 func (a *acks) tell(ctx context.Context, now time.Time) error {
-	news := map[string]*message.Ack{}
+	news, unsure := map[string]*message.Ack{}, !a.policy.clock.sure()
 	for _, l := range a.lanes {
 		ack := l.ack(now, a.up.trust)
 		if ack == nil {
 			continue
 		}
 		key := fmt.Sprintf("%x/%s", ack.GetTerminal(), ack.GetLane())
-		if said := a.said[key]; said == nil || !sameAck(said, ack) || now.Sub(time.UnixMilli(said.GetSent())) >= ackEvery {
-			news[key] = ack
+		if said := a.said[key]; said == nil || unsure || !sameAck(said, ack) || now.Sub(time.UnixMilli(said.GetSent())) >= ackEvery {
+			news[key], unsure = ack, false
 		}
 	}
 	if len(news) == 0 {
@@ -75,17 +79,32 @@ func (a *acks) tell(ctx context.Context, now time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, ackLimit)
 	defer cancel()
 	for key, ack := range news {
-		ack.Sent = time.Now().UnixMilli()
+		before := time.Now()
+		ack.Sent = before.UnixMilli()
 		value, err := proto.MarshalOptions{Deterministic: true}.Marshal(ack)
 		if err != nil {
 			return err
 		}
-		if err := client.ProduceSync(ctx, &kgo.Record{Topic: message.TopicAcks, Key: []byte(key), Value: value}).FirstErr(); err != nil {
+		said, err := client.ProduceSync(ctx, &kgo.Record{Topic: message.TopicAcks, Key: []byte(key), Value: value}).First()
+		if err != nil {
 			return err
 		}
 		a.said[key] = ack
+		a.compare(ctx, client, said.Partition, before)
 	}
 	return nil
+}
+
+// compare compares the clock with that of the brokers, which say when they stored the newest record
+// of a partition: one was just stored there. Brokers before 3.0 do not know the question.
+func (a *acks) compare(ctx context.Context, client *kgo.Client, partition int32, before time.Time) {
+	offsets, err := kadm.NewClient(client).ListMaxTimestampOffsets(ctx, message.TopicAcks)
+	if err != nil {
+		return
+	}
+	if newest, found := offsets.Lookup(message.TopicAcks, partition); found && newest.Err == nil && newest.Timestamp > 0 {
+		a.policy.clock.hear(before, time.Now(), time.UnixMilli(newest.Timestamp))
+	}
 }
 
 // sameAck reports whether two acks say the same, but for their times.

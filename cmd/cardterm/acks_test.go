@@ -17,8 +17,8 @@ import (
 	"citycard/terminals/tariff"
 )
 
-// TestAcks: a lane says what it follows when it has a SAM, when that changes and each hour, and
-// nothing in between.
+// TestAcks: a lane says what it follows when it has a SAM, when that changes, each hour and when
+// its clock has jumped, and nothing in between. The answers confirm the clock.
 func TestAcks(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -35,6 +35,7 @@ func TestAcks(t *testing.T) {
 		log: slog.New(slog.DiscardHandler), hot: list, hotRead: new(atomic.Int64),
 		fares: &fares{Schedule: &tariff.Schedule{}, now: func() time.Time { return now }},
 	}
+	common.policy = openPolicy(policyFlags{}, common.log, filepath.Join(t.TempDir(), "current"), common.hotRead.Load)
 	l := &lane{shared: common, settings: laneFlags{name: "gate-1"}}
 	told := &acks{shared: common, lanes: []*lane{l}, up: uplink{brokers: cluster.ListenAddrs()}, said: map[string]*message.Ack{}}
 	var got []*message.Ack
@@ -75,7 +76,16 @@ func TestAcks(t *testing.T) {
 	if ack := tells(3); ack.GetHotlist() != 7 {
 		t.Errorf("after an hour it says %v", ack)
 	}
-	if len(got) != 3 {
-		t.Errorf("it has said %d times what it follows, want 3", len(got))
+	common.policy.clock.pass(time.Minute, time.Second)
+	if common.policy.clock.sure() {
+		t.Error("a clock that has jumped is sure")
+	}
+	tells(4)
+	if !common.policy.clock.sure() || common.policy.clock.look(time.Now()) != nil {
+		t.Errorf("the brokers have not confirmed the clock: %v", common.policy.clock.look(time.Now()))
+	}
+	tells(4)
+	if len(got) != 4 {
+		t.Errorf("it has said %d times what it follows, want 4", len(got))
 	}
 }

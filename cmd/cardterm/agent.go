@@ -42,6 +42,7 @@ type agent struct {
 	access broker.Access
 	fares  string
 	follow followFlags
+	policy policyFlags
 	ops    string
 	zone   string
 	trace  bool
@@ -83,6 +84,7 @@ func (a *agent) registerAll(flags *flag.FlagSet) {
 	a.access.Register(flags)
 	flags.StringVar(&a.fares, "fares", "", "`FILE` with a fare table in JSON; empty: those of topic fares, as they are published")
 	a.follow.register(flags)
+	a.policy.register(flags)
 	flags.StringVar(&a.ops, "ops", "", "`ADDRESS` for /metrics, /healthz, /readyz; none where empty")
 	flags.StringVar(&a.zone, "zone", "Asia/Shanghai", "time `ZONE` of the city")
 	flags.StringVar(&a.screen, "display", "", "`WHERE` results go as lines of JSON, for displays: stdout, or unix:PATH, a socket at which they are read")
@@ -211,6 +213,7 @@ type shared struct {
 	hotRead *atomic.Int64 // when hot was last known to be the published one, in seconds since 1970
 	forward *forwarder
 	intents *neighbours
+	policy  *policy
 }
 
 // open opens what lanes need to take fares.
@@ -252,8 +255,19 @@ func (a *agent) open(ctx context.Context, stack *service.Stack, common *shared, 
 	}
 	common.forward = startForwarder(ctx, stack, common.log, up, pages.Registry())
 	common.hotRead = followHotlist(ctx, stack, common.log, common.zone, common.hot, up, pages.Registry())
+	common.policy = openPolicy(a.policy, common.log, common.dir.Join("current"), a.latest(common))
+	pages.Registry().MustRegister(common.policy.gauge())
 	common.intents = startNeighbours(ctx, stack, common, charging, a.unconfirmed, up)
 	return nil
+}
+
+// latest says when the lanes last had all that is published, in seconds since 1970. What a file
+// gives is not published.
+func (a *agent) latest(common *shared) func() int64 {
+	if a.fares != "" {
+		return common.hotRead.Load
+	}
+	return func() int64 { return min(common.hotRead.Load(), common.fares.read.Load()) }
 }
 
 // logged is an error as an attribute of a log line.

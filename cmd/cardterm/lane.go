@@ -47,6 +47,7 @@ type lane struct {
 	out    *outbox.Log
 	book   *intent.Book // of payments whose outcome is not known
 	guard  guard
+	marks  []message.Mark // of the taps of the present card
 
 	box      atomic.Pointer[outbox.Log] // out, for the pages
 	trouble  atomic.Pointer[trouble]    // why it is out of service; nil if it serves
@@ -94,14 +95,19 @@ func (l *lane) overheard(card *reader.Card) apdu.Card {
 // take takes a fare. It does not touch the card while there is no room for its record.
 func (l *lane) take(ctx context.Context, c apdu.Card, at time.Time) error {
 	if err := l.out.Ready(); err != nil {
-		l.taps.WithLabelValues("closed").Inc()
-		l.display.show(shown{Time: at, Lane: l.settings.name, Outcome: outcomeClosed, Sound: soundStop})
+		l.closed(at)
 		l.log.Error("lane closed: no room for records", logged(err))
 		if errors.Is(err, outbox.ErrBroken) {
 			return err
 		}
 		return nil // a full disk heals
 	}
+	marks, err := l.policy.look(at)
+	if err != nil {
+		l.closed(at)
+		return nil
+	}
+	l.marks = marks
 	s := &sight{Card: c, at: at}
 	tap, entry, err := l.settle(ctx, s, at)
 	if tap == nil && err == nil {
@@ -123,6 +129,18 @@ func (l *lane) take(ctx context.Context, c apdu.Card, at time.Time) error {
 	}
 	l.display.show(l.result(tap, err, s))
 	return l.tell(tap, err)
+}
+
+// closed shows that no card is taken.
+func (l *lane) closed(at time.Time) {
+	l.taps.WithLabelValues(outcomeClosed).Inc()
+	l.display.show(shown{Time: at, Lane: l.settings.name, Outcome: outcomeClosed, Sound: soundStop})
+}
+
+// intend makes a payment durable before a card is told to make it.
+func (l *lane) intend(tap *message.Tap) error {
+	tap.Marks = l.marks
+	return l.book.Begin(tap)
 }
 
 // settle finds the outcomes of a card's payments that are not known, and returns the tap of those

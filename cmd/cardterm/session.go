@@ -138,7 +138,7 @@ func (l *lane) equip(ctx context.Context) (*seat, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.role, err = l.settings.place.role(l.settings.role, s.module, l.fares.Schedule, l.hot, l.book.Begin); err != nil {
+	if l.role, err = l.settings.place.role(l.settings.role, s.module, l.fares.Schedule, l.hot, l.intend); err != nil {
 		l.release(s)
 		return nil, err
 	}
@@ -233,10 +233,14 @@ func (l *lane) ready(context.Context) error {
 	if t := l.trouble.Load(); t != nil {
 		return t.err
 	}
-	if box := l.box.Load(); box != nil {
-		return box.Ready()
+	box := l.box.Load()
+	if box == nil {
+		return nil
 	}
-	return nil
+	if _, err := l.policy.look(time.Now()); err != nil {
+		return err
+	}
+	return box.Ready()
 }
 
 // next serves one card. An error means that the session ends.

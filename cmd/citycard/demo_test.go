@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -95,7 +96,7 @@ func checkTaps(t *testing.T, p programs, data string, r *check.Report) {
 		t.Errorf("%d pending taps found, the report counts %d", len(pending), r.Pending)
 	}
 	card := find("show", "--card", suspended[0].Card)
-	if len(card) < 2 || !slices.ContainsFunc(card, func(item ruled) bool { return item == suspended[0] }) {
+	if len(card) < 2 || !slices.ContainsFunc(card, func(item ruled) bool { return reflect.DeepEqual(item, suspended[0]) }) {
 		t.Errorf("the statement of card %s has %d items and not the one that was found", suspended[0].Card, len(card))
 	}
 }

@@ -34,6 +34,7 @@ type ruled struct {
 	What     string         `json:"what,omitempty"`     // what it is, if neither tap nor load
 	Sequence uint32         `json:"sequence,omitempty"` // the SAM's for a tap, the card's for a load
 	Payee    string         `json:"payee,omitempty"`
+	Marks    []string       `json:"marks,omitempty"` // of the terminal, on the fault under which it took the card
 	Booked   string         `json:"booked"`          // clearing day
 	Error    string         `json:"error,omitempty"` // of what is kept alone
 	Evidence string         `json:"evidence_hex"`
@@ -49,6 +50,7 @@ type tapQuery struct {
 	terminal string
 	reason   string
 	verdict  string
+	marked   bool
 	from, to books.Day
 	limit    int
 }
@@ -79,17 +81,18 @@ func tapShowCommand() *ffcli.Command {
 }
 
 func tapFindCommand() *ffcli.Command {
-	q := newTapQuery("tap find", "[--terminal DIGITS] [--reason CODE] [--verdict VERDICT]",
+	q := newTapQuery("tap find", "[--terminal DIGITS] [--reason CODE] [--verdict VERDICT] [--marked]",
 		"taps and loads by terminal, reason or verdict, by clearing day",
 		"Reads through the whole of the days named; with --json in constant memory, however large --limit is.")
 	q.flags.StringVar(&q.terminal, "terminal", "", "SAM terminal number, 12 `digits`")
 	q.flags.StringVar(&q.reason, "reason", "", "reason `code`, such as unknown_terminal")
 	q.flags.StringVar(&q.verdict, "verdict", "", "`verdict`: cleared, pending, suspended, disputed, rejected, quarantined, unconfirmed")
+	q.flags.BoolVar(&q.marked, "marked", false, "only taps that the terminal took under a fault of its own")
 	q.flags.IntVar(&q.limit, "limit", 1000, "the greatest `number` of results")
 	return q.looks(q.find)
 }
 
-const tapHeader = "TIME\tCARD OR WHAT\tTERMINAL\tSEQ\t>YUAN\tVERDICT\tREASON\tPAYEE\tBOOKED"
+const tapHeader = "TIME\tCARD OR WHAT\tTERMINAL\tSEQ\t>YUAN\tVERDICT\tREASON\tPAYEE\tBOOKED\tMARKS"
 
 func (item ruled) cells(l language.Language) []string {
 	what := item.Card
@@ -98,8 +101,23 @@ func (item ruled) cells(l language.Language) []string {
 	}
 	return []string{
 		item.Time, what, item.Terminal, fmt.Sprint(item.Sequence), item.Fen.String(), item.verdict.In(l), item.Reason.In(l),
-		item.Payee, item.Booked,
+		item.Payee, item.Booked, strings.Join(item.marks(l), ", "),
 	}
+}
+
+// marks are the tap's marks in words.
+func (item ruled) marks(l language.Language) (words []string) {
+	for _, mark := range item.Marks {
+		switch mark {
+		case message.Mark_MARK_BEHIND.String():
+			words = append(words, language.Textf("lists old").In(l))
+		case message.Mark_MARK_CLOCK.String():
+			words = append(words, language.Textf("clock unsure").In(l))
+		default:
+			words = append(words, mark)
+		}
+	}
+	return words
 }
 
 // looks makes the command print the results of look.
@@ -216,7 +234,7 @@ func (q *tapQuery) find(ctx context.Context, r *tapReader, add func(ruled) error
 
 func (q *tapQuery) matches(item ruled) bool {
 	return (q.terminal == "" || strings.EqualFold(item.Terminal, q.terminal)) &&
-		(q.reason == "" || string(item.Reason) == q.reason) && (q.verdict == "" || item.Verdict == q.verdict)
+		(q.reason == "" || string(item.Reason) == q.reason) && (q.verdict == "" || item.Verdict == q.verdict) && (!q.marked || len(item.Marks) > 0)
 }
 
 // tapReader turns rows into verdicts.
@@ -251,6 +269,9 @@ func (r *tapReader) readEvidence(row *ledger.Row, item *ruled, is verdict.Verdic
 		d := tap.GetDebit()
 		item.Card, item.Time = hex.EncodeToString(d.GetCard()), hex.EncodeToString(d.GetTime())
 		item.Terminal, item.Sequence = hex.EncodeToString(d.GetTerminal()), d.GetTerminalSequence()
+		for _, mark := range tap.GetMarks() {
+			item.Marks = append(item.Marks, mark.String())
+		}
 		return true
 	}
 	var load message.Load
