@@ -39,8 +39,8 @@ func followHotlist(ctx context.Context, stack *service.Stack, log *slog.Logger, 
 			Name: "cardterm_hotlist_version", Help: "Newest version of the registry that the terminal's hotlist has heard of, 0 for none.",
 		}, func() float64 { return float64(list.Version()) }))
 	read := false
-	follower := &downlink.HotlistFollower{
-		List: list, Trust: up.trust, Now: func() time.Time { return time.Now().In(zone) }, Read: func() {
+	follower := downlink.FollowHotlist(list, downlink.Watch{
+		Trust: up.trust, Now: func() time.Time { return time.Now().In(zone) }, Read: func() {
 			read = true
 			current.Store(time.Now().Unix())
 		},
@@ -48,7 +48,7 @@ func followHotlist(ctx context.Context, stack *service.Stack, log *slog.Logger, 
 			log.Error("a published hotlist, or an entry of it, is refused; the lane goes on with what it has", logged(why))
 		},
 		Unsaved: func(why error) { log.Error("the hotlist is not kept on the disk", logged(why)) },
-	}
+	})
 	stack.Go(ctx, "hotlist", func(ctx context.Context) {
 		again(ctx, func(ctx context.Context) (gotOn bool, err error) {
 			read = false
@@ -61,7 +61,7 @@ func followHotlist(ctx context.Context, stack *service.Stack, log *slog.Logger, 
 	return current
 }
 
-func followOnce(ctx context.Context, follower *downlink.HotlistFollower, up uplink) error {
+func followOnce(ctx context.Context, follower *downlink.WholeFollower, up uplink) error {
 	opts, err := up.options()
 	if err != nil {
 		return err

@@ -50,10 +50,15 @@ func sent(t *testing.T, by *message.Signer, version int64, list []*message.Hotli
 		}
 		records = append(records, &kgo.Record{Key: e.Card, Value: value, Offset: int64(len(records))})
 	}
-	p := &message.Publication{
+	return stated(t, by, records, edit, &message.Publication{
 		Topic: message.TopicHotlist, Version: version, Records: int64(len(list)), Hash: sum.Sum(), Most: 60,
 		Few: 3, GrowPercent: 10, ShrinkPercent: 10,
-	}
+	})
+}
+
+// stated are the records of a topic, and behind them what is signed of it.
+func stated(t *testing.T, by *message.Signer, records []*kgo.Record, edit func(*message.Publication), p *message.Publication) []*kgo.Record {
+	t.Helper()
 	if edit != nil {
 		edit(p)
 	}
@@ -67,39 +72,56 @@ func sent(t *testing.T, by *message.Signer, version int64, list []*message.Hotli
 	return records
 }
 
-// lane is a terminal that has taken the hotlist of version 2, with 100 cards.
+// lane is a terminal that follows a topic and has taken a version of it.
 type lane struct {
 	*testing.T
-	*HotlistFollower
+	*WholeFollower
 	said []string
+	has  func() string // what it has taken
 }
 
-func newLane(t *testing.T) *lane {
+// follows is a lane with a follower of what is kept in a directory; it has taken a topic.
+func follows(t *testing.T, follow func(dir string, w Watch) (*WholeFollower, func() string), topic []*kgo.Record) *lane {
 	t.Helper()
 	dir := t.TempDir()
-	list, err := hotlist.Open(filepath.Join(dir, "hotlist"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	trust, err := OpenTrust(filepath.Join(dir, "publisher"), message.PublicOf(signer(1).Key))
 	if err != nil {
 		t.Fatal(err)
 	}
 	l := &lane{T: t}
-	l.HotlistFollower = &HotlistFollower{
-		List: list, Trust: trust, Now: func() time.Time { return noon }, Read: func() {},
+	l.WholeFollower, l.has = follow(dir, Watch{
+		Trust: trust, Now: func() time.Time { return noon }, Read: func() {},
 		Refused: func(why error) { l.said = append(l.said, why.Error()) }, Unsaved: func(why error) { t.Error(why) },
-	}
-	if !l.reads(sent(t, signer(1), 2, entries(2, 0, 100), nil)) || list.Version() != 2 || list.Cards() != 100 {
-		t.Fatalf("the lane has %d cards of version %d: %q", list.Cards(), list.Version(), l.said)
+	})
+	if !l.reads(topic) {
+		t.Fatalf("the lane has %s: %q", l.has(), l.said)
 	}
 	return l
+}
+
+// hotLane is a lane that has taken the hotlist of version 2, with 100 cards.
+type hotLane struct {
+	*lane
+	List *hotlist.List
+}
+
+func newLane(t *testing.T) *hotLane {
+	t.Helper()
+	h := &hotLane{}
+	h.lane = follows(t, func(dir string, w Watch) (*WholeFollower, func() string) {
+		var err error
+		if h.List, err = hotlist.Open(filepath.Join(dir, "hotlist")); err != nil {
+			t.Fatal(err)
+		}
+		return FollowHotlist(h.List, w), func() string { return fmt.Sprintf("%d cards of version %d", h.List.Cards(), h.List.Version()) }
+	}, sent(t, signer(1), 2, entries(2, 0, 100), nil))
+	return h
 }
 
 // reads reads a topic from its start to its end, twice as nothing comes, and reports whether it was
 // taken.
 func (l *lane) reads(records []*kgo.Record) bool {
-	l.listing, l.taken = newListing(), false
+	l.begin()
 	for _, r := range records {
 		l.take(r)
 	}
@@ -123,30 +145,67 @@ func changed(t *testing.T, at int, edit func(e *message.HotlistEntry)) []*kgo.Re
 	return records
 }
 
-// TestCorruptedHotlist gives a lane a hotlist that is corrupted in many ways. It takes none of
-// them, keeps the one it has, says once why, and takes the next good one.
-func TestCorruptedHotlist(t *testing.T) {
-	good := func() []*kgo.Record { return sent(t, signer(1), 3, entries(3, 0, 100), nil) }
+// corrupted is a topic that no lane takes, and what it says why.
+type corrupted struct {
+	topic []*kgo.Record
+	why   string
+}
+
+// refuses gives lanes topics that are corrupted. They take none of them, keep what they have, say
+// once why, and take the next good one.
+func refuses(t *testing.T, fresh func(*testing.T) *lane, good []*kgo.Record, topics map[string]corrupted) {
+	t.Helper()
+	for name, test := range topics {
+		l := fresh(t)
+		before := l.has()
+		took := l.reads(test.topic)
+		took = l.reads(test.topic) || took // and it says so once
+		if took || l.has() != before {
+			t.Errorf("%s: the lane has %s, want %s", name, l.has(), before)
+		}
+		if len(l.said) != 1 || !strings.Contains(l.said[0], test.why) {
+			t.Errorf("%s: it says %q, want once why: %s", name, l.said, test.why)
+		}
+		if !l.reads(good) || l.has() == before {
+			t.Errorf("%s: the next good one is not taken: %q", name, l.said)
+		}
+	}
+}
+
+// corruptStatements are topics whose signed record is corrupted, whatever they hold; publish makes
+// the records of a version, of which edit may change what is signed.
+func corruptStatements(t *testing.T, publish func(by *message.Signer, version int64, edit func(*message.Publication)) []*kgo.Record) map[string]corrupted {
+	t.Helper()
 	last := func(edit func(value []byte) []byte) []*kgo.Record {
-		records := good()
+		records := publish(signer(1), 3, nil)
 		end := len(records) - 1
 		records[end] = &kgo.Record{Key: records[end].Key, Value: edit(bytes.Clone(records[end].Value))}
 		return records
 	}
-	signed := func(version int64, list []*message.HotlistEntry, edit func(*message.Publication)) []*kgo.Record {
-		return sent(t, signer(1), version, list, edit)
-	}
-	for name, test := range map[string]struct {
-		topic []*kgo.Record
-		why   string
-	}{
-		"not signed":              {good()[:100], "not signed"},
-		"signed by somebody else": {sent(t, signer(2), 3, entries(3, 0, 100), nil), "not signed"},
+	unsigned := publish(signer(1), 3, nil)
+	return map[string]corrupted{
+		"not signed":              {unsigned[:len(unsigned)-1], "not signed"},
+		"signed by somebody else": {publish(signer(2), 3, nil), "not signed"},
 		"a bit of the signature":  {last(func(v []byte) []byte { v[len(v)-1] ^= 1; return v }), "not signed"},
 		"a bit of what is signed": {last(func(v []byte) []byte { v[5] ^= 1; return v }), "not signed"},
 		"a signature cut short":   {last(func(v []byte) []byte { return v[:len(v)-7] }), "not signed"},
-		"of another topic":        {signed(3, entries(3, 0, 100), func(p *message.Publication) { p.Topic = message.TopicFares }), "something else"},
-		"an older version":        {signed(1, entries(1, 0, 100), nil), "version 2 was taken before"},
+		"of another topic":        {publish(signer(1), 3, func(p *message.Publication) { p.Topic = message.TopicFares }), "something else"},
+		"an older version":        {publish(signer(1), 1, nil), "version 2 was taken before"},
+		"another number of keys":  {publish(signer(1), 3, func(p *message.Publication) { p.Records++ }), "not what was signed"},
+		"another hash":            {publish(signer(1), 3, func(p *message.Publication) { p.Hash[0] ^= 1 }), "not what was signed"},
+	}
+}
+
+// TestCorruptedHotlist gives a lane a hotlist that is corrupted in many ways.
+func TestCorruptedHotlist(t *testing.T) {
+	good := func() []*kgo.Record { return sent(t, signer(1), 3, entries(3, 0, 100), nil) }
+	signed := func(version int64, list []*message.HotlistEntry, edit func(*message.Publication)) []*kgo.Record {
+		return sent(t, signer(1), version, list, edit)
+	}
+	topics := corruptStatements(t, func(by *message.Signer, version int64, edit func(*message.Publication)) []*kgo.Record {
+		return sent(t, by, version, entries(version, 0, 100), edit)
+	})
+	maps.Copy(topics, map[string]corrupted{
 		"a card is missing":       {good()[1:], "not what was signed"},
 		"a card is too much":      {append(signed(3, entries(3, 0, 101), nil)[:101], good()[100:]...), "not what was signed"},
 		"half of an older list":   {append(sent(t, signer(1), 1, entries(1, 200, 250), nil)[:50], good()[50:]...), "not what was signed"},
@@ -166,20 +225,8 @@ func TestCorruptedHotlist(t *testing.T) {
 		"too large, and signed":   {signed(9, entries(9, 0, 121), nil), "more than its bounds allow"},
 		"far too large, later":    {signed(1002, entries(1002, 0, 300), func(p *message.Publication) { p.Most = 1000 }), "names 200 cards"},
 		"other cards, and signed": {signed(3, entries(3, 100, 200), nil), "more than its bounds allow"},
-	} {
-		l := newLane(t)
-		took := l.reads(test.topic)
-		took = l.reads(test.topic) || took // and it says so once
-		if took || l.List.Version() != 2 || l.List.Cards() != 100 {
-			t.Errorf("%s: the lane has %d cards of version %d, want the 100 of 2", name, l.List.Cards(), l.List.Version())
-		}
-		if len(l.said) != 1 || !strings.Contains(l.said[0], test.why) {
-			t.Errorf("%s: it says %q, want once why: %s", name, l.said, test.why)
-		}
-		if !l.reads(signed(4, entries(4, 0, 105), nil)) || l.List.Version() != 4 || l.List.Cards() != 105 {
-			t.Errorf("%s: the next good list is not taken: %q", name, l.said)
-		}
-	}
+	})
+	refuses(t, func(t *testing.T) *lane { return newLane(t).lane }, signed(4, entries(4, 0, 105), nil), topics)
 }
 
 // TestBoundsOfAnotherKey: a terminal that remembers no publication, as its file is a new one, holds

@@ -46,9 +46,9 @@ func TestHotlist(t *testing.T) {
 	must(t, err)
 	following, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	follower := downlink.HotlistFollower{
-		List: list, Read: func() {}, Refused: func(why error) { t.Error(why) }, Unsaved: func(why error) { t.Error(why) },
-	}
+	follower := downlink.FollowHotlist(list, downlink.Watch{
+		Read: func() {}, Refused: func(why error) { t.Error(why) }, Unsaved: func(why error) { t.Error(why) },
+	})
 	go func() { ended <- follower.Follow(following, cluster.ListenAddrs()) }()
 	// kept waits for a version in the file.
 	kept := func(version int64) *hotlist.List {
@@ -124,10 +124,10 @@ func TestOddHotlistRecord(t *testing.T) {
 	list, err := hotlist.Open(filepath.Join(t.TempDir(), "hotlist"))
 	must(t, err)
 	read, refused := make(chan struct{}, 1), make(chan error, 100)
-	follower := downlink.HotlistFollower{
-		List: list, Refused: func(why error) { refused <- why }, Unsaved: func(why error) { t.Error(why) },
+	follower := downlink.FollowHotlist(list, downlink.Watch{
+		Refused: func(why error) { refused <- why }, Unsaved: func(why error) { t.Error(why) },
 		Read: func() { read <- struct{}{} },
-	}
+	})
 	for range 2 {
 		following, stop := context.WithCancel(p.ctx)
 		ended := make(chan error, 1)
@@ -144,7 +144,7 @@ func TestOddHotlistRecord(t *testing.T) {
 			t.Errorf("the list has %d cards at version %d, want both at 3", list.Cards(), list.Version())
 		}
 	}
-	for _, want := range []string{"the record at offset 1 is no entry", "the record at offset 2: hotlist: digits of a card number in 3 bytes"} {
+	for _, want := range []string{"the record at offset 1: it is no entry", "the record at offset 2: hotlist: digits of a card number in 3 bytes"} {
 		if len(refused) == 0 {
 			t.Errorf("nothing says that %s", want)
 		} else if err := <-refused; !strings.Contains(err.Error(), want) {
@@ -165,10 +165,10 @@ func TestHotlistWithoutDisk(t *testing.T) {
 	must(t, err)
 	must(t, os.MkdirAll(filepath.Join(path, "in the way"), 0o700))
 	read, unsaved := make(chan struct{}, 100), make(chan error, 100)
-	follower := downlink.HotlistFollower{
-		List: list, Refused: func(why error) { t.Error(why) }, Unsaved: func(why error) { unsaved <- why },
+	follower := downlink.FollowHotlist(list, downlink.Watch{
+		Refused: func(why error) { t.Error(why) }, Unsaved: func(why error) { unsaved <- why },
 		Read: func() { read <- struct{}{} },
-	}
+	})
 	following, stop := context.WithCancel(p.ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- follower.Follow(following, p.cluster.ListenAddrs()) }()
