@@ -154,7 +154,7 @@ func (l *lane) settle(ctx context.Context, c apdu.Card, at time.Time) (tap, entr
 		}
 	}
 	if s.Denied+s.Lost > 0 {
-		l.log.Info("a card has come again", "says_not_paid", s.Denied, "used_since", s.Lost)
+		l.log.Info("a card has come again", "says_not_paid", s.Denied, "proves_no_more", s.Lost)
 	}
 	return s.Passage, s.Entry, err
 }

@@ -17,9 +17,10 @@ import (
 var (
 	// ErrOtherCard: the card at hand is not the one whose outcome is unknown.
 	ErrOtherCard = errors.New("this is another card")
-	// ErrTooLate: the card has been used elsewhere since, so its counter no longer tells the
-	// outcome; its log and the clearing centre do.
-	ErrTooLate = errors.New("the card has been used since")
+	// ErrTooLate: the card can tell the outcome no more. It has been used elsewhere since, so its
+	// counter does not say it, or it answers and gives neither its log nor its codes. The clearing
+	// centre finds it out.
+	ErrTooLate = errors.New("the card can no longer tell")
 	// ErrNotPaid comes together with ErrTooLate where the card's log has another payment in the
 	// place of this one: the card was not charged here.
 	ErrNotPaid = errors.New("its log has another payment in the place of this one")
@@ -30,7 +31,8 @@ var (
 // cannot tell which is the TAC; nil when it has not. Either way the card changes nothing. Errors:
 // ErrOtherCard, ErrTooLate, alone or with ErrNotPaid, a blocked purse, sam.ErrForged where the
 // module refuses both codes, or the card's and the transport's; without ErrNotPaid the outcome then
-// stays unknown.
+// stays unknown. A card that refuses to give its log or its codes, or gives what cannot be read,
+// would do so again: that is ErrTooLate, and only a command without an answer may do better.
 func Resolve(ctx context.Context, c apdu.Card, module *sam.Module, open *UnknownError) (*message.Tap, error) {
 	debit := open.Tap.GetDebit()
 	p, err := reopen(ctx, c, debit.GetCard(), debit.GetIssuer())
@@ -123,10 +125,12 @@ func moved(now, before uint16) (bool, error) {
 // prove asks for the codes of the last transaction of a kind; counter is the card's now.
 func (p *Purse) prove(ctx context.Context, kind byte, counter uint16) (purse.Receipt, error) {
 	proof, err := ask(ctx, p.card, purse.Prove(kind, counter), purse.ParseProof)
-	if apdu.MACUnavailable.Is(err) {
+	switch {
+	case apdu.MACUnavailable.Is(err):
 		return proof, fmt.Errorf("%w: its last transaction is another one: %w", ErrTooLate, err)
-	}
-	if err != nil {
+	case answered(err):
+		return proof, fmt.Errorf("%w: it gives no proof: %w", ErrTooLate, err)
+	case err != nil:
 		return proof, fmt.Errorf("ask for the proof: %w", err)
 	}
 	return proof, nil
@@ -136,6 +140,9 @@ func (p *Purse) prove(ctx context.Context, kind byte, counter uint16) (purse.Rec
 // terminal's.
 func (p *Purse) sameAsLogged(ctx context.Context, d *message.Debit, counter uint16) error {
 	last, err := read(ctx, p.card, language.Textf("the card's log"), apdu.ReadRecord(purse.LogSFI, 1, purse.LogRecordSize), purse.ParseLogRecord)
+	if answered(err) {
+		return fmt.Errorf("%w: %w", ErrTooLate, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -143,6 +150,13 @@ func (p *Purse) sameAsLogged(ctx context.Context, d *message.Debit, counter uint
 		return p.search(ctx, d, counter, fmt.Errorf("%w: its last payment is another one", ErrTooLate))
 	}
 	return nil
+}
+
+// answered reports whether an error is an answer of the card, by which it refuses a command or
+// which cannot be read.
+func answered(err error) bool {
+	_, refused := apdu.StatusOf(err)
+	return refused || errors.Is(err, purse.ErrAnswer)
 }
 
 // logged reports whether a record of the card's log is that of a payment; counter is the card's
@@ -157,6 +171,9 @@ func logged(r purse.LogRecord, d *message.Debit, counter uint16) bool {
 // counter of a load is another one.
 func (p *Purse) search(ctx context.Context, d *message.Debit, counter uint16, late error) error {
 	log, err := p.Log(ctx)
+	if answered(err) {
+		return fmt.Errorf("%w; %w", late, err)
+	}
 	if err != nil {
 		return err
 	}

@@ -33,8 +33,9 @@ type Book struct {
 	own    []*intent // oldest first
 	begun  *intent   // the one whose card is being told to pay, or nil; among own
 	others []*intent // oldest first
-	// denied are those of which the present card says that it has not paid them.
-	denied []*intent
+	// denied are those of which the present card says that it has not paid them, or that it can no
+	// longer prove it; spent are the latter of other lanes, which give them up themselves.
+	denied, spent []*intent
 	// over are ends of intents that are not written yet.
 	over []outbox.Local
 	// tell is given news, without mu; nil if the agent has no other lane.
@@ -160,11 +161,16 @@ func (b *Book) End(tap *message.Tap, err error) error {
 	defer b.share()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	i, denied := b.begun, b.denied
-	b.begun, b.denied = nil, nil
+	i, denied, spent := b.begun, b.denied, b.spent
+	b.begun, b.denied, b.spent = nil, nil, nil
 	unknown, open := errors.AsType[*card.UnknownError](err)
 	switch {
 	case tap != nil && err == nil:
+		for _, o := range spent {
+			if o.disproved(tap) {
+				b.drop(o)
+			}
+		}
 		return b.paid(i, tap, denied)
 	case tap != nil: // the card has paid, but the SAM has not said that it is a card of ours
 		return b.paid(i, tap, nil)
@@ -192,7 +198,7 @@ func (b *Book) open(i *intent) error {
 }
 
 // paid makes a tap durable, together with the end of its intent, if it has one, and with the ends
-// of those that the same card has not paid: the tap shows that it is this card.
+// of those that the same card has not paid or cannot prove: the tap shows that it is this card.
 func (b *Book) paid(i *intent, tap *message.Tap, denied []*intent) error {
 	records, err := record(message.TopicTaps, tap)
 	if err != nil {
@@ -224,8 +230,8 @@ func (b *Book) paid(i *intent, tap *message.Tap, denied []*intent) error {
 	return nil
 }
 
-// disproved reports whether a payment that the SAM has confirmed shows that this one was not made:
-// the same card made it with the same counter, or with a later one.
+// disproved reports whether a payment that the SAM has confirmed shows that the card which spoke of
+// this one is the card: it paid with the same counter, or with a later one.
 func (i *intent) disproved(by *message.Tap) bool {
 	mine, its := i.tap.GetDebit(), by.GetDebit()
 	return string(mine.GetCard()) == string(its.GetCard()) && string(mine.GetIssuer()) == string(its.GetIssuer()) &&

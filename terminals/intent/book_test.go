@@ -138,7 +138,7 @@ func TestSettle(t *testing.T) {
 		"paid":            {paid, 1, 0, 1, 0, true, nil},
 		"not paid":        {unpaid, 0, 0, 0, 1, false, nil},
 		"paid elsewhere":  {fails(fmt.Errorf("%w; %w", card.ErrTooLate, card.ErrNotPaid)), 0, 0, 0, 1, false, nil},
-		"used since":      {fails(card.ErrTooLate), 0, 1, 1, 0, false, nil},
+		"used since":      {fails(card.ErrTooLate), 0, 1, 0, 0, false, nil},
 		"gone once again": {fails(reset), 0, 0, 0, 1, false, reset},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -160,7 +160,7 @@ func TestSettle(t *testing.T) {
 				if n := l.count(message.TopicIntents); n != 1+test.ended {
 					t.Errorf("%d records of intents, want %d", n, 1+test.ended)
 				}
-				if c := l.book.Counts(); c != (intent.Counts{Open: test.open}) {
+				if c := l.book.Counts(); c != (intent.Counts{Open: test.open, Unconfirmed: test.unconfirmed}) {
 					t.Errorf("%+v", c)
 				}
 				l.again()
@@ -169,11 +169,12 @@ func TestSettle(t *testing.T) {
 	}
 }
 
-// That a card has not paid ends an intent only once the same card makes a payment which the SAM
-// confirms, with the counter of the intent or a later one. A double that knows the number and the
-// counter alone ends nothing, and the card itself is still settled afterwards.
+// That a card has not paid, or can no longer prove it, ends an intent only once the same card makes
+// a payment which the SAM confirms, with the counter of the intent or a later one. A double that
+// knows the number and the counter alone ends nothing, and the card itself is settled afterwards.
 func TestDenied(t *testing.T) {
 	broken := &sam.Error{Err: errors.New("the SAM does not answer")}
+	late := fails(card.ErrTooLate)
 	elsewhere := fails(fmt.Errorf("%w; %w", card.ErrTooLate, card.ErrNotPaid))
 	for name, test := range map[string]struct {
 		says    func(context.Context, apdu.Card, *card.UnknownError) (*message.Tap, error)
@@ -184,6 +185,8 @@ func TestDenied(t *testing.T) {
 	}{
 		"it pays":                       {unpaid, 1, 7, nil, true},
 		"it pays later":                 {elsewhere, 1, 9, nil, true},
+		"it pays, and proves no more":   {late, 1, 9, nil, true},
+		"a double proves no more":       {late, 1, 0, sam.ErrForged, false},
 		"it pays with an older counter": {unpaid, 1, 6, nil, false},
 		"another card pays":             {unpaid, 2, 7, nil, false},
 		"the SAM does not confirm":      {unpaid, 1, 7, broken, false},
@@ -196,7 +199,11 @@ func TestDenied(t *testing.T) {
 			l.tear(tap(p, gateIn(), 7, morning()))
 			s, err := l.book.Settle(t.Context(), held, morning().Add(time.Second), test.says)
 			must(t, err)
-			if s.Denied != 1 || l.book.Counts() != (intent.Counts{Open: 1}) {
+			want := intent.Counts{Open: 1}
+			if s.Lost == 1 {
+				want = intent.Counts{Unconfirmed: 1}
+			}
+			if s.Denied+s.Lost != 1 || l.book.Counts() != want || l.count(message.TopicTapsUnconfirmed) != s.Lost {
 				t.Fatalf("%+v, %+v", s, l.book.Counts())
 			}
 			var next *message.Tap
@@ -208,7 +215,6 @@ func TestDenied(t *testing.T) {
 			}
 			must(t, l.book.End(next, test.err))
 			l.again()
-			want := intent.Counts{Open: 1}
 			if test.ended {
 				want = intent.Counts{}
 			}

@@ -30,9 +30,11 @@
 // the card may have paid. The lane keeps it, and a card that comes later is settled as before.
 //
 // At most 64 intents are kept. If another one is begun, the oldest unconfirmed one ends; if there
-// is none, the oldest one goes up as unconfirmed and ends. An intent also ends, unconfirmed, when
-// its card has paid and can no longer prove it, because it was used elsewhere since. So each debit
-// of a card is in the outbox as a tap, as an intent or as an unconfirmed tap.
+// is none, the oldest one goes up as unconfirmed and ends. An intent also goes up at once when its
+// card can no longer prove what it did, because it was used elsewhere since or gives no usable
+// answer; the card is then served, and the intent ends once the SAM has confirmed a payment of it.
+// An answer that does not come changes nothing, and the card is refused. So each debit of a card is
+// in the outbox as a tap, as an intent or as an unconfirmed tap.
 //
 // What would break these promises: a record on topic intents that says of an intent that its
 // outcome is known, and is a lie. Terminals alone may write there.

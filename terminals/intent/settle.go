@@ -31,9 +31,10 @@ type Settled struct {
 // [outbox.ErrBroken] tells, that the lane cannot go on. A card that cannot be read has no open
 // payments.
 //
-// What a card says that it has not paid stays open: anything that gives the card's number and
-// counter could say so. It ends when End is given a payment of that card which the SAM has
-// confirmed. Call End for each card for which Settle returned neither a passage nor an error.
+// What a card says that it has not paid stays open, and what it can no longer prove stays
+// unconfirmed: anything that gives the card's number and counter could say so. Either ends when End
+// is given a payment of that card which the SAM has confirmed. Call End for each card for which
+// Settle returned neither a passage nor an error.
 func (b *Book) Settle(ctx context.Context, c apdu.Card, now time.Time, resolve func(context.Context, apdu.Card, *card.UnknownError) (*message.Tap, error)) (s Settled, err error) {
 	if !b.begins() {
 		return s, nil
@@ -78,28 +79,17 @@ func (b *Book) outcome(i *intent, tap *message.Tap, err error, s *Settled) error
 		b.denied = append(b.denied, i)
 	case errors.Is(err, card.ErrTooLate):
 		s.Lost++
-		return b.lost(i)
+		if !slices.Contains(b.own, i) {
+			b.spent = append(b.spent, i)
+			return nil
+		}
+		b.denied = append(b.denied, i)
+		if i.state == message.IntentState_INTENT_STATE_OPEN {
+			return b.raise(i)
+		}
 	default:
 		return err
 	}
-	return nil
-}
-
-// lost ends an intent whose card can no longer prove what it did. One of another lane is that
-// lane's to give up.
-func (b *Book) lost(i *intent) error {
-	if !slices.Contains(b.own, i) {
-		b.drop(i)
-		return nil
-	}
-	records, err := i.givenUp()
-	if err != nil {
-		return err
-	}
-	if err := b.keep([]outbox.Local{i.end()}, records...); err != nil {
-		return err
-	}
-	b.ended(i)
 	return nil
 }
 
@@ -107,7 +97,7 @@ func (b *Book) lost(i *intent) error {
 func (b *Book) begins() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.denied = nil
+	b.denied, b.spent = nil, nil
 	return len(b.own)+len(b.others) > 0
 }
 
@@ -135,21 +125,29 @@ func (b *Book) Raise(now time.Time, after time.Duration) (raised int, err error)
 		if i.state != message.IntentState_INTENT_STATE_OPEN || age(i.tap, now) < after {
 			continue
 		}
-		records, err := record(message.TopicTapsUnconfirmed, i.tap)
-		if err != nil {
+		if err := b.raise(i); err != nil {
 			return raised, err
 		}
-		value, err := i.value(message.IntentState_INTENT_STATE_UNCONFIRMED)
-		if err != nil {
-			return raised, err
-		}
-		if err := b.keep([]outbox.Local{{Key: i.key, Value: value}}, records...); err != nil {
-			return raised, err
-		}
-		i.state = message.IntentState_INTENT_STATE_UNCONFIRMED
 		raised++
 	}
 	return raised, nil
+}
+
+// raise tells clearing of an intent.
+func (b *Book) raise(i *intent) error {
+	records, err := record(message.TopicTapsUnconfirmed, i.tap)
+	if err != nil {
+		return err
+	}
+	value, err := i.value(message.IntentState_INTENT_STATE_UNCONFIRMED)
+	if err != nil {
+		return err
+	}
+	if err := b.keep([]outbox.Local{{Key: i.key, Value: value}}, records...); err != nil {
+		return err
+	}
+	i.state = message.IntentState_INTENT_STATE_UNCONFIRMED
+	return nil
 }
 
 // Heard takes a record of topic intents: an intent of a neighbour, or that one is over, of
