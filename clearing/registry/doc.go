@@ -9,6 +9,8 @@
 // day on. Nothing is updated or removed: rows are added by changes, and a row that is no longer
 // true is ended by another row with a last day.
 //
+// Only a change that nobody has proposed goes again ([Store.Forget]).
+//
 // Files in one directory become a [Draft], checked as a whole against what is in force; rows that
 // are in force already are left out of it. A [Store] keeps its rows in the ledger's database; a
 // proposal ([ChangeKind]) names them by a digest, which two people sign. Only the founding change,

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"citycard/clearing/people"
 	"citycard/clearing/people/proposal"
 	"citycard/clearing/registry/index"
@@ -38,10 +40,23 @@ type changing struct {
 // in force. The files' rows are kept beside the proposal, which names and hashes them.
 func ChangeKind(l *ledger.Ledger, read func(context.Context, Files) (*Draft, error)) proposal.Kind {
 	c := &changing{ledger: l, read: read}
-	return proposal.Completed(proposal.Of(ChangeName, c.show, c.do), func(ctx context.Context, r ImportRequest) (Content, []*language.Text, error) {
+	kind := proposal.Holding(proposal.Of(ChangeName, c.show, c.do), c.holds)
+	return proposal.Completed(kind, func(ctx context.Context, r ImportRequest) (Content, []*language.Text, error) {
 		content, err := c.keep(ctx, r)
 		return content, nil, err
 	})
+}
+
+// holds has the rows stay that a proposal names.
+func (c *changing) holds(ctx context.Context, tx pgx.Tx, content Content) error {
+	if c.ledger.Rehearses() {
+		return nil
+	}
+	err := hold(ctx, tx, content.Change)
+	if errors.Is(err, proposal.ErrForgotten) {
+		err = &proposal.Refusal{Text: language.Textf("change %d: %w", content.Change, err), Todo: language.Textf("import the files again")}
+	}
+	return err
 }
 
 func (c *changing) store() *Store {

@@ -66,8 +66,8 @@ func (s *Store) Keep(ctx context.Context, d *Draft) (Content, error) {
 func (s *Store) keepNew(ctx context.Context, d *Draft) (Content, error) {
 	var number int64
 	err := attempts(ctx, func() error {
-		return s.pool.QueryRow(ctx, `INSERT INTO registry_changes (number, base, rows, digest)
-			SELECT coalesce(max(number), 0) + 1, $1::INT8, $2::INT8, $3::BYTEA FROM registry_changes RETURNING number`,
+		return s.pool.QueryRow(ctx, `INSERT INTO registry_changes (number, base, rows, digest, drafted)
+			SELECT coalesce(max(number), 0) + 1, $1::INT8, $2::INT8, $3::BYTEA, `+second+` FROM registry_changes RETURNING number`,
 			d.base, d.count, d.digest[:]).Scan(&number)
 	})
 	if err != nil {
@@ -79,11 +79,19 @@ func (s *Store) keepNew(ctx context.Context, d *Draft) (Content, error) {
 	return d.content(number), nil
 }
 
-// kept finds the change that has the rows of a draft already. Change is 0 if there is none.
+// kept finds the change that has the rows of a draft already, and has it stay as long as a new one.
+// Change is 0 if there is none.
 func (s *Store) kept(ctx context.Context, d *Draft) (Content, error) {
 	var number int64
-	err := s.pool.QueryRow(ctx, "SELECT coalesce(max(number), 0) FROM registry_changes WHERE base = $1 AND digest = $2", d.base, d.digest[:]).Scan(&number)
-	if err != nil || number == 0 {
+	err := attempts(ctx, func() error {
+		return s.pool.QueryRow(ctx, `UPDATE registry_changes SET drafted = CASE WHEN drafted = 0 THEN 0 ELSE `+second+` END
+			WHERE drafted >= 0 AND number = (SELECT max(number) FROM registry_changes WHERE base = $1 AND digest = $2 AND drafted >= 0) RETURNING number`,
+			d.base, d.digest[:]).Scan(&number)
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Content{}, nil
+	}
+	if err != nil {
 		return Content{}, err
 	}
 	content := d.content(number)
@@ -230,6 +238,9 @@ func enterIn(ctx context.Context, tx pgx.Tx, c Content, record func(context.Cont
 	var known bool
 	if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM registry_versions WHERE change = $1)", c.Change).Scan(&known); err != nil || known {
 		return err // by an attempt whose outcome was not known
+	}
+	if err := hold(ctx, tx, c.Change); err != nil {
+		return err
 	}
 	what := Entered{Content: c, Version: c.Base + 1}
 	if what.Head, err = addVersion(ctx, tx, c.Change, c.Base, [32]byte(digest)); err != nil {

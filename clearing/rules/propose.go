@@ -47,7 +47,8 @@ func faulty(err error) error {
 // documents are kept beside the proposal, which names them by their hashes. What is only kept is in
 // force nowhere; show checks all of a request, which anybody may write.
 func ChangeKind(s *Store) proposal.Kind {
-	return proposal.Completed(proposal.Of(ChangeName, s.show, s.do), func(ctx context.Context, r Request) (Content, []*language.Text, error) {
+	kind := proposal.Holding(proposal.Of(ChangeName, s.show, s.do), s.holds)
+	return proposal.Completed(kind, func(ctx context.Context, r Request) (Content, []*language.Text, error) {
 		content, err := s.ask(ctx, r)
 		return content, nil, err
 	})

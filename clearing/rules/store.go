@@ -230,17 +230,20 @@ func (s *Store) Keep(ctx context.Context, d *Draft) (Content, error) {
 		s.rehearsed.Keep(digestText(hashesOf(d.Contents)), d.Contents)
 		return c, nil
 	}
-	err := s.Ledger.Write(ctx, func(tx pgx.Tx) error { return keep(ctx, tx, d.Contents) })
+	err := s.Ledger.Write(ctx, func(tx pgx.Tx) error { return keep(ctx, tx, d.Contents, second) })
 	if err != nil {
 		return Content{}, fmt.Errorf("keep documents: %w", err)
 	}
 	return c, nil
 }
 
-func keep(ctx context.Context, tx pgx.Tx, contents map[Kind][]byte) error {
+// keep stores documents since a second: as drafts, or since 0 for good. What is kept for good stays
+// so.
+func keep(ctx context.Context, tx pgx.Tx, contents map[Kind][]byte, since string) error {
 	hashes := hashesOf(contents)
 	for _, kind := range slices.Sorted(maps.Keys(contents)) {
-		_, err := tx.Exec(ctx, "INSERT INTO document_contents (hash, content) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING", hashes[kind], contents[kind])
+		_, err := tx.Exec(ctx, `INSERT INTO document_contents (hash, content, drafted) VALUES ($1, $2, `+since+`)
+			ON CONFLICT (hash) DO UPDATE SET drafted = CASE WHEN document_contents.drafted = 0 THEN 0 ELSE excluded.drafted END`, hashes[kind], contents[kind])
 		if err != nil {
 			return err
 		}
@@ -313,7 +316,7 @@ func (s *Store) Found(ctx context.Context, set *Set, zone *time.Location, by led
 	}
 	what := Entered{Documents: hashTexts(hashesOf(set.contents)), Zone: zone.String()}
 	err = s.Ledger.Write(ctx, func(tx pgx.Tx) error {
-		if err := keep(ctx, tx, set.contents); err != nil {
+		if err := keep(ctx, tx, set.contents, "0"); err != nil {
 			return err
 		}
 		return enter(ctx, tx, what, 0, func(text string) error { return ledger.Record(ctx, tx, ActFound, text, by) })
@@ -422,6 +425,9 @@ func enter(ctx context.Context, tx pgx.Tx, what Entered, base int64, record func
 	}
 	if last.Number != base {
 		return language.Textf("checked against edition %d, now is %d: %w", base, last.Number, ErrStale)
+	}
+	if err := hold(ctx, tx, hashes); err != nil {
+		return err
 	}
 	next := last.Next(Digest(hashes))
 	what.Edition, what.Head = next.Number, hex.EncodeToString(next.Head[:])

@@ -126,9 +126,13 @@ func (c *check) registryRows(ctx context.Context, all changes) error {
 func (c *check) registryChanges(ctx context.Context, all changes) error {
 	var is registry.Content
 	var digest []byte
-	err := c.each(ctx, "SELECT number, base, rows, digest FROM registry_changes ORDER BY number", []any{&is.Change, &is.Base, &is.Rows, &digest}, func() error {
+	var drafted int64
+	err := c.each(ctx, "SELECT number, base, rows, digest, drafted FROM registry_changes ORDER BY number", []any{&is.Change, &is.Base, &is.Rows, &digest, &drafted}, func() error {
 		of := all.at(is.Change)
 		of.there = true
+		if of.content != nil && drafted != 0 {
+			c.fault(RegistryChange, changeName(is.Change), "it is kept as a draft, which is removed; %s has it", of.told)
+		}
 		if is.Digest = hex.EncodeToString(digest); of.content != nil && is != *of.content {
 			c.fault(RegistryChange, changeName(is.Change), "%+v; %s has %+v", is, of.told, *of.content)
 		}

@@ -52,13 +52,14 @@ func (c *check) rules(ctx context.Context) error {
 	return c.editionDocuments(ctx, made)
 }
 
-// documentContents checks the hash of each document.
+// documentContents checks the hash of each document, and finds those that are no drafts.
 func (c *check) documentContents(ctx context.Context) (map[[sha256.Size]byte]bool, error) {
 	contents := map[[sha256.Size]byte]bool{}
 	var content, hash []byte
-	err := c.each(ctx, "SELECT content, hash FROM document_contents ORDER BY hash", []any{&content, &hash}, func() error {
+	var drafted int64
+	err := c.each(ctx, "SELECT content, hash, drafted FROM document_contents ORDER BY hash", []any{&content, &hash, &drafted}, func() error {
 		sum := sha256.Sum256(content)
-		if contents[sum] = true; !bytes.Equal(sum[:], hash) {
+		if contents[sum] = drafted == 0; !bytes.Equal(sum[:], hash) {
 			c.fault(RuleDocument, fmt.Sprintf("document %x", hash), "its hash is %x; it is kept with %x", sum, hash)
 		}
 		return nil
@@ -66,11 +67,18 @@ func (c *check) documentContents(ctx context.Context) (map[[sha256.Size]byte]boo
 	return contents, err
 }
 
-// keptDocuments names the documents that are not there.
+// keptDocuments names the documents that are not there, or not for good.
 func (c *check) keptDocuments(contents map[[sha256.Size]byte]bool, hashes map[rules.Kind][]byte, where string) {
 	for _, kind := range rules.Kinds() {
-		if hash := hashes[kind]; hash != nil && !contents[[sha256.Size]byte(hash)] {
+		hash := hashes[kind]
+		if hash == nil {
+			continue
+		}
+		switch held, there := contents[[sha256.Size]byte(hash)]; {
+		case !there:
 			c.fault(RuleDocument, where, "its document %q of the hash %x is not there", kind, hash)
+		case !held:
+			c.fault(RuleDocument, where, "its document %q of the hash %x is kept as a draft, which is removed", kind, hash)
 		}
 	}
 }

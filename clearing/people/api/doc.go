@@ -9,8 +9,9 @@
 //     compares its hash with the one that was signed (package proposal). The client does not
 //     believe the server either: it signs only a hash that it has computed from what it shows.
 //   - A draft says what a request would do, and stores no proposal (a kind may keep content that is
-//     too large for one beside it); proposing is a second request, with the signature. The same
-//     signed request may be sent again after a lost answer: nothing is done twice.
+//     too large for one beside it, which goes again where nobody proposes it); proposing is a
+//     second request, with the signature. The same signed request may be sent again after a lost
+//     answer: nothing is done twice.
 //   - With dry_run=true an act is done and rolled back.
 //   - Over a network reading takes a signed statement too (people.Store.Looks), in the header
 //     Citycard-Signed, and so does a large body, which the statement names: nothing large is read

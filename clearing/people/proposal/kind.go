@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
+
 	"citycard/language"
 	"citycard/ledger"
 )
@@ -21,6 +23,9 @@ type Kind struct {
 	// know: the rows that match, the card that has a number. It says what it has left out. The
 	// request has its canonical form.
 	Complete func(ctx context.Context, asked json.RawMessage) (json.RawMessage, []*language.Text, error)
+	// Hold is called in the transaction that stores a proposal: content that is kept beside it
+	// stays from then on. nil: there is none.
+	Hold func(ctx context.Context, tx pgx.Tx, body json.RawMessage) error
 	// Show reads what a request does, as things are now. It writes nothing. Its error says why the
 	// act cannot be done, and what to do.
 	Show func(ctx context.Context, body json.RawMessage) (*Change, error)
@@ -71,6 +76,21 @@ func Completed[A, T any](k Kind, complete func(context.Context, A) (T, []*langua
 	k.Complete = completing(k.Name, complete)
 	return k
 }
+
+// Holding is a kind of which a proposal holds content that is kept beside it.
+func Holding[T any](k Kind, hold func(context.Context, pgx.Tx, T) error) Kind {
+	k.Hold = func(ctx context.Context, tx pgx.Tx, body json.RawMessage) error {
+		var request T
+		if err := decode(body, &request); err != nil {
+			return language.Textf("%w (%s): %w", ErrRequest, k.Name, err)
+		}
+		return hold(ctx, tx, request)
+	}
+	return k
+}
+
+// ErrForgotten refuses to propose a draft whose content was removed, since nobody had proposed it.
+var ErrForgotten = language.Textf("what was drafted is not kept any more")
 
 func completing[A, T any](name string, complete func(context.Context, A) (T, []*language.Text, error)) func(context.Context, json.RawMessage) (json.RawMessage, []*language.Text, error) {
 	return func(ctx context.Context, text json.RawMessage) (json.RawMessage, []*language.Text, error) {

@@ -161,10 +161,19 @@ func (o *Office) store(ctx context.Context, tx pgx.Tx, p *Proposal) error {
 	if err != nil {
 		return err
 	}
+	kind, err := o.kind(p.Kind)
+	if err != nil {
+		return err
+	}
 	// It may have been stored by an attempt whose outcome was not known.
 	err = tx.QueryRow(ctx, "SELECT number FROM proposals WHERE hash = $1 AND proposer = $2 AND at = $3 AND signed = $4", p.Hash[:], p.Proposer, p.At.Unix(), signed).Scan(&p.Number)
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return err
+	}
+	if kind.Hold != nil {
+		if err := kind.Hold(ctx, tx, p.Body); err != nil {
+			return err
+		}
 	}
 	err = tx.QueryRow(ctx, `INSERT INTO proposals (number, kind, unit, body, change, hash, proposer, signed, reason, at, expires, state, decider, decided, decided_at, note)
 		SELECT coalesce(max(number), 0) + 1, $1::TEXT, $2::TEXT, $3::TEXT, $4::TEXT, $5::BYTEA, $6::TEXT, $7::TEXT, $8::TEXT, $9::INT8, $10::INT8, 'waiting', '', '', 0, ''
