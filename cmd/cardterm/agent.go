@@ -28,6 +28,7 @@ const (
 	roleWatch     = "watch"
 	roleGate      = "gate"
 	roleValidator = "validator"
+	roleStation   = "station" // a desk's, of cardterm station
 )
 
 // agent is `cardterm` itself: the lanes of one machine, served until it is stopped.

@@ -21,17 +21,19 @@ import (
 	"citycard/terminals/outbox"
 	"citycard/terminals/reader"
 	"citycard/terminals/sam"
+	"citycard/terminals/station"
 )
 
 // tapLimit is how long one card may take; by then the passenger has left.
 const tapLimit = 3 * time.Second
 
-// role holds the functions in which a gate and a validator differ.
+// role holds the functions in which a gate, a validator and a desk differ.
 type role struct {
-	pass func(ctx context.Context, c apdu.Card, at time.Time) (*message.Tap, error)
+	pass func(ctx context.Context, c apdu.Card, at time.Time) (*message.Tap, error) // none of a desk
 	// resolve finds the outcome that an error of pass left unknown; it returns card.ErrOtherCard if
 	// the card is another one.
 	resolve func(ctx context.Context, c apdu.Card, open *card.UnknownError) (*message.Tap, error)
+	desk    *station.Desk
 }
 
 // lane serves the cards of one reader, one after the other. Its other half is in session.go.
@@ -41,6 +43,7 @@ type lane struct {
 	log      *slog.Logger
 	taps     *prometheus.CounterVec // by outcome
 	serve    func(ctx context.Context, card *reader.Card) error
+	turn     func(ctx context.Context) error // serves one card, and waits for it
 
 	reader *reader.Reader
 	role   role

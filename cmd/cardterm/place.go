@@ -52,6 +52,8 @@ func (p *placeFlags) passages(kind string) intent.Place {
 	case kind == roleValidator:
 		here.Mode, here.Movement, here.Vehicle = message.Mode_MODE_BUS, message.Movement_MOVEMENT_SINGLE, p.vehicle
 		return here
+	case kind == roleStation:
+		here.Movement = message.Movement_MOVEMENT_UPDATE
 	case p.direction == "out":
 		here.Movement = message.Movement_MOVEMENT_EXIT
 	default:
@@ -122,6 +124,9 @@ func (p *placeFlags) role(kind string, module *sam.Module, fares *tariff.Schedul
 		v.Refuse(hot)
 		v.Intend(before)
 		return role{pass: v.Ride, resolve: v.Resolve}, nil
+	}
+	if kind == roleStation {
+		return p.desk(module, fares, hot, before)
 	}
 	g, err := gate.New(module, fares, gate.Place{
 		City: city, Institution: institution, Operator: uint16(p.operator), Line: uint16(p.line),

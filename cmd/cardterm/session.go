@@ -21,7 +21,7 @@ func laneOf(common *shared, settings laneFlags, taps *prometheus.CounterVec) *la
 		taps: taps.MustCurryWith(prometheus.Labels{"lane": settings.name}), tried: make(chan struct{}),
 	}
 	l.standing.log, l.guard.within = l.log, settings.repeat
-	l.serve = l.watch
+	l.serve, l.turn = l.watch, l.next
 	if settings.charges() {
 		l.serve = l.charge
 	}
@@ -109,7 +109,7 @@ func (l *lane) session(ctx context.Context) (err error) {
 	}
 	l.begin()
 	for ctx.Err() == nil {
-		if err := l.next(ctx); err != nil {
+		if err := l.turn(ctx); err != nil {
 			if cause := context.Cause(ctx); cause != nil {
 				return cause
 			}

@@ -14,12 +14,12 @@ import (
 // stationCommand is `cardterm station`, the desk at a metro station.
 func stationCommand() *ffcli.Command {
 	return &ffcli.Command{
-		Name: "station", ShortUsage: "cardterm station COMMAND", ShortHelp: "the desk at a metro station: what is wrong with a card",
+		Name: "station", ShortUsage: "cardterm station COMMAND", ShortHelp: "the desk at a metro station: what is wrong with a card, and what helps",
 		FlagSet: flag.NewFlagSet("cardterm station", flag.ContinueOnError),
 		Exec: func(context.Context, []string) error {
 			return service.Exit(service.ExitUsage, service.Fail("which command?").Todo("cardterm station --help lists them"))
 		},
-		Subcommands: []*ffcli.Command{stationLookCommand()},
+		Subcommands: []*ffcli.Command{stationLookCommand(), stationUpdateCommand()},
 	}
 }
 

@@ -151,6 +151,9 @@ func (r *Reader) WaitCard(ctx context.Context) (*Card, error) {
 	}
 }
 
+// Again lets the card that was returned last count for WaitCard once more, without being taken out.
+func (r *Reader) Again() { r.given = false }
+
 // WaitEmpty waits until the card that was returned last is taken out; another card may already be
 // in.
 func (r *Reader) WaitEmpty(ctx context.Context) error {

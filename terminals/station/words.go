@@ -40,6 +40,20 @@ func Name(reason message.UpdateReason) *language.Text {
 	return language.Textf("unknown reason")
 }
 
+// Text says what the update does.
+func (o *Offer) Text() *language.Text {
+	if !o.Ends() {
+		return language.Textf("writes an entry at station %d, now; a gate takes the fare", o.Entry)
+	}
+	if o.Entry == 0 {
+		return language.Textf("ends the trip here, for the highest fare; the passenger is let out by staff")
+	}
+	if area, err := AreaOf(o.Reason); err == nil && area == Inside {
+		return language.Textf("ends the trip from station %d here; the passenger is let out by staff", o.Entry)
+	}
+	return language.Textf("ends the trip from station %d here; then a gate lets the card in", o.Entry)
+}
+
 // Text says what was found, and what helps.
 func (f *Finding) Text() *language.Text {
 	entered := f.Entered.Format(time.DateTime)
