@@ -30,15 +30,17 @@ type holder struct {
 
 func (h holder) name() string { return strings.ReplaceAll(string(h.field.Name()), "_", "-") }
 
-// holders are the fields that have bytes of their own, those of inner messages included.
-func holders(m protoreflect.Message) (list []holder) {
+// holders are the fields with bytes of their own, those of inner messages included; with absent
+// also those of inner messages that are not there.
+func holders(m protoreflect.Message, absent bool) (list []holder) {
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {
 		f := fields.Get(i)
-		if f.Kind() == protoreflect.MessageKind {
-			list = append(list, holders(m.Mutable(f).Message())...)
-		} else {
+		switch {
+		case f.Kind() != protoreflect.MessageKind:
 			list = append(list, holder{m, f})
+		case absent || m.Has(f):
+			list = append(list, holders(m.Mutable(f).Message(), absent)...)
 		}
 	}
 	return list
@@ -46,7 +48,7 @@ func holders(m protoreflect.Message) (list []holder) {
 
 // Fields names the fields of a message.
 func Fields(m proto.Message) (names []string) {
-	for _, h := range holders(proto.Clone(m).ProtoReflect()) {
+	for _, h := range holders(proto.Clone(m).ProtoReflect(), true) {
 		names = append(names, h.name())
 	}
 	return names
@@ -55,7 +57,7 @@ func Fields(m proto.Message) (names []string) {
 // Places lists every byte of a message that can be altered, in the given fields or, if none are
 // given, in all.
 func Places(m proto.Message, fields []string) (places []Place) {
-	for _, h := range holders(proto.Clone(m).ProtoReflect()) {
+	for _, h := range holders(proto.Clone(m).ProtoReflect(), false) {
 		if name := h.name(); len(fields) == 0 || slices.Contains(fields, name) {
 			for i := range h.bytes() {
 				places = append(places, Place{name, i})
@@ -100,7 +102,7 @@ func (h holder) set(b []byte) {
 // field's new value. The byte differs in the bits of mask, of which 1 to 0x7F are used.
 func Altered[M proto.Message](m M, p Place, mask byte) (altered M, now []byte, err error) {
 	altered, _ = proto.Clone(m).(M)
-	for _, h := range holders(altered.ProtoReflect()) {
+	for _, h := range holders(altered.ProtoReflect(), false) {
 		if b := h.bytes(); h.name() == p.Field && p.Byte < len(b) {
 			b[p.Byte] ^= max(mask&0x7F, 1)
 			h.set(b)
