@@ -478,6 +478,7 @@ const (
 	IntentState_INTENT_STATE_BEGUN       IntentState = 1 // the card is about to be told to pay; never on the topic
 	IntentState_INTENT_STATE_OPEN        IntentState = 2 // no answer came, or the terminal stopped before it kept one
 	IntentState_INTENT_STATE_UNCONFIRMED IntentState = 3 // open for so long that clearing was told
+	IntentState_INTENT_STATE_DOUBTED     IntentState = 4 // the SAM has refused the card's proof; never on the topic
 )
 
 // Enum value maps for IntentState.
@@ -487,12 +488,14 @@ var (
 		1: "INTENT_STATE_BEGUN",
 		2: "INTENT_STATE_OPEN",
 		3: "INTENT_STATE_UNCONFIRMED",
+		4: "INTENT_STATE_DOUBTED",
 	}
 	IntentState_value = map[string]int32{
 		"INTENT_STATE_UNSPECIFIED": 0,
 		"INTENT_STATE_BEGUN":       1,
 		"INTENT_STATE_OPEN":        2,
 		"INTENT_STATE_UNCONFIRMED": 3,
+		"INTENT_STATE_DOUBTED":     4,
 	}
 )
 
@@ -3262,12 +3265,13 @@ const file_citycard_proto_rawDesc = "" +
 	"\x10MARK_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vMARK_BEHIND\x10\x01\x12\x0e\n" +
 	"\n" +
-	"MARK_CLOCK\x10\x02*x\n" +
+	"MARK_CLOCK\x10\x02*\x92\x01\n" +
 	"\vIntentState\x12\x1c\n" +
 	"\x18INTENT_STATE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12INTENT_STATE_BEGUN\x10\x01\x12\x15\n" +
 	"\x11INTENT_STATE_OPEN\x10\x02\x12\x1c\n" +
-	"\x18INTENT_STATE_UNCONFIRMED\x10\x03B\x1bZ\x19citycard/clearing/messageb\x06proto3"
+	"\x18INTENT_STATE_UNCONFIRMED\x10\x03\x12\x18\n" +
+	"\x14INTENT_STATE_DOUBTED\x10\x04B\x1bZ\x19citycard/clearing/messageb\x06proto3"
 
 var (
 	file_citycard_proto_rawDescOnce sync.Once

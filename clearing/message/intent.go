@@ -47,7 +47,8 @@ func ParseIntent(key, value []byte) (*Intent, error) {
 		return nil, errors.New("the key is not that of the intent's card, SAM and sequence")
 	}
 	switch m.GetState() {
-	case IntentState_INTENT_STATE_BEGUN, IntentState_INTENT_STATE_OPEN, IntentState_INTENT_STATE_UNCONFIRMED:
+	case IntentState_INTENT_STATE_BEGUN, IntentState_INTENT_STATE_OPEN, IntentState_INTENT_STATE_UNCONFIRMED,
+		IntentState_INTENT_STATE_DOUBTED:
 		return m, nil
 	}
 	return nil, fmt.Errorf("an intent in state %d", m.GetState())

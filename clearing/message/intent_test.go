@@ -59,8 +59,8 @@ func TestUnconfirmed(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
 		key := message.IntentKey(m.GetDebit())
-		for state := range message.IntentState(5) {
-			want := test.taken && state > message.IntentState_INTENT_STATE_UNSPECIFIED && state <= message.IntentState_INTENT_STATE_UNCONFIRMED
+		for state := range message.IntentState(6) {
+			want := test.taken && state > message.IntentState_INTENT_STATE_UNSPECIFIED && state <= message.IntentState_INTENT_STATE_DOUBTED
 			intent, err := message.ParseIntent(key, encode(t, &message.Intent{Tap: m, State: state}))
 			if (err == nil) != want || err == nil && !proto.Equal(intent.GetTap(), m) {
 				t.Errorf("%s, in state %d: %v, %v", name, state, intent, err)

@@ -26,7 +26,7 @@ func newLaneGauges(lanes []*lane) *laneGauges {
 		serving: prometheus.NewDesc("cardterm_lane_serving", "1 while the lane serves cards, else 0; /readyz says why.", []string{"lane"}, nil),
 		last:    prometheus.NewDesc("cardterm_lane_card_timestamp_seconds", "When the lane last served a card; its start, if it has served none since.", []string{"lane"}, nil),
 		waiting: prometheus.NewDesc("cardterm_outbox_waiting", "Records of the lane that the broker has not acknowledged.", []string{"lane"}, nil),
-		intents: prometheus.NewDesc("cardterm_intents", "Payments whose outcome is not known: of the lane (open), of the lane and the clearing centre was told (unconfirmed), of its neighbours (neighbours).", []string{"lane", "state"}, nil),
+		intents: prometheus.NewDesc("cardterm_intents", "Payments whose outcome is not known: of the lane (open), of the lane and the clearing centre was told (unconfirmed), of the lane and of cards whose proof is wrong (doubted), of its neighbours (neighbours).", []string{"lane", "state"}, nil),
 	}
 }
 
@@ -55,6 +55,7 @@ func (g *laneGauges) Collect(out chan<- prometheus.Metric) {
 			c := l.intents.counts(l.settings.name)
 			gauge(g.intents, float64(c.Open), l.settings.name, "open")
 			gauge(g.intents, float64(c.Unconfirmed), l.settings.name, "unconfirmed")
+			gauge(g.intents, float64(c.Doubted), l.settings.name, "doubted")
 			gauge(g.intents, float64(c.Others), l.settings.name, "neighbours")
 		}
 	}

@@ -170,6 +170,9 @@ func (l *lane) tell(tap *message.Tap, err error) error {
 	switch {
 	case tap != nil:
 		l.paid(tap)
+	case errors.As(err, &unknown) && errors.Is(err, sam.ErrForged):
+		l.taps.WithLabelValues("forged").Inc()
+		l.log.Warn("the card is not one of ours, or its answer was changed on the way", logged(err))
 	case errors.As(err, &unknown):
 		l.taps.WithLabelValues("unknown").Inc()
 		l.log.Warn("outcome unknown", logged(err))

@@ -130,8 +130,8 @@ func (p *outboxProgram) list(_ context.Context, args []string) error {
 			if err != nil {
 				return err
 			}
-			standing, err := outbox.Standing(home)
-			w.Waiting, w.Sent, w.Open = s.Waiting(), s.Position, len(standing)
+			open, err := openPayments(home)
+			w.Waiting, w.Sent, w.Open = s.Waiting(), s.Position, len(open)
 			return err
 		}); err != nil {
 			return err
@@ -196,6 +196,9 @@ func openPayments(home string) (memos []outbox.Record, err error) {
 		m, err := message.ParseIntent(l.Key, l.Value)
 		if err != nil {
 			return nil, err
+		}
+		if m.GetState() == message.IntentState_INTENT_STATE_DOUBTED {
+			continue // its card's proof was wrong
 		}
 		number, err := tunion.Number([10]byte(m.GetTap().GetDebit().GetCard()))
 		if err != nil {

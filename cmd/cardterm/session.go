@@ -212,7 +212,7 @@ func (l *lane) recall(out *outbox.Log) error {
 	if err != nil {
 		return err
 	}
-	return l.guard.recall(records, time.Now().In(l.zone))
+	return errors.Join(l.book.Recall(records), l.guard.recall(records, time.Now().In(l.zone)))
 }
 
 // closeOut closes the outbox.

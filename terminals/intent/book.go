@@ -12,6 +12,7 @@ import (
 	"citycard/clearing/message"
 	"citycard/terminals/card"
 	"citycard/terminals/outbox"
+	"citycard/terminals/sam"
 )
 
 // Limits of a book.
@@ -36,6 +37,7 @@ type Book struct {
 	// denied are those of which the present card says that it has not paid them, or that it can no
 	// longer prove it; spent are the latter of other lanes, which give them up themselves.
 	denied, spent []*intent
+	known         known // cards that have completed a payment here
 	// over are ends of intents that are not written yet.
 	over []outbox.Local
 	// tell is given news, without mu; nil if the agent has no other lane.
@@ -57,7 +59,9 @@ func newIntent(tap *message.Tap) *intent {
 func (i *intent) is(key []byte) bool { return string(i.key) == string(key) }
 
 // shared reports whether the topic has it.
-func (i *intent) shared() bool { return i.state != message.IntentState_INTENT_STATE_BEGUN }
+func (i *intent) shared() bool {
+	return i.state == message.IntentState_INTENT_STATE_OPEN || i.state == message.IntentState_INTENT_STATE_UNCONFIRMED
+}
 
 // value is the intent in a state, encoded.
 func (i *intent) value(state message.IntentState) ([]byte, error) {
@@ -84,7 +88,7 @@ func Open(out *outbox.Log, here Place) (*Book, error) {
 		}
 		i := &intent{l.Key, m.GetTap(), m.GetState()}
 		b.own = append(b.own, i)
-		if i.shared() {
+		if i.state != message.IntentState_INTENT_STATE_BEGUN {
 			continue
 		}
 		value, err := i.value(message.IntentState_INTENT_STATE_OPEN)
@@ -132,18 +136,11 @@ func (b *Book) Begin(tap *message.Tap) error {
 	return nil
 }
 
-// last is the intent that has to end before another begins, nil if there is room.
-func (b *Book) last() *intent {
-	if len(b.own) < Most {
-		return nil
-	}
-	at := slices.IndexFunc(b.own, func(i *intent) bool { return i.state == message.IntentState_INTENT_STATE_UNCONFIRMED })
-	return b.own[max(at, 0)]
-}
-
 // givenUp are the records of an intent that ends without its outcome.
 func (i *intent) givenUp() (records []outbox.Record, err error) {
-	if i.state != message.IntentState_INTENT_STATE_UNCONFIRMED {
+	switch i.state {
+	case message.IntentState_INTENT_STATE_UNCONFIRMED, message.IntentState_INTENT_STATE_DOUBTED:
+	default:
 		if records, err = record(message.TopicTapsUnconfirmed, i.tap); err != nil {
 			return nil, err
 		}
@@ -171,6 +168,7 @@ func (b *Book) End(tap *message.Tap, err error) error {
 				b.drop(o)
 			}
 		}
+		b.known.add(tap)
 		return b.paid(i, tap, denied)
 	case tap != nil: // the card has paid, but the SAM has not said that it is a card of ours
 		return b.paid(i, tap, nil)
@@ -178,6 +176,9 @@ func (b *Book) End(tap *message.Tap, err error) error {
 		if i == nil { // its lane has no intents, but this one is to be kept
 			i = newIntent(unknown.Tap)
 			b.own = append(b.own, i)
+		}
+		if errors.Is(err, sam.ErrForged) {
+			return b.doubt(i)
 		}
 		return b.open(i)
 	case i != nil:
@@ -195,6 +196,16 @@ func (b *Book) open(i *intent) error {
 	}
 	b.opened(i)
 	return b.keep([]outbox.Local{{Key: i.key, Value: value}}, outbox.Record{Topic: message.TopicIntents, Key: i.key, Value: value})
+}
+
+// doubt keeps an intent whose card has given a wrong proof of payment, for this lane alone.
+func (b *Book) doubt(i *intent) error {
+	value, err := i.value(message.IntentState_INTENT_STATE_DOUBTED)
+	if err != nil {
+		return err
+	}
+	i.state = message.IntentState_INTENT_STATE_DOUBTED
+	return b.keep([]outbox.Local{{Key: i.key, Value: value}})
 }
 
 // paid makes a tap durable, together with the end of its intent, if it has one, and with the ends
@@ -219,7 +230,7 @@ func (b *Book) paid(i *intent, tap *message.Tap, denied []*intent) error {
 		}
 	}
 	if err := b.keep(local, records...); err != nil {
-		if i != nil && !i.shared() {
+		if i != nil && i.state == message.IntentState_INTENT_STATE_BEGUN {
 			b.opened(i) // its card may come again
 		}
 		return err
@@ -278,6 +289,7 @@ func (b *Book) Close() error {
 type Counts struct {
 	Open        int // of this lane
 	Unconfirmed int // of this lane, and clearing was told
+	Doubted     int // of this lane, of cards whose proof the SAM has refused
 	Others      int // of other lanes
 }
 
@@ -291,6 +303,8 @@ func (b *Book) Counts() (c Counts) {
 			c.Open++
 		case message.IntentState_INTENT_STATE_UNCONFIRMED:
 			c.Unconfirmed++
+		case message.IntentState_INTENT_STATE_DOUBTED:
+			c.Doubted++
 		}
 	}
 	c.Others = len(b.others)

@@ -29,12 +29,34 @@
 // An open intent that is older than a set time goes up as unconfirmed, once: clearing is told that
 // the card may have paid. The lane keeps it, and a card that comes later is settled as before.
 //
-// At most 64 intents are kept. If another one is begun, the oldest unconfirmed one ends; if there
-// is none, the oldest one goes up as unconfirmed and ends. An intent also goes up at once when its
-// card can no longer prove what it did, because it was used elsewhere since or gives no usable
-// answer; the card is then served, and the intent ends once the SAM has confirmed a payment of it.
-// An answer that does not come changes nothing, and the card is refused. So each debit of a card is
-// in the outbox as a tap, as an intent or as an unconfirmed tap.
+// At most 64 intents are kept. If another one is begun, one ends: the oldest of those that weigh
+// least, see below. It goes up as unconfirmed, unless clearing was told already or it is doubted.
+// An intent also goes up at once when its card can no longer prove what it did, because it was used
+// elsewhere since or gives no usable answer; the card is then served, and the intent ends once the
+// SAM has confirmed a payment of it. An answer that does not come changes nothing, and the card is
+// refused. So each debit of a card is in the outbox as a tap, as an intent or as an unconfirmed
+// tap.
+//
+// # Forged cards
+//
+// A card proves that it is one of ours by MAC2 alone, which comes with the debit. Before it nothing
+// is proved: whatever gives a card's number and is sent DEBIT makes an intent under that number.
+//
+// MAC2 is wrong. A card of ours that was debited gives a right one, and the reader asks again for a
+// frame whose checksum does not hold. So no card of ours has paid in that dialogue, unless
+// something between it and the reader changes what it says. The intent is doubted: no topic has it,
+// clearing is not told of it, it is the first that ends, and it does so after the set time. It
+// settles if the card itself comes to this lane meanwhile. What is given up is a debit behind such
+// a thing whose card does not come back here: the gap in the card's counter tells clearing.
+//
+// No MAC2 came. A card of ours that was torn and a forged one that went silent look the same, so
+// such an intent is open as any. What many of them push out is bounded by their order: the doubted
+// end first, then the unconfirmed, then those of cards that have completed no payment at this lane
+// (of the last 4,096 that have), or have more than two open here, and only then the others. So
+// however many are forged, they end at most one intent of a card that pays here: the one that makes
+// room for the first of them, if all 64 are such. An intent of a card that never paid here may have
+// to make room, and then clearing is told of it. Who knows the number of a card that pays here can
+// take its weight, by three silent dialogues under that number.
 //
 // What would break these promises: a record on topic intents that says of an intent that its
 // outcome is known, and is a lie. Terminals alone may write there.

@@ -69,6 +69,7 @@ func (b *Book) outcome(i *intent, tap *message.Tap, err error, s *Settled) error
 		var denied []*intent
 		if tap.GetDebit().GetOtherTacReason() == message.Unsure_UNSURE_UNSPECIFIED {
 			denied = b.denied // the SAM has confirmed this one
+			b.known.add(tap)
 		}
 		if err := b.paid(i, tap, denied); err != nil {
 			return err
@@ -117,18 +118,22 @@ func (b *Book) of(p *card.Purse) (found []*intent) {
 }
 
 // Raise tells clearing of the intents that have been open for longer than a time, and returns how
-// many those are. now is the lane's clock, in the city's zone.
+// many those are. Doubted ones of that age end. now is the lane's clock, in the city's zone.
 func (b *Book) Raise(now time.Time, after time.Duration) (raised int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, i := range b.own {
-		if i.state != message.IntentState_INTENT_STATE_OPEN || age(i.tap, now) < after {
-			continue
+	for _, i := range slices.Clone(b.own) {
+		switch {
+		case age(i.tap, now) < after:
+		case i.state == message.IntentState_INTENT_STATE_DOUBTED:
+			b.over = append(b.over, i.end())
+			b.drop(i)
+		case i.state == message.IntentState_INTENT_STATE_OPEN:
+			if err := b.raise(i); err != nil {
+				return raised, err
+			}
+			raised++
 		}
-		if err := b.raise(i); err != nil {
-			return raised, err
-		}
-		raised++
 	}
 	return raised, nil
 }
