@@ -49,6 +49,20 @@ func TestRule(t *testing.T) {
 		change(m)
 		return clearingtest.Encode(m)
 	}
+	price, known := town.Rules.Current().Tables.All()[0].Metro(1, 2, 1)
+	fare := uint32(price)
+	if !known || fare <= 100 {
+		t.Fatalf("a trip costs %d fen", fare)
+	}
+	corrected := func(fen, cash uint32) []byte { // ends a trip at a desk
+		o := good
+		o.Terminal, o.Fen = clearingtest.MetroGate, fen
+		m := town.Tap(o)
+		m.Mode, m.Movement, m.Station, m.EntryStation = message.Mode_MODE_METRO, message.Movement_MOVEMENT_UPDATE, 1, 2
+		m.EntryTime = message.AppendTime(nil, noon(5).Add(-time.Hour))
+		m.Update = &message.Update{Reason: message.UpdateReason_UPDATE_REASON_HAS_ENTRY, CashFen: cash, Staff: "A17"}
+		return clearingtest.Encode(m)
+	}
 	tests := []struct {
 		name    string
 		value   []byte
@@ -62,6 +76,11 @@ func TestRule(t *testing.T) {
 		{"ride at another price than the table's", with(func(o *clearingtest.Tap) { o.Fen = 81 }), verdict.Cleared, verdict.None, "operator:bus", "bus", true},
 		{"metro entry", with(func(o *clearingtest.Tap) { o.Terminal, o.Fen = clearingtest.MetroGate, 0 }), verdict.Cleared, verdict.None, "", "metro_entry", true},
 		{"metro exit", with(func(o *clearingtest.Tap) { o.Terminal, o.Fen = clearingtest.MetroGate, 190 }), verdict.Cleared, verdict.None, "operator:metro", "metro_exit", true},
+		{"a correction paid from the card", corrected(fare, 0), verdict.Cleared, verdict.None, "operator:metro", "metro_exit", false},
+		{"a correction paid from the card, a fen too little", corrected(fare-1, 0), verdict.Cleared, verdict.None, "operator:metro", "metro_exit", true},
+		{"a correction in cash", corrected(0, fare), verdict.Cleared, verdict.None, "", "metro_entry", false},
+		{"a correction in cash, a fen too much", corrected(0, fare+1), verdict.Cleared, verdict.None, "", "metro_entry", true},
+		{"a correction, partly in cash", corrected(100, fare-100), verdict.Cleared, verdict.None, "operator:metro", "metro_exit", false},
 		{"all that a purse may hold", with(func(o *clearingtest.Tap) { o.Fen = 100_000 }), verdict.Cleared, verdict.None, "operator:bus", "bus", true},
 		{"a fen more than a purse may hold", with(func(o *clearingtest.Tap) { o.Fen = 100_001 }), verdict.Suspended, verdict.AmountTooHigh, "suspense:amount_too_high", "bus", false},
 		{"as much as the message can say", with(func(o *clearingtest.Tap) { o.Fen = 1<<32 - 1 }), verdict.Suspended, verdict.AmountTooHigh, "suspense:amount_too_high", "bus", false},

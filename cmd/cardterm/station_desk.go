@@ -121,16 +121,20 @@ const deskWait = 10 * time.Second
 func (d *desk) look(ctx context.Context, wait time.Duration) (r station.Reading, at time.Time, paid *message.Tap, err error) {
 	err = d.ask(ctx, wait, func(ctx context.Context, c apdu.Card, now time.Time) (err error) {
 		at = now
-		if paid, _, err = d.settle(ctx, c, now); err != nil {
-			return err
-		}
-		if paid != nil {
-			d.paid(paid)
-		}
-		r = station.Read(ctx, c)
-		return nil
+		r, paid, err = d.lookNow(ctx, c, now)
+		return err
 	})
 	return r, at, paid, err
+}
+
+func (d *desk) lookNow(ctx context.Context, c apdu.Card, at time.Time) (r station.Reading, paid *message.Tap, err error) {
+	if paid, _, err = d.settle(ctx, c, at); err != nil {
+		return r, nil, err
+	}
+	if paid != nil {
+		d.paid(paid)
+	}
+	return station.Read(ctx, c), paid, nil
 }
 
 // peek reads the card, and nothing else.
@@ -151,27 +155,38 @@ func (d *desk) here() (station.Here, error) {
 // correct carries an offer out: the tap is on the disk when it returns. It does not touch the card
 // while there is no room for that.
 func (d *desk) correct(ctx context.Context, wait time.Duration, o station.Offer) (tap *message.Tap, err error) {
-	err = d.ask(ctx, wait, func(ctx context.Context, c apdu.Card, at time.Time) error {
-		if err := d.out.Ready(); err != nil {
-			d.taps.WithLabelValues("closed").Inc()
-			return err
-		}
-		paid, _, err := d.settle(ctx, c, at)
-		if err != nil {
-			return err
-		}
-		if paid != nil { // of an earlier update; the card is not what was shown
-			d.paid(paid)
-			return station.ErrChanged
-		}
-		tap, err = d.role.desk.Update(ctx, c, o, at)
-		if failed := d.book.End(tap, err); failed != nil {
-			return failed
-		}
-		if failed := d.tell(tap, err); failed != nil {
-			return failed
-		}
+	err = d.ask(ctx, wait, func(ctx context.Context, c apdu.Card, at time.Time) (err error) {
+		tap, err = d.correctNow(ctx, c, o, at)
 		return err
 	})
+	return tap, err
+}
+
+func (d *desk) correctNow(ctx context.Context, c apdu.Card, o station.Offer, at time.Time) (*message.Tap, error) {
+	if err := d.out.Ready(); err != nil {
+		d.taps.WithLabelValues(outcomeClosed).Inc()
+		return nil, err
+	}
+	marks, err := d.policy.look(at)
+	if err != nil {
+		d.taps.WithLabelValues(outcomeClosed).Inc()
+		return nil, err
+	}
+	d.marks = marks
+	paid, _, err := d.settle(ctx, c, at)
+	if err != nil {
+		return nil, err
+	}
+	if paid != nil { // an earlier update; the card is not what was shown
+		d.paid(paid)
+		return nil, station.ErrChanged
+	}
+	tap, err := d.role.desk.Update(ctx, c, o, at)
+	if failed := d.book.End(tap, err); failed != nil {
+		return nil, failed
+	}
+	if failed := d.tell(tap, err); failed != nil {
+		return tap, failed
+	}
 	return tap, err
 }

@@ -134,7 +134,7 @@ func lookAt(here *station.Here, r *station.Reading, at time.Time) *looked {
 		f := here.Analyse(r, area, at)
 		s := lookedSide{Fault: f.Fault, Fen: f.Fen, Text: f.Text().Error(), found: f}
 		if f.Reason != 0 {
-			s.Update = station.Code(f.Reason)
+			s.Update = f.Reason.Code()
 		}
 		return s
 	}

@@ -51,6 +51,7 @@ func (p *stationProgram) registerStation(flags *flag.FlagSet) {
 	p.access.Register(flags)
 	flags.StringVar(&p.agent.fares, "fares", "", "`FILE` with a fare table in JSON; empty: those of topic fares, as they are published")
 	p.follow.register(flags)
+	p.policy.register(flags)
 	flags.StringVar(&p.zone, "zone", "Asia/Shanghai", "time `ZONE` of the city")
 	flags.DurationVar(&p.unconfirmed, "unconfirmed-after", 24*time.Hour, "tell the clearing centre of a payment whose outcome is still not known after `DURATION`")
 }
@@ -215,7 +216,7 @@ func (p *updateProgram) offer(out io.Writer, o *station.Offer) error {
 	if !p.json {
 		return showOffer(out, o, p.Language)
 	}
-	return printJSON(out, &updated{Update: station.Code(o.Reason), Card: maskedCard(o.Card.ASN[:]), Fen: o.Fen, Cash: o.Cash, Balance: o.Left(), Entry: o.Entry, Staff: o.Staff})
+	return printJSON(out, &updated{Update: o.Reason.Code(), Card: maskedCard(o.Card.ASN[:]), Fen: o.Fen, Cash: o.Cash, Balance: o.Left(), Entry: o.Entry, Staff: o.Staff})
 }
 
 // updated is an update as JSON.
@@ -237,11 +238,11 @@ func (p *updateProgram) done(out io.Writer, tap *message.Tap, sent bool) error {
 	u, d := tap.GetUpdate(), tap.GetDebit()
 	if p.json {
 		return printJSON(out, &updated{
-			Done: true, Sent: sent, Update: station.Code(u.GetReason()), Card: maskedCard(d.GetCard()), Fen: d.GetAmountFen(), Cash: u.GetCashFen(),
+			Done: true, Sent: sent, Update: u.GetReason().Code(), Card: maskedCard(d.GetCard()), Fen: d.GetAmountFen(), Cash: u.GetCashFen(),
 			Balance: tap.GetBalanceFen(), Entry: tap.GetEntryStation(), Staff: u.GetStaff(), Time: fmt.Sprintf("%x", d.GetTime()),
 		})
 	}
-	p.Print("update %s done: %s yuan from the card, %s in cash; it holds %s", station.Code(u.GetReason()), yuan(d.GetAmountFen()), yuan(u.GetCashFen()), yuan(tap.GetBalanceFen()))
+	p.Print("update %s done: %s yuan from the card, %s in cash; it holds %s", u.GetReason().Code(), yuan(d.GetAmountFen()), yuan(u.GetCashFen()), yuan(tap.GetBalanceFen()))
 	if !sent {
 		p.Say("its record waits on the disk; the next run of the desk sends it")
 	}
@@ -260,7 +261,7 @@ func maskedCard(asn []byte) string { return tunion.Masked(fmt.Sprintf("%x", asn)
 func showOffer(out io.Writer, o *station.Offer, l language.Language) error {
 	table := &service.Table{}
 	table.Add(l.Of("card number"), maskedCard(o.Card.ASN[:]))
-	table.Add(l.Of("update"), station.Code(o.Reason)+" "+station.Name(o.Reason).In(l))
+	table.Add(l.Of("update"), o.Reason.Code()+" "+station.Name(o.Reason).In(l))
 	table.Add(l.Of("what it does"), o.Text().In(l))
 	table.Add(l.Of("from the card"), language.Textf("%s yuan", yuan(o.Fen)).In(l))
 	table.Add(l.Of("in cash"), language.Textf("%s yuan", yuan(o.Cash)).In(l))

@@ -34,9 +34,10 @@ type ruled struct {
 	What     string         `json:"what,omitempty"`     // what it is, if neither tap nor load
 	Sequence uint32         `json:"sequence,omitempty"` // the SAM's for a tap, the card's for a load
 	Payee    string         `json:"payee,omitempty"`
-	Marks    []string       `json:"marks,omitempty"` // of the terminal, on the fault under which it took the card
-	Booked   string         `json:"booked"`          // clearing day
-	Error    string         `json:"error,omitempty"` // of what is kept alone
+	Marks    []string       `json:"marks,omitempty"`  // of the terminal, on the fault under which it took the card
+	Update   *deskUpdate    `json:"update,omitempty"` // what a desk says of a correction
+	Booked   string         `json:"booked"`           // clearing day
+	Error    string         `json:"error,omitempty"`  // of what is kept alone
 	Evidence string         `json:"evidence_hex"`
 
 	verdict verdict.Verdict
@@ -96,8 +97,11 @@ const tapHeader = "TIME\tCARD OR WHAT\tTERMINAL\tSEQ\t>YUAN\tVERDICT\tREASON\tPA
 
 func (item ruled) cells(l language.Language) []string {
 	what := item.Card
-	if item.what != nil {
+	switch {
+	case item.what != nil:
 		what = item.what.In(l)
+	case item.Update != nil:
+		what = item.Update.of(item.Card).In(l)
 	}
 	return []string{
 		item.Time, what, item.Terminal, fmt.Sprint(item.Sequence), item.Fen.String(), item.verdict.In(l), item.Reason.In(l),
@@ -269,6 +273,7 @@ func (r *tapReader) readEvidence(row *ledger.Row, item *ruled, is verdict.Verdic
 		d := tap.GetDebit()
 		item.Card, item.Time = hex.EncodeToString(d.GetCard()), hex.EncodeToString(d.GetTime())
 		item.Terminal, item.Sequence = hex.EncodeToString(d.GetTerminal()), d.GetTerminalSequence()
+		item.Update = updateOf(&tap)
 		for _, mark := range tap.GetMarks() {
 			item.Marks = append(item.Marks, mark.String())
 		}

@@ -121,7 +121,7 @@ func wantOffer(t *testing.T, here *station.Here, r *station.Reading, f *station.
 		}
 		_, err = here.Offer(r, station.Request{Reason: reason, Pay: station.InCash, Staff: "A17"}, morning)
 		if fits := reason != 0 && reason == f.Reason; fits != (err == nil) {
-			t.Errorf("update %s of a card with %s: %v", station.Code(reason), f.Fault, err)
+			t.Errorf("update %s of a card with %s: %v", reason.Code(), f.Fault, err)
 		}
 	}
 }

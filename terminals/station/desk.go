@@ -110,5 +110,5 @@ func (d *Desk) sale(r *Reading, o Offer, now [7]byte, highest uint32) capp.Sale 
 
 // String names the offer in a log, without the card.
 func (o *Offer) String() string {
-	return fmt.Sprintf("update %s, %d fen from the card, %d in cash", Code(o.Reason), o.Fen, o.Cash)
+	return fmt.Sprintf("update %s, %d fen from the card, %d in cash", o.Reason.Code(), o.Fen, o.Cash)
 }

@@ -2,7 +2,6 @@ package station
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"citycard/clearing/message"
@@ -10,13 +9,10 @@ import (
 	"citycard/terminals/hotlist"
 )
 
-// Code is the number of a reason, as headers and staff write it: 01, 02, 03, 10, 12.
-func Code(reason message.UpdateReason) string { return fmt.Sprintf("%02x", int32(reason)) }
-
-// ParseCode reads such a number; the error is ErrReason.
+// ParseCode reads the code of a reason; the error is ErrReason.
 func ParseCode(code string) (message.UpdateReason, error) {
 	for number := range message.UpdateReason_name {
-		if reason := message.UpdateReason(number); number != 0 && Code(reason) == code {
+		if reason := message.UpdateReason(number); number != 0 && reason.Code() == code {
 			return reason, nil
 		}
 	}
