@@ -72,6 +72,7 @@ type Ruling struct {
 	Verified  bool   // its TAC
 	Flagged   bool   // the fare charged is not the table's
 	Misplaced bool   // the line or vehicle claimed is not the registered one
+	WrongMode bool   // a service mode is claimed that was not in force at the terminal
 	Marked    bool   // the terminal says that it took the card under a fault
 
 	first, count int // transfers
@@ -276,9 +277,10 @@ func MarkOf(fields ...[]byte) Mark {
 
 // Flags count the faults of records that were booked all the same.
 type Flags struct {
-	Flagged   int64 `json:"flagged,omitempty"`   // fares unlike the table's
-	Misplaced int64 `json:"misplaced,omitempty"` // lines or vehicles unlike the registry's
-	Marked    int64 `json:"marked,omitempty"`    // taken under a fault of the terminal, as it says
+	Flagged   int64 `json:"flagged,omitempty"`    // fares unlike the table's
+	Misplaced int64 `json:"misplaced,omitempty"`  // lines or vehicles unlike the registry's
+	WrongMode int64 `json:"wrong_mode,omitempty"` // service modes that were not in force
+	Marked    int64 `json:"marked,omitempty"`     // taken under a fault of the terminal, as it says
 }
 
 // Tally adds the settled rulings up, in a fixed order.
@@ -292,6 +294,9 @@ func (d *Docket) Tally() (lines []Line, flags Flags) {
 		}
 		if r.Misplaced {
 			flags.Misplaced++
+		}
+		if r.WrongMode {
+			flags.WrongMode++
 		}
 		if r.Marked {
 			flags.Marked++

@@ -17,9 +17,7 @@ type Metrics struct {
 	records      *prometheus.CounterVec
 	fen          *prometheus.CounterVec
 	operators    *prometheus.CounterVec
-	flagged      prometheus.Counter
-	misplaced    prometheus.Counter
-	marked       prometheus.Counter
+	flags        flagCounters
 	batches      *prometheus.CounterVec
 	abandoned    *prometheus.CounterVec
 	phases       *prometheus.HistogramVec
@@ -41,22 +39,13 @@ type Metrics struct {
 // NewMetrics registers the metrics. clock times the phases.
 func NewMetrics(registry prometheus.Registerer, clock func() time.Time) *Metrics {
 	m := &Metrics{
-		clock: clock,
+		clock: clock, flags: newFlagCounters(),
 		records: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "citycard_rulings_total", Help: "Items ruled on, by verdict, reason and purpose.",
 		}, []string{"verdict", "reason", "purpose"}),
 		fen: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "citycard_rulings_fen_total", Help: "Money of the items ruled on, in fen, by verdict and purpose.",
 		}, []string{"verdict", "purpose"}),
-		flagged: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "citycard_fare_mismatches_total", Help: "Cleared and pending taps whose fare is not the fare table's.",
-		}),
-		misplaced: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "citycard_place_mismatches_total", Help: "Cleared and pending taps whose line or vehicle is not the registered one.",
-		}),
-		marked: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "citycard_marked_taps_total", Help: "Cleared and pending taps that a terminal took under a fault: an old hotlist, a clock that may be wrong.",
-		}),
 		operators: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "citycard_operator_taps_total", Help: "Taps by operator of their terminal ((unknown): not registered) and verdict; rejected are those with a wrong TAC.",
 		}, []string{"operator", "verdict"}),
@@ -104,7 +93,7 @@ func NewMetrics(registry prometheus.Registerer, clock func() time.Time) *Metrics
 			Name: "citycard_pump_failures_total", Help: "Attempts to send committed messages to Kafka that failed and are tried again.",
 		}),
 	}
-	registry.MustRegister(m.records, m.fen, m.operators, m.flagged, m.misplaced, m.marked, m.batches, m.abandoned, m.phases, m.sizes, m.leases, m.lost, m.unjoined, m.positions, m.lags,
+	registry.MustRegister(m.records, m.fen, m.operators, m.flags.flagged, m.flags.misplaced, m.flags.wrongMode, m.flags.marked, m.batches, m.abandoned, m.phases, m.sizes, m.leases, m.lost, m.unjoined, m.positions, m.lags,
 		m.pumped, m.pumpLag, m.pumpFailures, m.pumpRefused, m.published, m.hotlist.published, m.hotlist.refused, m.modes)
 	m.begin()
 	return m
@@ -138,9 +127,7 @@ func (m *Metrics) batch(topic, stream string, next int64, records int, d *docket
 	for of, count := range d.Operators() {
 		m.operators.WithLabelValues(of.Operator, of.Verdict.String()).Add(float64(count))
 	}
-	m.flagged.Add(float64(flags.Flagged))
-	m.misplaced.Add(float64(flags.Misplaced))
-	m.marked.Add(float64(flags.Marked))
+	m.flags.add(flags)
 	m.batches.WithLabelValues(topic).Inc()
 	m.sizes.WithLabelValues(topic).Observe(float64(records))
 	m.phases.WithLabelValues("judge").Observe(judge.Seconds())

@@ -57,6 +57,9 @@ type tap struct {
 	issuer   index.Acceptance
 	foreign  bool // another city's: its TAC is for its issuer to check
 	verified bool // its TAC, by us
+
+	modes     []index.ServiceMode // that it claims, and that were in force
+	wrongMode bool                // it claims one that was not
 }
 
 // Rule decides every record and adds it to the docket, in order. If the masters in use are out of
@@ -253,7 +256,8 @@ func (j *Judge) post(edition *index.Edition, rules *Rules, t *tap, w window, pay
 	}
 	ruling.Verified, ruling.Record = !t.foreign, &t.message
 	if reason == verdict.None {
-		ruling.Flagged = !rules.fareAgrees(&t.message, t.at)
+		ruling.Flagged = !rules.fareAgrees(&t.message, t.at, t.relief(edition, terminal))
+		ruling.WrongMode = t.wrongMode
 		ruling.Marked = len(t.message.GetMarks()) > 0
 		ruling.Misplaced = !edition.Placed(terminal, t.message.GetLine(), t.message.GetVehicle(), t.day)
 	}
@@ -288,6 +292,9 @@ func (t *tap) accounts(p *payee, reason verdict.Reason) (debit, credit ledger.Ac
 // question asks the registry, in order of precedence.
 func (j *Judge) question(edition *index.Edition, t *tap, w window, payees payees) (index.Terminal, verdict.Reason) {
 	terminal, placed := edition.Terminal(t.signed.Terminal, t.day)
+	if placed {
+		t.claims(edition, terminal)
+	}
 	if t.foreign {
 		return terminal, j.questionForeign(edition, t, terminal, placed, w, payees)
 	}
@@ -299,7 +306,7 @@ func (j *Judge) question(edition *index.Edition, t *tap, w window, payees payees
 		return terminal, verdict.UnknownTerminal
 	case !t.dated || t.day < w.from || t.day > w.to:
 		return terminal, verdict.ImplausibleDate
-	case t.day > card.Expires:
+	case t.day > card.Expires && !t.under(message.ServiceMode_SERVICE_MODE_NO_DATE):
 		return terminal, verdict.CardExpired
 	case card.Blocked():
 		return terminal, verdict.CardBlocked
@@ -336,9 +343,9 @@ func listed(edition *index.Edition, t *tap) bool {
 
 // fareAgrees reports whether a tap costs what the table of its signed second says. The table that
 // it names may be an earlier one with the same price, as in a terminal that was not started again.
-func (r *Rules) fareAgrees(m *message.Tap, signed rulefile.Moment) bool {
+func (r *Rules) fareAgrees(m *message.Tap, signed rulefile.Moment, relief fare.Relief) bool {
 	_, known := r.Fares.Version(m.GetFareVersion())
-	return known && r.Fares.At(signed).Check(m).OK()
+	return known && r.Fares.At(signed).CheckUnder(m, relief).OK()
 }
 
 func claimedMode(m *message.Tap) string {

@@ -7,7 +7,9 @@ import (
 
 	"citycard/cardos/bcd"
 	"citycard/cardos/tunion"
+	"citycard/clearing/message"
 	"citycard/terminals/card"
+	"citycard/terminals/modes"
 )
 
 // The reasons why a card is not taken, besides [card.ErrExpired]. The passenger is told; nothing on
@@ -22,12 +24,19 @@ var (
 // Accept says whether a terminal of a city takes the card at a time: nil, or ErrNotEnabled,
 // card.ErrExpired, ErrElsewhere.
 func Accept(p *card.Purse, city uint16, at time.Time) error {
+	return AcceptUnder(p, city, at, modes.Set{})
+}
+
+// AcceptUnder says so while service modes are in force: of those, one leaves out the dates from and
+// to which the card is valid.
+func AcceptUnder(p *card.Purse, city uint16, at time.Time, inForce modes.Set) error {
 	a := p.Application
 	if a.Status != tunion.StatusEnabled {
 		return ErrNotEnabled
 	}
 	today := bcd.Date(at) // packed dates compare as their bytes do
-	if string(today[:]) < string(a.Start[:]) || string(today[:]) > string(a.Expiry[:]) {
+	valid := string(today[:]) >= string(a.Start[:]) && string(today[:]) <= string(a.Expiry[:])
+	if !valid && !inForce.Has(message.ServiceMode_SERVICE_MODE_NO_DATE) {
 		return fmt.Errorf("%w: %x, the card is valid from %x to %x", card.ErrExpired, today, a.Start, a.Expiry)
 	}
 	if p.Region.City != city && p.Region.Interoperable != 1 {

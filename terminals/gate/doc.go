@@ -17,6 +17,10 @@
 // A card that is on the hotlist, by this gate's clock, is refused with a *hotlist.ListedError
 // before anything is written to it. This also holds at the exit: the holder has to see the staff.
 //
+// While a service mode is in force at the station, by this gate's clock, the gate leaves out what
+// the mode says, and its taps name the mode. With an emergency release it is open: it returns
+// ErrOpen and does nothing to the card.
+//
 // Line and station are written to the card's records as big-endian numbers: Zhengzhou's own coding
 // was not found.
 package gate

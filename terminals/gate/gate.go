@@ -13,6 +13,7 @@ import (
 	"citycard/terminals/capp"
 	"citycard/terminals/card"
 	"citycard/terminals/hotlist"
+	"citycard/terminals/modes"
 	"citycard/terminals/sam"
 	"citycard/terminals/tariff"
 )
@@ -26,6 +27,9 @@ var (
 	// ErrClock: the card's entry lies in the future; this clock or the other
 	// gate's is wrong.
 	ErrClock = errors.New("the entry lies in the future")
+	// ErrOpen: the gates are open, by an emergency release, and nothing is read from a card or
+	// written to it.
+	ErrOpen = errors.New("the gates are open")
 )
 
 // Place is where a gate stands.
@@ -44,6 +48,7 @@ type Gate struct {
 	fares  *tariff.Schedule
 	place  Place
 	hot    *hotlist.List
+	modes  *modes.List
 	before func(*message.Tap) error
 }
 
@@ -59,75 +64,152 @@ func New(module *sam.Module, fares *tariff.Schedule, place Place) (*Gate, error)
 // in and out.
 func (g *Gate) Refuse(list *hotlist.List) { g.hot = list }
 
+// Follow makes the gate act by service modes, in and out; docs/modes.md says what each does.
+func (g *Gate) Follow(list *modes.List) { g.modes = list }
+
+// Open reports whether the gates are open at a time, by an emergency release.
+func (g *Gate) Open(at time.Time) bool {
+	inForce := g.inForce(g.place.Line, g.place.Station, at)
+	return inForce.Has(message.ServiceMode_SERVICE_MODE_EMERGENCY)
+}
+
+// inForce are the service modes at a station.
+func (g *Gate) inForce(line, station uint16, at time.Time) modes.Set {
+	return g.modes.At(modes.Place{Transport: message.Mode_MODE_METRO, Line: uint32(line), Station: uint32(station)}, at)
+}
+
 // Intend has each payment made durable before a card is told to make it; see [card.Payment].
 func (g *Gate) Intend(before func(*message.Tap) error) { g.before = before }
 
 // Enter takes a card in. at is the wall-clock time in the city's zone: the card signs its second,
 // and the table that holds then is the one that counts.
 func (g *Gate) Enter(ctx context.Context, c apdu.Card, at time.Time) (*message.Tap, error) {
-	table, err := g.fares.At(at)
+	p, err := g.passage(ctx, c, at)
 	if err != nil {
 		return nil, err
 	}
-	p, last, err := g.read(ctx, c, at)
-	if err != nil {
+	if err := p.table.Entry(p.cardType, uint32(g.place.Station)); err != nil {
 		return nil, err
 	}
-	if err := table.Entry(uint32(p.Region.CardType), uint32(g.place.Station)); err != nil {
-		return nil, err
-	}
-	if entered, err := bcd.ParseTime(last.Time, at.Location()); inside(last) && err == nil {
-		if took := at.Sub(entered); took >= 0 && took <= table.Limit() {
-			return nil, fmt.Errorf("%w: at station %d since %s", ErrInside, last.Station(), entered.Format(time.TimeOnly))
+	entered, err := bcd.ParseTime(p.last.Time, at.Location())
+	if err == nil && inside(p.last) && !p.modes.Has(message.ServiceMode_SERVICE_MODE_NO_ORDER) {
+		if took := at.Sub(entered); took >= 0 && took <= p.table.Limit() {
+			return nil, fmt.Errorf("%w: at station %d since %s", ErrInside, p.last.Station(), entered.Format(time.TimeOnly))
 		}
-	}
-	highest, err := table.Highest(uint32(p.Region.CardType))
-	if err != nil {
-		return nil, err
 	}
 	now := bcd.Time(at)
 	return p.Pay(ctx, g.module, capp.Sale{
 		Before: g.before,
-		Time:   now, Journey: g.journey(tunion.JourneyEntry), Trip: g.entryTrip(now, highest).Encode(),
-		Tap: g.tap(p, table, &message.Tap{Movement: message.Movement_MOVEMENT_ENTRY}),
+		Time:   now, Journey: g.journey(tunion.JourneyEntry), Trip: g.entryTrip(now, p.highest).Encode(),
+		Tap: g.tap(p, &message.Tap{Movement: message.Movement_MOVEMENT_ENTRY}),
 	}.Payment())
 }
 
 // Exit lets a card out for the fare of its trip, by the table that holds at the second of the exit.
 func (g *Gate) Exit(ctx context.Context, c apdu.Card, at time.Time) (*message.Tap, error) {
-	table, err := g.fares.At(at)
+	p, err := g.passage(ctx, c, at)
 	if err != nil {
 		return nil, err
 	}
-	p, last, err := g.read(ctx, c, at)
-	if err != nil {
-		return nil, err
+	fare, tap := uint32(0), &message.Tap{Movement: message.Movement_MOVEMENT_EXIT}
+	if inside(p.last) {
+		tap.EntryStation, tap.EntryTime = uint32(p.last.Station()), p.last.Time[:]
+		fare, err = g.fare(p, at)
+	} else {
+		fare, err = g.unentered(p)
+		p.last = tunion.Journey{}
 	}
-	if !inside(last) {
-		return nil, ErrNotInside
-	}
-	entered, err := bcd.ParseTime(last.Time, at.Location())
-	if err != nil {
-		return nil, fmt.Errorf("%w: its entry has no time: %w", ErrNotInside, err)
-	}
-	if entered.After(at) {
-		return nil, fmt.Errorf("%w: %s, it is %s", ErrClock, entered.Format(time.DateTime), at.Format(time.DateTime))
-	}
-	cardType, entry := uint32(p.Region.CardType), uint32(last.Station())
-	fare, err := table.Metro(cardType, entry, uint32(g.place.Station), at.Truncate(time.Second).Sub(entered))
-	if err != nil {
-		return nil, err
-	}
-	highest, err := table.Highest(cardType)
 	if err != nil {
 		return nil, err
 	}
 	now := bcd.Time(at)
 	return p.Pay(ctx, g.module, capp.Sale{
 		Before: g.before,
-		Amount: fare, Time: now, Journey: g.journey(tunion.JourneyExit), Trip: g.exitTrip(last, now, highest).Encode(),
-		Tap: g.tap(p, table, &message.Tap{Movement: message.Movement_MOVEMENT_EXIT, EntryStation: entry, EntryTime: last.Time[:]}),
+		Amount: fare, Time: now, Journey: g.journey(tunion.JourneyExit), Trip: g.exitTrip(p.last, now, p.highest).Encode(),
+		Tap: g.tap(p, tap),
 	}.Payment())
+}
+
+// passage is a card at the gate, and by what it is judged.
+type passage struct {
+	*card.Purse
+	cardType uint32
+	last     tunion.Journey
+	table    *tariff.Table
+	highest  uint32
+	modes    modes.Set
+}
+
+// passage opens the card's purse and reads its last journey.
+func (g *Gate) passage(ctx context.Context, c apdu.Card, at time.Time) (p passage, err error) {
+	p.modes = g.inForce(g.place.Line, g.place.Station, at)
+	if p.modes.Has(message.ServiceMode_SERVICE_MODE_EMERGENCY) {
+		return p, ErrOpen
+	}
+	if p.table, err = g.fares.At(at); err != nil {
+		return p, err
+	}
+	if p.Purse, err = card.OpenPurse(ctx, c); err != nil {
+		return p, err
+	}
+	if err := capp.AcceptUnder(p.Purse, g.place.City, at, p.modes); err != nil {
+		return p, err
+	}
+	if err := g.hot.Check(p.ID().Digits(), at); err != nil {
+		return p, err
+	}
+	if p.last, err = p.LastJourney(ctx); err != nil {
+		return p, err
+	}
+	p.cardType = uint32(p.Region.CardType)
+	p.highest, err = p.table.Highest(p.cardType)
+	return p, err
+}
+
+// fare is what the trip of a card costs that is inside.
+func (g *Gate) fare(p passage, at time.Time) (uint32, error) {
+	took := time.Duration(0)
+	if !p.modes.Has(message.ServiceMode_SERVICE_MODE_NO_TIME) {
+		entered, err := bcd.ParseTime(p.last.Time, at.Location())
+		if err != nil {
+			return 0, fmt.Errorf("%w: its entry has no time: %w", ErrNotInside, err)
+		}
+		if entered.After(at) {
+			return 0, fmt.Errorf("%w: %s, it is %s", ErrClock, entered.Format(time.DateTime), at.Format(time.DateTime))
+		}
+		took = at.Truncate(time.Second).Sub(entered)
+	}
+	if g.free(p, at) {
+		return 0, nil
+	}
+	return p.table.Metro(p.cardType, uint32(p.last.Station()), uint32(g.place.Station), took)
+}
+
+// free reports whether the trip of a card costs nothing: fares are not charged here, or trains do
+// not run here nor where it began.
+func (g *Gate) free(p passage, at time.Time) bool {
+	if p.modes.Has(message.ServiceMode_SERVICE_MODE_NO_FARE) {
+		return true
+	}
+	if !p.modes.Has(message.ServiceMode_SERVICE_MODE_TRAIN_FAULT) || p.last.City != g.place.City {
+		return false
+	}
+	began := g.inForce(p.last.Line(), p.last.Station(), at)
+	return began.Has(message.ServiceMode_SERVICE_MODE_TRAIN_FAULT)
+}
+
+// unentered is what a card pays that is not inside; the error is ErrNotInside.
+func (g *Gate) unentered(p passage) (uint32, error) {
+	refused := p.modes.Unentered <= message.ExitWithoutEntry_EXIT_WITHOUT_ENTRY_REFUSED
+	switch {
+	case refused:
+		return 0, ErrNotInside
+	case p.modes.Has(message.ServiceMode_SERVICE_MODE_NO_FARE), p.modes.Unentered == message.ExitWithoutEntry_EXIT_WITHOUT_ENTRY_FREE:
+		return 0, nil
+	case p.modes.Unentered == message.ExitWithoutEntry_EXIT_WITHOUT_ENTRY_LOWEST:
+		return p.table.Lowest(p.cardType, uint32(g.place.Station))
+	}
+	return p.highest, nil
 }
 
 // Resolve finds the outcome of a payment that is not known, with the same card. It returns the
@@ -137,30 +219,14 @@ func (g *Gate) Resolve(ctx context.Context, c apdu.Card, open *card.UnknownError
 	return card.Resolve(ctx, c, g.module, open)
 }
 
-// read opens the card's purse and reads its last journey.
-func (g *Gate) read(ctx context.Context, c apdu.Card, at time.Time) (*card.Purse, tunion.Journey, error) {
-	p, err := card.OpenPurse(ctx, c)
-	if err != nil {
-		return nil, tunion.Journey{}, err
-	}
-	if err := capp.Accept(p, g.place.City, at); err != nil {
-		return nil, tunion.Journey{}, err
-	}
-	if err := g.hot.Check(p.ID().Digits(), at); err != nil {
-		return nil, tunion.Journey{}, err
-	}
-	last, err := p.LastJourney(ctx)
-	return p, last, err
-}
-
 // inside reports whether a card's last journey is an entry into the metro.
 func inside(last tunion.Journey) bool {
 	return last.Type == tunion.JourneyEntry && last.Industry == tunion.IndustryMetro
 }
 
 // tap adds to the record of a passage the fields that all passages share.
-func (g *Gate) tap(p *card.Purse, table *tariff.Table, t *message.Tap) *message.Tap {
+func (g *Gate) tap(p passage, t *message.Tap) *message.Tap {
 	t.Medium, t.Mode, t.Line, t.Station = g.place.Medium, message.Mode_MODE_METRO, uint32(g.place.Line), uint32(g.place.Station)
-	t.CardType, t.FareVersion = uint32(p.Region.CardType), table.Version()
+	t.CardType, t.FareVersion, t.ServiceMode = p.cardType, p.table.Version(), p.modes.Kinds
 	return t
 }

@@ -131,6 +131,19 @@ func (t *Table) Highest(cardType uint32) (uint32, error) {
 	return f.highest, nil
 }
 
+// Lowest is the lowest price in fen of a trip of a card type that ends at a station.
+func (t *Table) Lowest(cardType, exit uint32) (uint32, error) {
+	if err := t.Entry(cardType, exit); err != nil {
+		return 0, err
+	}
+	metro := t.cards[cardType].metro
+	lowest := metro[exit-1]
+	for entry := uint32(1); entry < t.stations; entry++ {
+		lowest = min(lowest, metro[entry*t.stations+exit-1])
+	}
+	return lowest, nil
+}
+
 // Metro is the price in fen of a trip that took the given time.
 func (t *Table) Metro(cardType, entry, exit uint32, took time.Duration) (uint32, error) {
 	if err := t.Entry(cardType, entry); err != nil {

@@ -31,11 +31,18 @@ func TestPrices(t *testing.T) {
 			t.Errorf("%+v: %d fen, %v", test, fen, err)
 		}
 	}
+	for exit, want := range map[uint32]uint32{1: 200, 2: 210} {
+		if fen, err := table.Lowest(1, exit); err != nil || fen != want {
+			t.Errorf("lowest to station %d: %d fen, %v, want %d", exit, fen, err, want)
+		}
+	}
 	if fen, err := table.Bus(1, 7); err != nil || fen != 190 {
 		t.Errorf("bus: %d, %v", fen, err)
 	}
 	for name, price := range map[string]func() (uint32, error){
 		"station 0":    func() (uint32, error) { return table.Metro(1, 0, 1, 0) },
+		"lowest to 3":  func() (uint32, error) { return table.Lowest(1, 3) },
+		"lowest of 2":  func() (uint32, error) { return table.Lowest(2, 1) },
 		"station 3":    func() (uint32, error) { return table.Metro(1, 1, 3, 0) },
 		"card type 2":  func() (uint32, error) { return table.Metro(2, 1, 1, 0) },
 		"type, bus":    func() (uint32, error) { return table.Bus(2, 7) },

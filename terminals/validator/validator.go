@@ -25,6 +25,7 @@ import (
 	"citycard/terminals/capp"
 	"citycard/terminals/card"
 	"citycard/terminals/hotlist"
+	"citycard/terminals/modes"
 	"citycard/terminals/sam"
 	"citycard/terminals/tariff"
 )
@@ -46,6 +47,7 @@ type Validator struct {
 	place   Place
 	vehicle [8]byte
 	hot     *hotlist.List
+	modes   *modes.List
 	before  func(*message.Tap) error
 }
 
@@ -67,6 +69,9 @@ func New(module *sam.Module, fares *tariff.Schedule, place Place) (*Validator, e
 // *hotlist.ListedError.
 func (v *Validator) Refuse(list *hotlist.List) { v.hot = list }
 
+// Follow makes the validator act by service modes; docs/modes.md says what each does.
+func (v *Validator) Follow(list *modes.List) { v.modes = list }
+
 // Intend has each payment made durable before a card is told to make it; see [card.Payment].
 func (v *Validator) Intend(before func(*message.Tap) error) { v.before = before }
 
@@ -81,7 +86,8 @@ func (v *Validator) Ride(ctx context.Context, c apdu.Card, at time.Time) (*messa
 	if err != nil {
 		return nil, err
 	}
-	if err := capp.Accept(p, v.place.City, at); err != nil {
+	inForce := v.modes.At(modes.Place{Transport: message.Mode_MODE_BUS, Line: uint32(v.place.Line)}, at)
+	if err := capp.AcceptUnder(p, v.place.City, at, inForce); err != nil {
 		return nil, err
 	}
 	if err := v.hot.Check(p.ID().Digits(), at); err != nil {
@@ -91,6 +97,9 @@ func (v *Validator) Ride(ctx context.Context, c apdu.Card, at time.Time) (*messa
 	fare, err := table.Bus(cardType, uint32(v.place.Line))
 	if err != nil {
 		return nil, err
+	}
+	if inForce.Has(message.ServiceMode_SERVICE_MODE_NO_FARE) {
+		fare = 0
 	}
 	now := bcd.Time(at)
 	return p.Pay(ctx, v.module, capp.Sale{
@@ -102,7 +111,7 @@ func (v *Validator) Ride(ctx context.Context, c apdu.Card, at time.Time) (*messa
 		},
 		Tap: &message.Tap{
 			Medium: v.place.Medium, Mode: message.Mode_MODE_BUS, Movement: message.Movement_MOVEMENT_SINGLE,
-			Line: uint32(v.place.Line), Vehicle: v.place.Vehicle, CardType: cardType, FareVersion: table.Version(),
+			Line: uint32(v.place.Line), Vehicle: v.place.Vehicle, CardType: cardType, FareVersion: table.Version(), ServiceMode: inForce.Kinds,
 		},
 	}.Payment())
 }

@@ -91,9 +91,12 @@ func (f Finding) OK() bool { return f.Outcome == Match }
 // Check compares a tap's signed amount with this table's price, from the record
 // alone: station, line, entry, card type, and what was paid in cash beside it, are the terminal's
 // unsigned claims. The caller chooses the table, by the signed second.
-func (t *Table) Check(tap *message.Tap) Finding {
+func (t *Table) Check(tap *message.Tap) Finding { return t.CheckUnder(tap, Relief{}) }
+
+// CheckUnder is Check while service modes are in force at the terminal.
+func (t *Table) CheckUnder(tap *message.Tap, relief Relief) Finding {
 	ride := tap.Ride()
-	expected, outcome := t.Price(&ride)
+	expected, outcome := t.priceUnder(&ride, relief)
 	if outcome == Match && expected != int64(ride.AmountFen)+int64(ride.CashFen) {
 		outcome = AmountDiffers
 	}
@@ -101,7 +104,9 @@ func (t *Table) Check(tap *message.Tap) Finding {
 }
 
 // Price is what a ride costs by this table. The outcome is Match, or why there is no price.
-func (t *Table) Price(ride *message.Ride) (int64, Outcome) {
+func (t *Table) Price(ride *message.Ride) (int64, Outcome) { return t.priceUnder(ride, Relief{}) }
+
+func (t *Table) priceUnder(ride *message.Ride, relief Relief) (int64, Outcome) {
 	if _, ok := t.cards[ride.CardType]; !ok {
 		return 0, UnknownCardType
 	}
@@ -111,6 +116,9 @@ func (t *Table) Price(ride *message.Ride) (int64, Outcome) {
 		if !ok {
 			return 0, UnknownLine
 		}
+		if relief.Free {
+			fen = 0
+		}
 		return fen, Match
 	case mode == message.Mode_MODE_METRO && movement == message.Movement_MOVEMENT_ENTRY:
 		if station := ride.Station; station < 1 || station > t.stations {
@@ -118,7 +126,7 @@ func (t *Table) Price(ride *message.Ride) (int64, Outcome) {
 		}
 		return 0, Match
 	case mode == message.Mode_MODE_METRO && movement == message.Movement_MOVEMENT_EXIT:
-		return t.priceExit(ride)
+		return t.priceExit(ride, relief)
 	case mode == message.Mode_MODE_METRO && movement == message.Movement_MOVEMENT_UPDATE:
 		return t.priceUpdate(ride)
 	}
@@ -131,7 +139,7 @@ func (t *Table) priceUpdate(ride *message.Ride) (int64, Outcome) {
 	switch ride.Update {
 	case message.UpdateReason_UPDATE_REASON_EXIT_TIMEOUT, message.UpdateReason_UPDATE_REASON_OVER_TRAVEL,
 		message.UpdateReason_UPDATE_REASON_HAS_ENTRY, message.UpdateReason_UPDATE_REASON_ENTRY_TIMEOUT:
-		return t.priceExit(ride)
+		return t.priceExit(ride, Relief{})
 	case message.UpdateReason_UPDATE_REASON_NO_ENTRY:
 		if ride.Station < 1 || ride.Station > t.stations || ride.EntryStation > t.stations {
 			return 0, UnknownStation
@@ -147,10 +155,18 @@ func (t *Table) priceUpdate(ride *message.Ride) (int64, Outcome) {
 
 // priceExit reads both times as wall-clock time without an offset: they come
 // from one city's clocks, and China keeps one offset all year.
-func (t *Table) priceExit(ride *message.Ride) (int64, Outcome) {
+func (t *Table) priceExit(ride *message.Ride, relief Relief) (int64, Outcome) {
+	if ride.EntryStation == 0 && relief.Unentered > message.ExitWithoutEntry_EXIT_WITHOUT_ENTRY_REFUSED {
+		return t.priceUnentered(ride, relief)
+	}
 	fen, ok := t.Metro(ride.CardType, ride.EntryStation, ride.Station)
-	if !ok {
+	switch {
+	case !ok:
 		return 0, UnknownStation
+	case relief.Free:
+		return 0, Match
+	case relief.Untimed:
+		return fen, Match
 	}
 	entered, err := bcd.ParseTime(ride.EntryTime, time.UTC)
 	if err != nil {
