@@ -4,7 +4,8 @@
 #   deploy/soak.sh SEED MINUTES
 #
 # A third of the time each: fuzz targets; properties over random input, random records and random
-# changes of the database; a big day through faults. A part whose time is up has ended well; one
+# changes of the database; a big day through faults. Terminals at readers through faults take about
+# as long as all of these together. A part whose time is up has ended well; one
 # that fails names what it found. The seed is printed and repeats everything but the fuzzing, whose
 # finds are kept in testdata/fuzz. Exit code 1 if any part failed.
 set -u
@@ -57,6 +58,9 @@ run "random records" $((third / 4)) env CITYCARD_SOAK_RECORDS=$((minutes * 2000)
 run "random changes of the database" $((third / 4)) env CITYCARD_SOAK_CHANGES=$((minutes * 20)) $GO test -count=1 -timeout 24h -run TestChanges ./cmd/citycard
 
 run "a lane without a broker for a week" 600 env CITYCARD_SOAK_TAPS=1000000 $GO test -count=1 -timeout 24h -run TestWeekWithoutBroker -v ./cmd/cardterm
+
+# About three payments a second; it ends by itself.
+run "terminals, readers and cards through faults" $((minutes * 60)) env CITYCARD_SOAK_READER_TAPS=$((minutes * 10000 / 60)) $GO test -count=1 -timeout 24h -run TestTorture -v ./cmd/cardterm
 
 run "a big day through faults" "$third" env DAY_RECORDS=$((minutes * 15000)) $GO test -count=1 -timeout 24h -run TestCrowdDay ./cmd/citycard
 

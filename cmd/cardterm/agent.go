@@ -165,6 +165,7 @@ func (a *agent) show(ctx context.Context, stack *service.Stack, common *shared, 
 
 // runAll runs the lanes until ctx ends.
 func runAll(ctx context.Context, log *slog.Logger, lanes []*lane) {
+	openAll(ctx, lanes)
 	var all sync.WaitGroup
 	for _, l := range lanes {
 		all.Go(func() { l.run(ctx) })

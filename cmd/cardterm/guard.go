@@ -62,6 +62,13 @@ func (g *guard) remember(tap *message.Tap, at time.Time, within time.Duration) {
 	g.cards[cardKey{[8]byte(debit.GetIssuer()), [10]byte(debit.GetCard())}] = passed{at, within, tap}
 }
 
+// join remembers what another guard does.
+func (g *guard) join(other *guard) {
+	for _, p := range other.cards {
+		g.remember(p.tap, p.at, p.within)
+	}
+}
+
 // find returns the tap of a card that has just paid, or nil.
 func (g *guard) find(a tunion.Application, at time.Time) *message.Tap {
 	p, there := g.cards[cardKey{a.Issuer, a.ASN}]

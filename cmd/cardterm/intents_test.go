@@ -200,3 +200,24 @@ func TestNeighbourSettles(t *testing.T) {
 	h.wantDebits([]*chip.Chip{held, away})
 	h.stop()
 }
+
+// TestKilledBeforePassengerKnows: an agent is killed after a card has paid at the front door of a
+// bus, before the passenger was told. The passenger tries the back door, and does not pay again.
+func TestKilledBeforePassengerKnows(t *testing.T) {
+	h := newHall(t, 2)
+	bus := ",role=validator,vehicle=A1"
+	h.start("--lane", laneN(0, bus), "--lane", laneN(1, bus))
+	h.awaitTimes(2, 30*time.Second, `msg="in service"`)
+	held, front, back := passenger(t, h, 1), h.slot(0), h.slot(1)
+	must(t, front.Insert(t.Context(), held))
+	h.await(recoverLimit, "msg=paid", "lane=gate-0")
+	must(t, h.cmd.Process.Kill())
+	_ = h.cmd.Wait() // it was killed
+	must(t, front.Remove())
+	h.start("--lane", laneN(0, bus), "--lane", laneN(1, bus))
+	must(t, back.Insert(t.Context(), held))
+	h.await(30*time.Second, "has just paid here", "lane=gate-1")
+	must(t, back.Remove())
+	h.stop()
+	h.wantDebits([]*chip.Chip{held})
+}

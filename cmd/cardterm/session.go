@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"citycard/clearing/message"
 	"citycard/language"
 	"citycard/terminals/intent"
 	"citycard/terminals/outbox"
@@ -204,6 +205,31 @@ func (l *lane) openOut(ctx context.Context) error {
 	l.unsent = l.forward.add(ctx, l.settings.name, out)
 	l.intents.add(l.settings.name, l.book)
 	return nil
+}
+
+// openAll opens the outboxes of all lanes before any of them serves a card: an open payment of one
+// lane concerns the others, and so does one of which the passenger may not have been told, who then
+// tries the next door. A lane whose outbox cannot be opened tries again, and says why.
+func openAll(ctx context.Context, lanes []*lane) {
+	places := map[intent.Place]*guard{}
+	for _, l := range lanes {
+		if !l.settings.charges() || l.openOut(ctx) != nil {
+			continue
+		}
+		here := l.settings.place.passages(l.settings.role)
+		if here.Mode == message.Mode_MODE_BUS && here.Vehicle == "" {
+			continue // it may be another bus
+		}
+		if places[here] == nil {
+			places[here] = &guard{}
+		}
+		places[here].join(&l.guard)
+	}
+	for _, l := range lanes {
+		if all := places[l.settings.place.passages(l.settings.role)]; all != nil && l.settings.charges() && l.guard.within > 0 {
+			l.guard.join(all)
+		}
+	}
 }
 
 // recall remembers the cards that have just paid, from the records of the last run.
