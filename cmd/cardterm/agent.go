@@ -128,7 +128,7 @@ func (a *agent) exec(ctx context.Context, args []string) (err error) {
 		lanes[i] = laneOf(common, s, taps)
 		pages.Check("lane "+s.name, lanes[i].ready)
 	}
-	pages.Registry().MustRegister(newLaneGauges(lanes))
+	pages.Registry().MustRegister(newLaneGauges(lanes, common.left))
 	if common.fares != nil {
 		told := &acks{shared: common, lanes: lanes, up: common.up, said: map[string]*message.Ack{}}
 		stack.Go(ctx, "acks", told.run)
@@ -215,6 +215,7 @@ type shared struct {
 	hotRead *atomic.Int64 // when hot was last known to be the published one, in seconds since 1970
 	forward *forwarder
 	intents *neighbours
+	left    []*leftLane // outboxes without a lane
 	policy  *policy
 }
 
@@ -260,7 +261,8 @@ func (a *agent) open(ctx context.Context, stack *service.Stack, common *shared, 
 	common.policy = openPolicy(a.policy, common.log, common.dir.Join("current"), a.latest(common))
 	pages.Registry().MustRegister(common.policy.gauge())
 	common.intents = startNeighbours(ctx, stack, common, charging, a.unconfirmed, up)
-	return nil
+	common.left, err = a.openLeft(ctx, stack, common, lanes)
+	return err
 }
 
 // latest says when the lanes last had all that is published, in seconds since 1970. What a file

@@ -71,6 +71,7 @@ func (d *doctor) exec(ctx context.Context, args []string) error {
 	d.versions()
 	d.readers(ctx, lanes, spares)
 	d.disk()
+	d.left(lanes)
 	d.clock()
 	if d.kafka != "" {
 		d.broker(ctx)
@@ -116,7 +117,7 @@ func (d *doctor) print() error {
 // inWords is a check or a grade in a language.
 func inWords(l language.Language, code string) string {
 	return l.Choose(code, map[string]string{
-		"version": "版本", "reader": "读卡器", "disk": "磁盘", "clock": "时钟", "broker": "Kafka", "pcscd": "pcscd", "SAM": "SAM",
+		"version": "版本", "reader": "读卡器", "disk": "磁盘", "outbox": "发件箱", "clock": "时钟", "broker": "Kafka", "pcscd": "pcscd", "SAM": "SAM",
 		fine: "正常", warning: "注意", broken: "不符合要求",
 	}[code])
 }

@@ -61,6 +61,24 @@ func (d *doctor) disk() {
 	}
 }
 
+// left looks for outboxes of lanes that are not in the settings.
+func (d *doctor) left(lanes []laneFlags) {
+	names, err := leftLanes(d.Data, lanes)
+	if err != nil {
+		d.fails("outbox", err, language.Textf("correct --data"))
+		return
+	}
+	for _, name := range names {
+		w, err := waitingIn(filepath.Join(d.Data, "lanes", name, "outbox"))
+		if err != nil {
+			d.fails("outbox", err, language.Textf("keep a copy of the folder"))
+			continue
+		}
+		d.find("outbox", warning, language.Textf("lane %s is not in the settings; its outbox has records that wait: %d, open payments: %d", name, w.Waiting, w.Open),
+			language.Textf("correct the name, or let the agent send it; remove the folder once nothing waits and nothing is open"))
+	}
+}
+
 func millis(d time.Duration) string { return fmt.Sprintf("%.1f", d.Seconds()*1000) }
 
 // existing is the directory, or the nearest above it that exists.

@@ -2,6 +2,9 @@ package main
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+
+	"citycard/terminals/intent"
+	"citycard/terminals/outbox"
 )
 
 // newTapCounter counts the cards served, by lane and outcome.
@@ -16,13 +19,15 @@ func newTapCounter(registry *prometheus.Registry) *prometheus.CounterVec {
 // laneGauges show the lanes on the pages.
 type laneGauges struct {
 	lanes                  []*lane
+	leftLanes              []*leftLane
 	serving, last, waiting *prometheus.Desc
-	intents                *prometheus.Desc
+	intents, left          *prometheus.Desc
 }
 
-func newLaneGauges(lanes []*lane) *laneGauges {
+func newLaneGauges(lanes []*lane, left []*leftLane) *laneGauges {
 	return &laneGauges{
-		lanes:   lanes,
+		lanes: lanes, leftLanes: left,
+		left:    prometheus.NewDesc("cardterm_lane_left", "1 for each lane that is not in the settings and has an outbox, which is sent.", []string{"lane"}, nil),
 		serving: prometheus.NewDesc("cardterm_lane_serving", "1 while the lane serves cards, else 0; /readyz says why.", []string{"lane"}, nil),
 		last:    prometheus.NewDesc("cardterm_lane_card_timestamp_seconds", "When the lane last served a card; its start, if it has served none since.", []string{"lane"}, nil),
 		waiting: prometheus.NewDesc("cardterm_outbox_waiting", "Records of the lane that the broker has not acknowledged.", []string{"lane"}, nil),
@@ -36,6 +41,7 @@ func (g *laneGauges) Describe(out chan<- *prometheus.Desc) {
 	out <- g.last
 	out <- g.waiting
 	out <- g.intents
+	out <- g.left
 }
 
 // Collect implements prometheus.Collector.
@@ -51,12 +57,20 @@ func (g *laneGauges) Collect(out chan<- prometheus.Metric) {
 		gauge(g.serving, serving, l.settings.name)
 		gauge(g.last, float64(l.last.Load()), l.settings.name)
 		if box := l.box.Load(); box != nil {
-			gauge(g.waiting, float64(box.Status().Waiting()), l.settings.name)
-			c := l.intents.counts(l.settings.name)
-			gauge(g.intents, float64(c.Open), l.settings.name, "open")
-			gauge(g.intents, float64(c.Unconfirmed), l.settings.name, "unconfirmed")
-			gauge(g.intents, float64(c.Doubted), l.settings.name, "doubted")
-			gauge(g.intents, float64(c.Others), l.settings.name, "neighbours")
+			g.box(gauge, l.settings.name, box, l.intents.counts(l.settings.name))
 		}
 	}
+	for _, l := range g.leftLanes {
+		gauge(g.left, 1, l.name)
+		g.box(gauge, l.name, l.out, l.book.Counts())
+	}
+}
+
+// box shows what is in an outbox.
+func (g *laneGauges) box(gauge func(desc *prometheus.Desc, value float64, labels ...string), lane string, box *outbox.Log, c intent.Counts) {
+	gauge(g.waiting, float64(box.Status().Waiting()), lane)
+	gauge(g.intents, float64(c.Open), lane, "open")
+	gauge(g.intents, float64(c.Unconfirmed), lane, "unconfirmed")
+	gauge(g.intents, float64(c.Doubted), lane, "doubted")
+	gauge(g.intents, float64(c.Others), lane, "neighbours")
 }

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -27,7 +28,6 @@ import (
 // outboxProgram is `cardterm outbox`.
 type outboxProgram struct {
 	service.Common
-	json   bool
 	lane   string
 	kafka  string
 	access broker.Access
@@ -54,12 +54,22 @@ func newOutboxProgram(name string) (*outboxProgram, *flag.FlagSet) {
 	return p, flags
 }
 
+// outboxList is `cardterm outbox list`.
+type outboxList struct {
+	agent
+	json bool
+}
+
 func outboxListCommand() *ffcli.Command {
-	p, flags := newOutboxProgram("list")
+	flags := flag.NewFlagSet("cardterm outbox list", flag.ContinueOnError)
+	p := &outboxList{agent: newAgent()}
+	p.registerAll(flags)
 	flags.BoolVar(&p.json, "json", false, "print JSON")
 	return &ffcli.Command{
 		Name: "list", ShortUsage: "cardterm outbox list [flags]", ShortHelp: "show how many records wait in each lane",
-		LongHelp: "It may run beside the agent, and changes nothing.", FlagSet: flags, Exec: p.list,
+		LongHelp: "It may run beside the agent, and changes nothing. With the agent's own flags, or its --config, it says of\n" +
+			"each lane whether it is in the settings: the agent sends the outbox of one that is not, and serves no card there.",
+		FlagSet: flags, Exec: p.list,
 	}
 }
 
@@ -105,48 +115,78 @@ func steady(read func() error) (err error) {
 	return err
 }
 
-func (p *outboxProgram) list(_ context.Context, args []string) error {
+func (p *outboxList) list(_ context.Context, args []string) error {
 	if err := service.NoArguments(args); err != nil {
 		return err
 	}
-	homes, err := filepath.Glob(p.home("*"))
+	homes, err := filepath.Glob(filepath.Join(p.Data, "lanes", "*", "outbox"))
 	if err != nil {
 		return err
 	}
 	if len(homes) == 0 {
 		return service.Fail("no lanes in %s", p.Data).Todo("give --data with the directory of the agent")
 	}
-	type waiting struct {
-		Lane    string `json:"lane"`
-		Waiting uint64 `json:"waiting"`
-		Sent    uint64 `json:"sent"`
-		Open    int    `json:"open"`
+	lanes, err := p.settings()
+	if err != nil {
+		return err
 	}
 	var all []waiting
 	for _, home := range homes {
-		w := waiting{Lane: filepath.Base(filepath.Dir(home))}
-		if err := steady(func() error {
-			s, err := outbox.Look(home, nil)
-			if err != nil {
-				return err
-			}
-			open, err := openPayments(home)
-			w.Waiting, w.Sent, w.Open = s.Waiting(), s.Position, len(open)
-			return err
-		}); err != nil {
+		w, err := waitingIn(home)
+		if err != nil {
 			return err
 		}
+		w.Left = len(lanes) > 0 && !slices.ContainsFunc(lanes, func(l laneFlags) bool { return l.name == w.Lane && l.charges() })
 		all = append(all, w)
 	}
 	if p.json {
 		return json.NewEncoder(os.Stdout).Encode(all)
 	}
 	table := &service.Table{Language: p.Language}
-	table.Head("lane", ">records that wait", ">records sent, ever", ">open payments")
+	table.Head("lane", ">records that wait", ">records sent, ever", ">open payments", "in the settings")
 	for _, w := range all {
-		table.Add(w.Lane, strconv.FormatUint(w.Waiting, 10), strconv.FormatUint(w.Sent, 10), strconv.Itoa(w.Open))
+		in := "-"
+		switch {
+		case w.Left:
+			in = p.Language.Of("no")
+		case len(lanes) > 0:
+			in = p.Language.Of("yes")
+		}
+		table.Add(w.Lane, strconv.FormatUint(w.Waiting, 10), strconv.FormatUint(w.Sent, 10), strconv.Itoa(w.Open), in)
 	}
 	return table.Write(os.Stdout)
+}
+
+// waiting is what is in an outbox.
+type waiting struct {
+	Lane    string `json:"lane"`
+	Waiting uint64 `json:"waiting"`
+	Sent    uint64 `json:"sent"`
+	Open    int    `json:"open"`
+	Left    bool   `json:"left,omitempty"` // the settings do not name its lane
+}
+
+// waitingIn reads an outbox, beside the agent that may have it open.
+func waitingIn(home string) (w waiting, err error) {
+	w.Lane = filepath.Base(filepath.Dir(home))
+	return w, steady(func() error {
+		s, err := outbox.Look(home, nil)
+		if err != nil {
+			return err
+		}
+		open, err := openPayments(home)
+		w.Waiting, w.Sent, w.Open = s.Waiting(), s.Position, len(open)
+		return err
+	})
+}
+
+// settings are the lanes of the agent, if they are given.
+func (p *outboxList) settings() ([]laneFlags, error) {
+	if len(p.given) == 0 && p.file == "" && !p.charges() {
+		return nil, nil
+	}
+	lanes, _, err := p.lanes()
+	return lanes, err
 }
 
 // file is the one argument.

@@ -81,7 +81,7 @@ func (p *stationProgram) start(ctx context.Context, stack *service.Stack, pages 
 	}
 	d := deskOf(laneOf(common, p.laneFlags, newTapCounter(pages.Registry())))
 	pages.Check("desk", d.ready)
-	pages.Registry().MustRegister(newLaneGauges([]*lane{d.lane}))
+	pages.Registry().MustRegister(newLaneGauges([]*lane{d.lane}, common.left))
 	stack.Go(ctx, "desk", d.run)
 	select {
 	case <-d.tried:
