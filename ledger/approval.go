@@ -26,7 +26,8 @@ type Approval struct {
 	// tx alone, and must be quick: the act's rows are locked meanwhile. It is called again if the
 	// transaction is tried again, which may happen after one whose outcome was not known: if it
 	// finds that this was committed, its error is ErrRecorded. It is not called where the act finds
-	// that there is nothing to be done.
+	// that there is nothing to be done. The audit must have just this entry then: otherwise that
+	// error, which may say more, ends the transaction.
 	Check func(ctx context.Context, tx pgx.Tx) error
 }
 
@@ -162,14 +163,7 @@ func Record(ctx context.Context, tx pgx.Tx, act, what string, by Approval) error
 	if err != nil {
 		return fmt.Errorf("act %q: %w", act, err)
 	}
-	if err := by.check(ctx, tx); errors.Is(err, ErrRecorded) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	return appendAudit(ctx, tx, chain.AuditEntry{
-		At: by.At.Truncate(time.Second), Act: act, What: what, First: first, Reason: by.Reason, Signed: by.Signed,
-	})
+	return appendChecked(ctx, tx, by.entry(act, what, first, ""), &by)
 }
 
 // appendApproved stores the audit's entry of an approved act.
@@ -181,12 +175,36 @@ func appendApproved(ctx context.Context, tx pgx.Tx, act, what string, by *Approv
 	if err := Unstaffed(ctx, tx, by); err != nil {
 		return err
 	}
-	if err := by.check(ctx, tx); errors.Is(err, ErrRecorded) {
-		return nil
-	} else if err != nil {
+	return appendChecked(ctx, tx, by.entry(act, what, first, second), by)
+}
+
+// entry is the audit's entry of an act, by the people under the names by which they are kept.
+func (a *Approval) entry(act, what, first, second string) chain.AuditEntry {
+	return chain.AuditEntry{
+		At: a.At.Truncate(time.Second), Act: act, What: what, First: first, Second: second, Reason: a.Reason, Signed: a.Signed,
+	}
+}
+
+// appendChecked stores an entry of the audit, if the approval's check lets it. Where the check
+// finds that it was stored before, it must be this one: who uses a signature for two things at once
+// would else have one of them in the audit, and both done.
+func appendChecked(ctx context.Context, tx pgx.Tx, e chain.AuditEntry, by *Approval) error {
+	checked := by.check(ctx, tx)
+	if checked == nil {
+		return appendAudit(ctx, tx, e)
+	}
+	if !errors.Is(checked, ErrRecorded) {
+		return checked
+	}
+	signed, err := chain.SignaturesText(e.Signed)
+	if err != nil {
 		return err
 	}
-	return appendAudit(ctx, tx, chain.AuditEntry{
-		At: by.At.Truncate(time.Second), Act: act, What: what, First: first, Second: second, Reason: by.Reason, Signed: by.Signed,
-	})
+	var there bool
+	err = tx.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM audit WHERE act = $1 AND what = $2 AND first = $3 AND second = $4 AND reason = $5 AND signed = $6)",
+		e.Act, e.What, e.First, e.Second, e.Reason, signed).Scan(&there)
+	if err == nil && !there {
+		err = checked
+	}
+	return err
 }

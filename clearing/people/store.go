@@ -244,7 +244,7 @@ func (s *Store) SignedFor(ctx context.Context, sig chain.Signature, act string, 
 		Check: func(ctx context.Context, tx pgx.Tx) error {
 			p, _, err := s.Check(ctx, tx, sig, act)
 			if again(&tried, err) {
-				return ledger.ErrRecorded
+				return recordedError{err}
 			}
 			if err != nil {
 				return err
@@ -261,6 +261,14 @@ func again(tried *bool, err error) bool {
 	*tried = true
 	return before && isWhy(err, Used)
 }
+
+// recordedError is a refusal of a statement that was used, if not by an earlier attempt of the same
+// act, which the audit has.
+type recordedError struct{ error }
+
+func (e recordedError) Is(target error) bool { return target == ledger.ErrRecorded }
+
+func (e recordedError) Unwrap() error { return e.error }
 
 func isWhy(err error, why Why) bool {
 	var refusal *Refusal

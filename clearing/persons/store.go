@@ -117,7 +117,8 @@ type looked struct {
 
 // Find writes into the audit that somebody asks for a person, and then answers; found is false if
 // the person is not known. Where the database's answer to the writing was lost, it is written
-// again, unless the approval's check finds it there. The audit has each question that was answered.
+// again, unless the approval's check finds it there, of this same question: the statement names
+// nobody, so it could be used for two at once. The audit has each question that was answered.
 func (s *Store) Find(ctx context.Context, c Certificate, by ledger.Approval) (p Person, found bool, err error) {
 	token := Token(s.token(c.Number))
 	if err := by.ValidateAlone(); err != nil {
