@@ -81,6 +81,9 @@ func TestModesArePublished(t *testing.T) {
 	if lines := list.GetModes()[0].GetLines(); len(lines) != 2 || lines[1] != 2 {
 		t.Errorf("the operator has the lines %v", lines)
 	}
+	if len(list.GetIssuers()) != 0 {
+		t.Errorf("without issuers in the registry terminals are told of %v", list.GetIssuers())
+	}
 	h.change(map[string]string{"hotlist.csv": listed(0, 1)})
 	h.hotlistAt(4)
 	if ids := h.modesAt(3); ids != "now soon" {
@@ -97,6 +100,35 @@ func TestModesArePublished(t *testing.T) {
 	}
 	if ids := h.modesAt(3); ids != "now" {
 		t.Errorf("published are %q", ids)
+	}
+	h.must(stop())
+}
+
+// TestIssuersArePublished: terminals are told whose cards are taken, each row until the next one of
+// the issuer begins, also where there has never been a mode.
+func TestIssuersArePublished(t *testing.T) {
+	h := newHouse(t)
+	h.signer = &message.Signer{Key: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}
+	h.metrics = intake.NewMetrics(prometheus.NewRegistry(), func() time.Time { return noon(5) })
+	files := clearingtest.Files()
+	files["issuers.csv"] = "issuer,name,name_en,kind,effective_from,effective_to\n" +
+		clearingtest.Issuer + ",本市,Own,own,20200101,\n0102030500000000,邻市,Next,interoperable,20250101,20251231\n0102030500000000,邻市,Next,interoperable,20260601,\n"
+	h.change(files)
+	stop := h.start("test")
+	h.modesAt(1)
+	list := new(message.ModeList)
+	h.must(proto.Unmarshal(last(h.committed(message.TopicModes))[message.ModesKey].Value, list))
+	h.change(map[string]string{"issuers.csv": "issuer,name,name_en,kind,effective_from,effective_to\n0102030500000000,邻市,Next,interoperable,20260101,20260131\n"})
+	h.modesAt(2)
+	h.must(proto.Unmarshal(last(h.committed(message.TopicModes))[message.ModesKey].Value, list))
+	var told []string
+	for _, e := range list.GetIssuers() {
+		if bytes.Equal(e.GetInstitution(), []byte{1, 2, 3, 5}) {
+			told = append(told, e.GetFrom()+"-"+e.GetTo())
+		}
+	}
+	if want := "20250101-20251231 20260101-20260131 20260601-"; strings.Join(told, " ") != want || len(list.GetIssuers()) != 4 {
+		t.Errorf("terminals are told %s of %d rows, want %s of 4", strings.Join(told, " "), len(list.GetIssuers()), want)
 	}
 	h.must(stop())
 }

@@ -2495,7 +2495,8 @@ func (x *HotlistRow) GetReason() string {
 type ModeList struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Version       int64                  `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
-	Modes         []*ModeEntry           `protobuf:"bytes,2,rep,name=modes,proto3" json:"modes,omitempty"` // by id
+	Modes         []*ModeEntry           `protobuf:"bytes,2,rep,name=modes,proto3" json:"modes,omitempty"`     // by id
+	Issuers       []*IssuerEntry         `protobuf:"bytes,3,rep,name=issuers,proto3" json:"issuers,omitempty"` // whose cards are taken; none: of whatever issuer
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2544,6 +2545,74 @@ func (x *ModeList) GetModes() []*ModeEntry {
 	return nil
 }
 
+func (x *ModeList) GetIssuers() []*IssuerEntry {
+	if x != nil {
+		return x.Issuers
+	}
+	return nil
+}
+
+// IssuerEntry is an issuer whose cards are taken, on some days.
+type IssuerEntry struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Institution   []byte                 `protobuf:"bytes,1,opt,name=institution,proto3" json:"institution,omitempty"` // the first 4 bytes of the issuer's id, which enter the keys of its cards
+	From          string                 `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`               // YYYYMMDD, included
+	To            string                 `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`                   // likewise, included; empty: open
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IssuerEntry) Reset() {
+	*x = IssuerEntry{}
+	mi := &file_citycard_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IssuerEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IssuerEntry) ProtoMessage() {}
+
+func (x *IssuerEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_citycard_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IssuerEntry.ProtoReflect.Descriptor instead.
+func (*IssuerEntry) Descriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *IssuerEntry) GetInstitution() []byte {
+	if x != nil {
+		return x.Institution
+	}
+	return nil
+}
+
+func (x *IssuerEntry) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *IssuerEntry) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
 // ModeEntry is one service mode, for the terminals of its area.
 type ModeEntry struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
@@ -2561,7 +2630,7 @@ type ModeEntry struct {
 
 func (x *ModeEntry) Reset() {
 	*x = ModeEntry{}
-	mi := &file_citycard_proto_msgTypes[24]
+	mi := &file_citycard_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2573,7 +2642,7 @@ func (x *ModeEntry) String() string {
 func (*ModeEntry) ProtoMessage() {}
 
 func (x *ModeEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[24]
+	mi := &file_citycard_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2586,7 +2655,7 @@ func (x *ModeEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModeEntry.ProtoReflect.Descriptor instead.
 func (*ModeEntry) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{24}
+	return file_citycard_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ModeEntry) GetId() string {
@@ -2666,7 +2735,7 @@ type Publication struct {
 
 func (x *Publication) Reset() {
 	*x = Publication{}
-	mi := &file_citycard_proto_msgTypes[25]
+	mi := &file_citycard_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2678,7 +2747,7 @@ func (x *Publication) String() string {
 func (*Publication) ProtoMessage() {}
 
 func (x *Publication) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[25]
+	mi := &file_citycard_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2691,7 +2760,7 @@ func (x *Publication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publication.ProtoReflect.Descriptor instead.
 func (*Publication) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{25}
+	return file_citycard_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Publication) GetTopic() string {
@@ -2776,7 +2845,7 @@ type SignedPublication struct {
 
 func (x *SignedPublication) Reset() {
 	*x = SignedPublication{}
-	mi := &file_citycard_proto_msgTypes[26]
+	mi := &file_citycard_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2788,7 +2857,7 @@ func (x *SignedPublication) String() string {
 func (*SignedPublication) ProtoMessage() {}
 
 func (x *SignedPublication) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[26]
+	mi := &file_citycard_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2801,7 +2870,7 @@ func (x *SignedPublication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedPublication.ProtoReflect.Descriptor instead.
 func (*SignedPublication) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{26}
+	return file_citycard_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SignedPublication) GetPublication() []byte {
@@ -2830,7 +2899,7 @@ type FollowState struct {
 
 func (x *FollowState) Reset() {
 	*x = FollowState{}
-	mi := &file_citycard_proto_msgTypes[27]
+	mi := &file_citycard_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2842,7 +2911,7 @@ func (x *FollowState) String() string {
 func (*FollowState) ProtoMessage() {}
 
 func (x *FollowState) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[27]
+	mi := &file_citycard_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2855,7 +2924,7 @@ func (x *FollowState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowState.ProtoReflect.Descriptor instead.
 func (*FollowState) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{27}
+	return file_citycard_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *FollowState) GetKey() []byte {
@@ -2897,7 +2966,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_citycard_proto_msgTypes[28]
+	mi := &file_citycard_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2909,7 +2978,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[28]
+	mi := &file_citycard_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2922,7 +2991,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{28}
+	return file_citycard_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Ack) GetTerminal() []byte {
@@ -3175,10 +3244,15 @@ const file_citycard_proto_rawDesc = "" +
 	"HotlistRow\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\tR\x02to\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"R\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x86\x01\n" +
 	"\bModeList\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x03R\aversion\x12,\n" +
-	"\x05modes\x18\x02 \x03(\v2\x16.citycard.v1.ModeEntryR\x05modes\"\x9b\x02\n" +
+	"\x05modes\x18\x02 \x03(\v2\x16.citycard.v1.ModeEntryR\x05modes\x122\n" +
+	"\aissuers\x18\x03 \x03(\v2\x18.citycard.v1.IssuerEntryR\aissuers\"S\n" +
+	"\vIssuerEntry\x12 \n" +
+	"\vinstitution\x18\x01 \x01(\fR\vinstitution\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\tR\x02to\"\x9b\x02\n" +
 	"\tModeEntry\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12,\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x18.citycard.v1.ServiceModeR\x04kind\x12/\n" +
@@ -3287,7 +3361,7 @@ func file_citycard_proto_rawDescGZIP() []byte {
 
 var (
 	file_citycard_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
-	file_citycard_proto_msgTypes  = make([]protoimpl.MessageInfo, 31)
+	file_citycard_proto_msgTypes  = make([]protoimpl.MessageInfo, 32)
 	file_citycard_proto_goTypes   = []any{
 		Medium(0),                 // 0: citycard.v1.Medium
 		Mode(0),                   // 1: citycard.v1.Mode
@@ -3322,13 +3396,14 @@ var (
 		(*HotlistEntry)(nil),      // 30: citycard.v1.HotlistEntry
 		(*HotlistRow)(nil),        // 31: citycard.v1.HotlistRow
 		(*ModeList)(nil),          // 32: citycard.v1.ModeList
-		(*ModeEntry)(nil),         // 33: citycard.v1.ModeEntry
-		(*Publication)(nil),       // 34: citycard.v1.Publication
-		(*SignedPublication)(nil), // 35: citycard.v1.SignedPublication
-		(*FollowState)(nil),       // 36: citycard.v1.FollowState
-		(*Ack)(nil),               // 37: citycard.v1.Ack
-		nil,                       // 38: citycard.v1.RegistryRow.ColumnsEntry
-		nil,                       // 39: citycard.v1.FollowState.VersionsEntry
+		(*IssuerEntry)(nil),       // 33: citycard.v1.IssuerEntry
+		(*ModeEntry)(nil),         // 34: citycard.v1.ModeEntry
+		(*Publication)(nil),       // 35: citycard.v1.Publication
+		(*SignedPublication)(nil), // 36: citycard.v1.SignedPublication
+		(*FollowState)(nil),       // 37: citycard.v1.FollowState
+		(*Ack)(nil),               // 38: citycard.v1.Ack
+		nil,                       // 39: citycard.v1.RegistryRow.ColumnsEntry
+		nil,                       // 40: citycard.v1.FollowState.VersionsEntry
 	}
 )
 
@@ -3352,18 +3427,19 @@ var file_citycard_proto_depIdxs = []int32{
 	24, // 16: citycard.v1.CardFares.bus:type_name -> citycard.v1.BusFare
 	26, // 17: citycard.v1.ClearedBatch.records:type_name -> citycard.v1.Cleared
 	29, // 18: citycard.v1.RegistryEntry.rows:type_name -> citycard.v1.RegistryRow
-	38, // 19: citycard.v1.RegistryRow.columns:type_name -> citycard.v1.RegistryRow.ColumnsEntry
+	39, // 19: citycard.v1.RegistryRow.columns:type_name -> citycard.v1.RegistryRow.ColumnsEntry
 	31, // 20: citycard.v1.HotlistEntry.rows:type_name -> citycard.v1.HotlistRow
-	33, // 21: citycard.v1.ModeList.modes:type_name -> citycard.v1.ModeEntry
-	4,  // 22: citycard.v1.ModeEntry.kind:type_name -> citycard.v1.ServiceMode
-	1,  // 23: citycard.v1.ModeEntry.transport:type_name -> citycard.v1.Mode
-	5,  // 24: citycard.v1.ModeEntry.exit_without_entry:type_name -> citycard.v1.ExitWithoutEntry
-	39, // 25: citycard.v1.FollowState.versions:type_name -> citycard.v1.FollowState.VersionsEntry
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	34, // 21: citycard.v1.ModeList.modes:type_name -> citycard.v1.ModeEntry
+	33, // 22: citycard.v1.ModeList.issuers:type_name -> citycard.v1.IssuerEntry
+	4,  // 23: citycard.v1.ModeEntry.kind:type_name -> citycard.v1.ServiceMode
+	1,  // 24: citycard.v1.ModeEntry.transport:type_name -> citycard.v1.Mode
+	5,  // 25: citycard.v1.ModeEntry.exit_without_entry:type_name -> citycard.v1.ExitWithoutEntry
+	40, // 26: citycard.v1.FollowState.versions:type_name -> citycard.v1.FollowState.VersionsEntry
+	27, // [27:27] is the sub-list for method output_type
+	27, // [27:27] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_citycard_proto_init() }
@@ -3377,7 +3453,7 @@ func file_citycard_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_citycard_proto_rawDesc), len(file_citycard_proto_rawDesc)),
 			NumEnums:      9,
-			NumMessages:   31,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -3,7 +3,7 @@ package message
 import "slices"
 
 // ModesKey is the Kafka key of the record that topic modes has beside its publication. MostModes
-// and ModesLimit are how many modes and how many bytes it may have.
+// and ModesLimit are how many modes, or issuers, and how many bytes it may have.
 const (
 	ModesKey   = "modes"
 	MostModes  = 1000

@@ -11,27 +11,28 @@ import (
 	"citycard/ledger"
 )
 
-// NewestModes is the version that last changed what terminals are told of service modes: the modes,
-// or the lines, operators and terminals that are their areas. It is 0 where there was never a mode.
+// NewestModes is the version that last changed what terminals are told of modes and issuers:
+// the issuers, the modes, or the lines, operators and terminals that are their areas. It is 0 where
+// there was never a mode or an issuer.
 func (s *Store) NewestModes(ctx context.Context) (version int64, err error) {
 	err = s.pool.QueryRow(ctx, `SELECT coalesce(max(v.number), 0) FROM registry_versions v
-		WHERE EXISTS (SELECT 1 FROM registry_rows r WHERE r.change = v.change AND r.kind IN ($1, $2, $3, $4))
-		AND EXISTS (SELECT 1 FROM registry_versions w JOIN registry_rows r ON r.change = w.change WHERE r.kind = $1)`,
-		int64(Modes), int64(Lines), int64(Operators), int64(Terminals)).Scan(&version)
+		WHERE EXISTS (SELECT 1 FROM registry_rows r WHERE r.change = v.change AND r.kind IN ($1, $2, $3, $4, $5))
+		AND EXISTS (SELECT 1 FROM registry_versions w JOIN registry_rows r ON r.change = w.change WHERE r.kind IN ($1, $5))`,
+		int64(Modes), int64(Lines), int64(Operators), int64(Terminals), int64(Issuers)).Scan(&version)
 	if err != nil {
 		return 0, fmt.Errorf("read the version of the service modes: %w", err)
 	}
 	return version, nil
 }
 
-// PublishedModes is the record of the modes of a version that are not over at a moment, and what is
-// signed of it.
+// PublishedModes is the record of a version's issuers and of its modes that are not over at a moment,
+// and what is signed of it.
 func (s *Store) PublishedModes(ctx context.Context, version int64, at index.Moment) (record []byte, p *message.Publication, err error) {
-	edition, err := s.LoadVersion(ctx, version, Modes, Lines, Operators, Terminals)
+	edition, err := s.LoadVersion(ctx, version, Modes, Lines, Operators, Terminals, Issuers)
 	if err != nil {
 		return nil, nil, err
 	}
-	list := &message.ModeList{Version: version}
+	list := &message.ModeList{Version: version, Issuers: publishedIssuers(&edition.Rows().Issuers)}
 	for m := range edition.Rows().Modes.All() {
 		if m.To < at {
 			continue
@@ -48,10 +49,33 @@ func (s *Store) PublishedModes(ctx context.Context, version int64, at index.Mome
 	if record, err = (proto.MarshalOptions{Deterministic: true}).Marshal(list); err != nil {
 		return nil, nil, fmt.Errorf("encode the service modes: %w", err)
 	}
+	if len(list.Issuers) > message.MostModes {
+		return nil, nil, fmt.Errorf("the issuers have %d rows, and terminals take %d", len(list.Issuers), message.MostModes)
+	}
 	if len(list.Modes) > message.MostModes || len(record) > message.ModesLimit {
 		return nil, nil, fmt.Errorf("%d service modes in %d bytes are in force or to come, and terminals take %d in %d: end some", len(list.Modes), len(record), message.MostModes, message.ModesLimit)
 	}
 	return record, &message.Publication{
 		Topic: message.TopicModes, Version: version, Records: 1, Hash: message.RecordsHash(map[string][]byte{message.ModesKey: record}),
 	}, nil
+}
+
+// publishedIssuers are the issuers' rows, each with the last day on which it counts: that before the
+// next row of the issuer begins.
+func publishedIssuers(issuers *index.Timelines[index.Institution, index.Issuer]) (entries []*message.IssuerEntry) {
+	for _, id := range issuers.Keys(index.Compare) {
+		rows := issuers.Of(id)
+		for i, row := range rows {
+			last := row.To
+			if i+1 < len(rows) && (last == 0 || rows[i+1].From <= last) {
+				last = rows[i+1].From.Add(-1)
+			}
+			e := &message.IssuerEntry{Institution: id[:], From: row.From.String()}
+			if last != 0 {
+				e.To = last.String()
+			}
+			entries = append(entries, e)
+		}
+	}
+	return entries
 }

@@ -44,7 +44,7 @@ func (c *listedModes) take(r *kgo.Record) {
 
 func (c *listedModes) empty() bool { return len(c.holds) == 0 && c.said == nil }
 
-func (c *listedModes) held() bool { return c.list.Len() > 0 }
+func (c *listedModes) held() bool { return c.list.Version() > 0 }
 
 func (c *listedModes) replace(t *Trust, _ time.Time) (*message.Publication, error) {
 	p, err := t.open(message.TopicModes, c.said)

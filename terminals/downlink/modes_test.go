@@ -70,6 +70,13 @@ func TestCorruptedModes(t *testing.T) {
 		edit(wrong)
 		return sentModes(t, signer(1), 3, nil, station("1", fault, 1), wrong)
 	}
+	issued := func(e *message.IssuerEntry) []*kgo.Record {
+		value, err := proto.Marshal(&message.ModeList{Version: 3, Issuers: []*message.IssuerEntry{e}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sentRecord(t, signer(1), 3, nil, message.ModesKey, value)
+	}
 	many := make([]*message.ModeEntry, message.MostModes+1)
 	for i := range many {
 		many[i] = station(strconv.Itoa(i), fault, 1)
@@ -104,6 +111,9 @@ func TestCorruptedModes(t *testing.T) {
 		"the same mode twice":      {signed(func(m *message.ModeEntry) { m.Id = "1" }), "stands twice"},
 		"no order, and no word":    {signed(func(m *message.ModeEntry) { m.Kind = byOrder }), "without an entry: 0"},
 		"a word too much":          {signed(func(m *message.ModeEntry) { m.ExitWithoutEntry = 2 }), "without an entry: 2"},
+		"an issuer of 3 bytes":     {issued(&message.IssuerEntry{Institution: []byte{1, 2, 3}, From: "20200101"}), "3 bytes, want 4"},
+		"an issuer without a day":  {issued(&message.IssuerEntry{Institution: []byte{1, 2, 3, 4}}), "want YYYYMMDD"},
+		"an issuer until some day": {issued(&message.IssuerEntry{Institution: []byte{1, 2, 3, 4}, From: "20200101", To: "2026"}), "want YYYYMMDD"},
 		"a word that nobody knows": {signed(func(m *message.ModeEntry) { m.Kind, m.ExitWithoutEntry = byOrder, 5 }), "without an entry: 5"},
 	})
 	refuses(t, modeLane, sentModes(t, signer(1), 4, nil, station("1", inTime, 1)), topics)

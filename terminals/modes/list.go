@@ -87,7 +87,7 @@ func check(list *message.ModeList) error {
 			return fmt.Errorf("mode %q: %w", m.GetId(), err)
 		}
 	}
-	return nil
+	return checkIssuers(list.GetIssuers())
 }
 
 func checkEntry(m *message.ModeEntry) error {

@@ -82,6 +82,47 @@ func TestAt(t *testing.T) {
 	}
 }
 
+// TestTakes asks whose cards are taken on the days around those of the issuers; without a list, and
+// where no issuer is listed, everybody's are.
+func TestTakes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "modes")
+	l, err := modes.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, guest, stranger := [8]byte{1, 2, 3, 4, 5}, [8]byte{1, 2, 3, 5}, [8]byte{9}
+	takes := func(l *modes.List, issuer [8]byte, date int, want bool) {
+		t.Helper()
+		if got := l.Takes(issuer, time.Date(2026, 1, date, 23, 59, 59, 0, time.UTC)); got != want {
+			t.Errorf("a card of issuer %x is taken on day %d: %v", issuer, date, got)
+		}
+	}
+	takes(nil, stranger, 5, true)
+	takes(l, stranger, 5, true)
+	with := list()
+	with.Issuers = []*message.IssuerEntry{
+		{Institution: own[:4], From: "20200101"}, {Institution: guest[:4], From: "20260105", To: "20260106"}, {Institution: guest[:4], From: "20260109", To: "20260109"},
+	}
+	l.Replace(with)
+	if err := l.Save(); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := modes.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range []*modes.List{l, kept} {
+		own[7] = 9 // not in the keys
+		takes(l, own, 5, true)
+		for date, want := range map[int]bool{4: false, 5: true, 6: true, 7: false, 8: false, 9: true, 10: false} {
+			takes(l, guest, date, want)
+		}
+		takes(l, stranger, 5, false)
+	}
+	l.Replace(list())
+	takes(l, stranger, 5, true)
+}
+
 // TestDamaged: a file that was changed is not used, nor one with a list by which nobody could act.
 func TestDamaged(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "modes")
