@@ -25,8 +25,8 @@ func (s *Store) NewestModes(ctx context.Context) (version int64, err error) {
 	return version, nil
 }
 
-// PublishedModes is the record of a version's issuers and of its modes that are not over at a moment,
-// and what is signed of it.
+// PublishedModes is the record of a version's issuers, and of its modes that are not over at a
+// moment, and what is signed of it.
 func (s *Store) PublishedModes(ctx context.Context, version int64, at index.Moment) (record []byte, p *message.Publication, err error) {
 	edition, err := s.LoadVersion(ctx, version, Modes, Lines, Operators, Terminals, Issuers)
 	if err != nil {
@@ -60,8 +60,8 @@ func (s *Store) PublishedModes(ctx context.Context, version int64, at index.Mome
 	}, nil
 }
 
-// publishedIssuers are the issuers' rows, each with the last day on which it counts: that before the
-// next row of the issuer begins.
+// publishedIssuers are the issuers' rows, each with the last day on which it counts: that before
+// the next row of the issuer begins.
 func publishedIssuers(issuers *index.Timelines[index.Institution, index.Issuer]) (entries []*message.IssuerEntry) {
 	for _, id := range issuers.Keys(index.Compare) {
 		rows := issuers.Of(id)

@@ -31,6 +31,7 @@ func refusal(err error) (outcome string, sound int) {
 		{tariff.ErrNoFare, outcomeNoFare},
 		{capp.ErrNotEnabled, outcomeNotEnabled},
 		{capp.ErrElsewhere, outcomeElsewhere},
+		{capp.ErrIssuer, outcomeElsewhere},
 		{gate.ErrInside, outcomeInside},
 		{gate.ErrNotInside, outcomeNotInside},
 	} {

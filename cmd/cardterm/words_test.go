@@ -30,6 +30,7 @@ func TestPassengersAreTold(t *testing.T) {
 		{card.ErrNotTransit, "not_transit", 3, "this is not a transit card", "这不是交通卡"},
 		{capp.ErrNotEnabled, "not_enabled", 3, "this card is not in use yet: please go to the service desk", "此卡尚未启用，请到客服中心"},
 		{capp.ErrElsewhere, "elsewhere", 3, "this card is not valid here", "此卡不能在本地使用"},
+		{capp.ErrIssuer, "elsewhere", 3, "this card is not valid here", "此卡不能在本地使用"},
 		{tariff.ErrNoFare, "no_fare", 3, "there is no fare for this card here: please go to the service desk", "此卡在本地没有票价，请到客服中心"},
 		{gate.ErrInside, "inside", 3, "this card has entered already: please go to the service desk", "此卡已进站，请到客服中心"},
 		{gate.ErrNotInside, "not_inside", 3, "this card has no entry: please go to the service desk", "此卡无进站记录，请到客服中心"},

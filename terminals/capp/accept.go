@@ -19,6 +19,8 @@ var (
 	ErrNotEnabled = errors.New("the card is not in use yet")
 	// ErrElsewhere: the card may be used in its own city only, and that is another.
 	ErrElsewhere = errors.New("the card is not valid in this city")
+	// ErrIssuer: cards of this issuer are not taken here.
+	ErrIssuer = errors.New("cards of this issuer are not taken here")
 )
 
 // Accept says whether a terminal of a city takes the card at a time: nil, or ErrNotEnabled,
@@ -41,6 +43,15 @@ func AcceptUnder(p *card.Purse, city uint16, at time.Time, inForce modes.Set) er
 	}
 	if p.Region.City != city && p.Region.Interoperable != 1 {
 		return fmt.Errorf("%w: the card is of city %04x", ErrElsewhere, p.Region.City)
+	}
+	return nil
+}
+
+// Issued says whether cards of the issuer are taken, by what the clearing centre publishes: nil, or
+// ErrIssuer.
+func Issued(p *card.Purse, list *modes.List, at time.Time) error {
+	if !list.Takes(p.Application.Issuer, at) {
+		return fmt.Errorf("%w: issuer %x", ErrIssuer, p.Application.Issuer)
 	}
 	return nil
 }

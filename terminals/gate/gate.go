@@ -64,7 +64,8 @@ func New(module *sam.Module, fares *tariff.Schedule, place Place) (*Gate, error)
 // in and out.
 func (g *Gate) Refuse(list *hotlist.List) { g.hot = list }
 
-// Follow makes the gate act by service modes, in and out; docs/modes.md says what each does.
+// Follow makes the gate act by service modes, in and out (docs/modes.md says what each does), and
+// refuse cards of issuers that are not listed.
 func (g *Gate) Follow(list *modes.List) { g.modes = list }
 
 // Open reports whether the gates are open at a time, by an emergency release.
@@ -153,6 +154,9 @@ func (g *Gate) passage(ctx context.Context, c apdu.Card, at time.Time) (p passag
 		return p, err
 	}
 	if err := capp.AcceptUnder(p.Purse, g.place.City, at, p.modes); err != nil {
+		return p, err
+	}
+	if err := capp.Issued(p.Purse, g.modes, at); err != nil {
 		return p, err
 	}
 	if err := g.hot.Check(p.ID().Digits(), at); err != nil {

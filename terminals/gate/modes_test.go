@@ -12,6 +12,7 @@ import (
 	"citycard/cardos/chip"
 	"citycard/cardos/tunion"
 	"citycard/clearing/message"
+	"citycard/terminals/capp"
 	"citycard/terminals/card"
 	"citycard/terminals/counter"
 	"citycard/terminals/gate"
@@ -176,6 +177,48 @@ func TestModeOfTheSignedSecond(t *testing.T) {
 		must(t, err)
 		if got := tap.GetDebit().GetAmountFen(); got != want || (len(tap.GetServiceMode()) == 1) != (want == 0) {
 			t.Errorf("%v after the beginning: %d fen under %v, want %d", after, got, tap.GetServiceMode(), want)
+		}
+	}
+}
+
+// TestIssuers: cards of an issuer that the centre does not list are refused, in and out, and
+// nothing is written to them; where none is listed, everybody's are taken.
+func TestIssuers(t *testing.T) {
+	own := &message.IssuerEntry{Institution: issuerID[:4], From: "20200101"}
+	over := &message.IssuerEntry{Institution: issuerID[:4], From: "20200101", To: "20261123"}
+	other := &message.IssuerEntry{Institution: []byte{1, 2, 3, 4}, From: "20200101"}
+	for _, test := range []struct {
+		name    string
+		issuers []*message.IssuerEntry
+		want    error
+	}{
+		{"none", nil, nil},
+		{"its own", []*message.IssuerEntry{other, own}, nil},
+		{"another one", []*message.IssuerEntry{other}, capp.ErrIssuer},
+		{"until yesterday", []*message.IssuerEntry{over}, capp.ErrIssuer},
+	} {
+		held := newCard(t, 5000)
+		follow := modeList(t)
+		follow.Replace(&message.ModeList{Version: 1, Issuers: test.issuers})
+		enter, leave := newGate(t, terminal, 1), newGate(t, terminal2, 3)
+		enter.Follow(follow)
+		if _, err := enter.Enter(t.Context(), held, morning); !errors.Is(err, test.want) {
+			t.Errorf("%s: to enter: %v, want %v", test.name, err, test.want)
+		}
+		if test.want != nil {
+			_, err := newGate(t, terminal, 1).Enter(t.Context(), held, morning)
+			must(t, err)
+		}
+		before, err := held.Image()
+		must(t, err)
+		leave.Follow(follow)
+		if _, err := leave.Exit(t.Context(), held, morning.Add(time.Minute)); !errors.Is(err, test.want) {
+			t.Errorf("%s: to leave: %v, want %v", test.name, err, test.want)
+		}
+		after, err := held.Image()
+		must(t, err)
+		if changed := string(before) != string(after); changed != (test.want == nil) {
+			t.Errorf("%s: the card changed: %v", test.name, changed)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"citycard/terminals/card"
 	"citycard/terminals/gate"
 	"citycard/terminals/hotlist"
+	"citycard/terminals/modes"
 	"citycard/terminals/tariff"
 )
 
@@ -51,6 +52,7 @@ type Here struct {
 	Place gate.Place
 	Fares *tariff.Schedule
 	Hot   *hotlist.List // nil: empty
+	Modes *modes.List   // whose cards are taken; nil: everybody's
 }
 
 // Finding is the result of an analysis.
@@ -123,6 +125,9 @@ func (h *Here) refused(r *Reading, at time.Time) (Fault, error) {
 		case errors.Is(err, card.ErrExpired):
 			return Expired, err
 		}
+		return Elsewhere, err
+	}
+	if err := capp.Issued(p, h.Modes, at); err != nil {
 		return Elsewhere, err
 	}
 	if err := h.Hot.Check(r.ID().Digits(), at); err != nil {

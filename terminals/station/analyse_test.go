@@ -12,6 +12,7 @@ import (
 	"citycard/language"
 	"citycard/terminals/card"
 	"citycard/terminals/hotlist"
+	"citycard/terminals/modes"
 	"citycard/terminals/station"
 	"citycard/terminals/tariff"
 )
@@ -107,6 +108,20 @@ func TestAnalyse(t *testing.T) {
 				wantOffer(t, &here, &r, &f)
 			}
 		})
+	}
+}
+
+// TestIssuers: a desk takes the cards that a gate takes.
+func TestIssuers(t *testing.T) {
+	r := good(t)
+	for institution, want := range map[string]station.Fault{string(issuerID[:4]): station.Nothing, "\x01\x02\x03\x04": station.Elsewhere} {
+		list, err := modes.Open(t.TempDir() + "/modes")
+		must(t, err)
+		list.Replace(&message.ModeList{Version: 1, Issuers: []*message.IssuerEntry{{Institution: []byte(institution), From: "20200101"}}})
+		here := station.Here{Place: placeOf(3), Fares: fares(t), Hot: listed(t), Modes: list}
+		if f := here.Analyse(&r, station.Outside, morning); f.Fault != want {
+			t.Errorf("where %x is listed: %s, want %s", institution, f.Fault, want)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"citycard/cardos/tunion"
 	"citycard/clearing/message"
+	"citycard/terminals/capp"
 	"citycard/terminals/card"
 	"citycard/terminals/modes"
 )
@@ -59,6 +60,20 @@ func TestModes(t *testing.T) {
 		}
 		if got := tap.GetDebit().GetAmountFen(); got != test.fen || !slices.Equal(tap.GetServiceMode(), test.kinds) {
 			t.Errorf("%s: %d fen under %v, want %d under %v", test.name, got, tap.GetServiceMode(), test.fen, test.kinds)
+		}
+	}
+}
+
+// TestIssuers: a card of an issuer that the centre does not list is refused.
+func TestIssuers(t *testing.T) {
+	list, err := modes.Open(filepath.Join(t.TempDir(), "modes"))
+	must(t, err)
+	for institution, want := range map[string]error{"\x99\x99\x49\x10": nil, "\x99\x99\x49\x11": capp.ErrIssuer} {
+		list.Replace(&message.ModeList{Version: 1, Issuers: []*message.IssuerEntry{{Institution: []byte(institution), From: "20200101"}}})
+		v := newValidator(t)
+		v.Follow(list)
+		if _, err := v.Ride(t.Context(), newCard(t, 1000), morning); !errors.Is(err, want) {
+			t.Errorf("where %x is listed: %v, want %v", institution, err, want)
 		}
 	}
 }

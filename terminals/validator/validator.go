@@ -69,7 +69,8 @@ func New(module *sam.Module, fares *tariff.Schedule, place Place) (*Validator, e
 // *hotlist.ListedError.
 func (v *Validator) Refuse(list *hotlist.List) { v.hot = list }
 
-// Follow makes the validator act by service modes; docs/modes.md says what each does.
+// Follow makes the validator act by service modes (docs/modes.md says what each does), and refuse
+// cards of issuers that are not listed.
 func (v *Validator) Follow(list *modes.List) { v.modes = list }
 
 // Intend has each payment made durable before a card is told to make it; see [card.Payment].
@@ -88,6 +89,9 @@ func (v *Validator) Ride(ctx context.Context, c apdu.Card, at time.Time) (*messa
 	}
 	inForce := v.modes.At(modes.Place{Transport: message.Mode_MODE_BUS, Line: uint32(v.place.Line)}, at)
 	if err := capp.AcceptUnder(p, v.place.City, at, inForce); err != nil {
+		return nil, err
+	}
+	if err := capp.Issued(p, v.modes, at); err != nil {
 		return nil, err
 	}
 	if err := v.hot.Check(p.ID().Digits(), at); err != nil {
