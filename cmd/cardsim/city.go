@@ -42,6 +42,7 @@ type dayInTheCity struct {
 	shares plan.Shares
 	vpcd   list
 	taps   int
+	ask    func(reason string, from int) // for an update at the desk
 	flags  *flag.FlagSet
 
 	// without chips
@@ -114,6 +115,7 @@ func (c *dayInTheCity) exec(ctx context.Context, args []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
 	progress := newProgress(os.Stdout, time.Now)
+	c.ask = progress.ask
 	issued, town, _, err := c.issue(ctx, day, "", store, progress)
 	if err != nil {
 		return err
@@ -197,7 +199,7 @@ func (c *dayInTheCity) play(ctx context.Context, day plan.Day) (played *city.Pla
 		client.Close()
 		err = errors.Join(err, box.Close())
 	}()
-	played, err = city.Play(forwarding, city.Options{Day: day, Authority: authority, Outbox: box, Readers: city.Readers{Slots: c.vpcd, Taps: c.taps}})
+	played, err = city.Play(forwarding, city.Options{Day: day, Authority: authority, Outbox: box, Readers: city.Readers{Slots: c.vpcd, Taps: c.taps, Ask: c.ask}})
 	if err == nil {
 		err = box.Drain(forwarding)
 	}

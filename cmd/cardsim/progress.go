@@ -41,6 +41,21 @@ func (p *progress) report(phase string, done, total int) {
 	p.err = p.out.Encode(progressLine{phase, done, total})
 }
 
+// askLine asks for an update of the card that is at the desk.
+type askLine struct {
+	Ask  string `json:"ask"`
+	From int    `json:"from"`
+}
+
+// ask asks for an update at the desk.
+func (p *progress) ask(reason string, from int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err == nil {
+		p.err = p.out.Encode(askLine{reason, from})
+	}
+}
+
 // Err is why lines could not be written: the listener is gone.
 func (p *progress) Err() error {
 	p.mu.Lock()

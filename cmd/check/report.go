@@ -42,6 +42,7 @@ type Report struct {
 	Seal             string             `json:"seal"`
 	PCSCCards        int                `json:"pcsc_cards"`
 	PCSCTaps         int                `json:"pcsc_taps"`
+	PCSCUpdates      int                `json:"pcsc_updates"`
 	Seconds          map[string]float64 `json:"seconds"`
 	ClearedPerSecond float64            `json:"cleared_per_second"`
 }

@@ -115,6 +115,7 @@ type demo struct {
 	publisher ed25519.PublicKey // of its own publishing key
 	daemon    *pcscd.Daemon     // of the readers, nil without
 	terminals []*agent          // behind them
+	desk      *desk             // among them, nil without
 	staff     *demostaff.Staff
 	ops       *service.Ops
 	result    *dayclose.Result
@@ -362,7 +363,17 @@ func (d *demo) play(ctx context.Context) error {
 	if d.daemon != nil {
 		args = append(args, "--vpcd", strings.Join(d.daemon.Slots, ","), "--reader-taps", strconv.Itoa(d.readerTaps()))
 	}
-	err := d.cardsim(ctx, args)
+	city, end := context.WithCancel(ctx)
+	staff := make(chan error, 1)
+	go func() {
+		defer end()
+		staff <- d.serveDesk(ctx, city.Done())
+	}()
+	err := d.cardsim(city, args)
+	end()
+	if failed := <-staff; failed != nil {
+		err = failed // that is why the city has ended
+	}
 	if err == nil {
 		err = d.stopAgents(ctx)
 	}

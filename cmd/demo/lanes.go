@@ -55,6 +55,10 @@ func (d *demo) agents() ([]*agent, error) {
 	issuer := plan.Issuer()
 	byName := map[string]*agent{}
 	for _, l := range lanes {
+		if l.IsDesk() {
+			d.desk = &desk{lane: l, asks: make(chan progressLine, mostAsks)}
+			continue
+		}
 		a := byName[l.Agent]
 		if a == nil {
 			a = &agent{name: l.Agent}
@@ -86,12 +90,11 @@ func (d *demo) startAgents(ctx context.Context) error {
 	if err := durable.MkdirAll(d.dir.Join("agents")); err != nil {
 		return err
 	}
-	publisher := d.dir.Join("agents", "publisher")
-	if err := durable.WriteFile(publisher, []byte(hex.EncodeToString(d.publisher)+"\n")); err != nil {
+	if err := durable.WriteFile(d.publisherFile(), []byte(hex.EncodeToString(d.publisher)+"\n")); err != nil {
 		return err
 	}
 	for _, a := range agents {
-		if err := d.startAgent(ctx, a, publisher); err != nil {
+		if err := d.startAgent(ctx, a); err != nil {
 			return err
 		}
 		d.terminals = append(d.terminals, a)
@@ -100,7 +103,7 @@ func (d *demo) startAgents(ctx context.Context) error {
 	return nil
 }
 
-func (d *demo) startAgent(ctx context.Context, a *agent, publisher string) (err error) {
+func (d *demo) startAgent(ctx context.Context, a *agent) (err error) {
 	file := d.dir.Join("agents", a.name+".json")
 	content, err := json.Marshal(map[string][]laneSettings{"lanes": a.lanes})
 	if err != nil {
@@ -114,16 +117,25 @@ func (d *demo) startAgent(ctx context.Context, a *agent, publisher string) (err 
 	}
 	a.child, err = service.StartChild(ctx, service.ChildSpec{
 		Program: "cardterm", Name: "cardterm " + a.name, Env: d.daemon.Environment(), Log: d.log,
-		Args: []string{
-			"--lanes", file, "--data", d.dir.Join("agents", a.name), "--keys", d.KeyPath(d.dir.Path), "--demo", "--publisher", publisher,
-			"--kafka", d.base.Kafka, "--kafka-tls-ca", d.base.Access.CAFile, "--kafka-user", d.base.Access.User, "--kafka-password-file", d.base.Access.PasswordFile,
-			"--ops", a.pages, "--zone", d.Zone.String(), "--log-level", "error", "--language", d.childLanguage(),
-		},
+		Args: append([]string{
+			"--lanes", file, "--data", d.dir.Join("agents", a.name), "--keys", d.KeyPath(d.dir.Path), "--demo", "--ops", a.pages,
+		}, d.terminalArgs()...),
 	})
 	if err != nil {
 		return service.Fail("cannot start cardterm").Todo("build all three programs: make build").Because(err)
 	}
 	return nil
+}
+
+// publisherFile is the file from which terminals know whose fares they follow.
+func (d *demo) publisherFile() string { return d.dir.Join("agents", "publisher") }
+
+// terminalArgs are the flags that all terminals have.
+func (d *demo) terminalArgs() []string {
+	return []string{
+		"--publisher", d.publisherFile(), "--kafka", d.base.Kafka, "--kafka-tls-ca", d.base.Access.CAFile, "--kafka-user", d.base.Access.User,
+		"--kafka-password-file", d.base.Access.PasswordFile, "--zone", d.Zone.String(), "--log-level", "error", "--language", d.childLanguage(),
+	}
 }
 
 // freeAddress is an address of this machine at which nothing listens.

@@ -90,7 +90,7 @@ func writeText(out io.Writer, r *check.Report, l language.Language) (failed erro
 }
 
 func writeEnd(out io.Writer, r *check.Report, l language.Language) error {
-	pcsc := language.Textf("%d cards and %d taps went through PC/SC", r.PCSCCards, r.PCSCTaps)
+	pcsc := language.Textf("%d cards, %d taps and %d updates at a desk went through PC/SC", r.PCSCCards, r.PCSCTaps, r.PCSCUpdates)
 	if r.PCSCCards == 0 {
 		pcsc = language.Textf("the PC/SC leg was left out")
 	}

@@ -23,6 +23,9 @@ import (
 type Readers struct {
 	Slots []string // HOST:PORT of the slots of plan.Lane
 	Taps  int      // to be made there, by all cards
+	// Ask asks for an update of the card at the desk, by its code; from is the station at which the
+	// passenger got in, 0 if that is not asked for.
+	Ask func(reason string, from int)
 }
 
 const (
@@ -42,9 +45,16 @@ type hall struct {
 	lanes   []*post
 	sams    []*vcard.Slot
 
-	mu   sync.Mutex // of the lot, whose counter serves one card at a time
-	taps int
+	mu            sync.Mutex // of the lot, whose counter serves one card at a time
+	taps, updates int
 }
+
+// Updates at the desk, by their codes.
+const (
+	noEntry  = "03"
+	hasEntry = "10"
+	updaters = 5 // cards that ask for each of them
+)
 
 // post is the reader of a lane.
 type post struct {
@@ -101,8 +111,9 @@ func (h *hall) live(ctx context.Context) (err error) {
 	}
 	group, inner := errgroup.WithContext(ctx)
 	for i, w := range h.wallets {
-		count := h.readers.Taps / len(h.wallets)
-		if i < h.readers.Taps%len(h.wallets) {
+		acts := h.readers.Taps + h.updatesAll()
+		count := acts / len(h.wallets)
+		if i < acts%len(h.wallets) {
 			count++
 		}
 		group.Go(func() error {
@@ -146,25 +157,47 @@ const (
 	backAfter  = 5
 )
 
-// lane is the lane of a card's n-th tap. Each card begins with another bus.
-func (h *hall) lane(card, n int) *post {
-	const gates = 4 // the last lanes: of each station the entry and the exit
+// metro says whether there are gates and a desk.
+func (h *hall) metro() bool {
+	return len(h.lanes) > 0 && h.lanes[len(h.lanes)-1].IsDesk()
+}
+
+// updatesAll is how many updates are asked for.
+func (h *hall) updatesAll() int {
+	if !h.metro() || h.readers.Ask == nil || h.readers.Taps < ridesCycle*len(h.wallets) {
+		return 0
+	}
+	return min(2*updaters, len(h.wallets))
+}
+
+// lane is the lane of a card's n-th act, and the update that it asks for where that is the desk.
+// Each card begins with another bus. The first cards leave the metro once by a gate that did not
+// see them, and have that put right; others come in so.
+func (h *hall) lane(card, n int) (p *post, update string) {
 	buses := len(h.lanes)
-	if len(h.readers.Slots) >= plan.MetroSlots && buses > gates {
-		buses -= gates
-		first := h.lanes[buses:]
+	if h.metro() {
+		const metro = 5 // the last lanes: of each station the entry and the exit, and the desk
+		buses -= metro
+		first, desk := h.lanes[buses:], h.lanes[len(h.lanes)-1]
+		asks := card < h.updatesAll()
+		switch {
+		case asks && card < updaters && n == 1:
+			return desk, hasEntry
+		case asks && card >= updaters && n == backAfter:
+			return desk, noEntry
+		}
 		switch n % ridesCycle {
 		case 0:
-			return first[0]
+			return first[0], ""
 		case 1:
-			return first[3]
+			return first[3], ""
 		case backAfter:
-			return first[2]
+			return first[2], ""
 		case backAfter + 1:
-			return first[1]
+			return first[1], ""
 		}
 	}
-	return h.lanes[(3*card+n)%buses]
+	return h.lanes[(3*card+n)%buses], ""
 }
 
 // travel makes a card's taps.
@@ -172,16 +205,16 @@ func (h *hall) travel(ctx context.Context, w *wallet, place, count int) error {
 	card := passenger.Of(w.chip)
 	var inside *passenger.Debit
 	for n := range count {
-		p := h.lane(place, n)
+		p, update := h.lane(place, n)
 		if err := h.fund(ctx, w); err != nil {
 			return err
 		}
-		made, err := h.pass(ctx, p, card)
+		made, err := h.pass(ctx, p, card, update)
 		if err != nil {
 			return fmt.Errorf("lane %s of %s: %w", p.Name, p.Agent, err)
 		}
 		entry := inside
-		if inside = nil; p.Direction == "in" {
+		if inside = nil; p.Direction == "in" || update == noEntry {
 			inside = &made
 		}
 		if err := h.enter(w, p, &made, entry); err != nil {
@@ -205,10 +238,16 @@ func (h *hall) fund(ctx context.Context, w *wallet) error {
 }
 
 // pass holds a card to a lane's reader until it has paid.
-func (h *hall) pass(ctx context.Context, p *post, card *passenger.Card) (made passenger.Debit, err error) {
+func (h *hall) pass(ctx context.Context, p *post, card *passenger.Card, update string) (made passenger.Debit, err error) {
+	hold := p.stand.Pass
+	if p.IsDesk() {
+		hold = func(ctx context.Context, c *passenger.Card, limit time.Duration) error {
+			return p.stand.Wait(ctx, c, limit, func() { h.ask(p, update) })
+		}
+	}
 	before := len(card.Debits())
 	for range tries {
-		if err := p.stand.Pass(ctx, card, heldFor); err != nil {
+		if err := hold(ctx, card, heldFor); err != nil {
 			return made, err
 		}
 		switch all := card.Debits()[before:]; {
@@ -219,6 +258,15 @@ func (h *hall) pass(ctx context.Context, p *post, card *passenger.Card) (made pa
 		}
 	}
 	return made, fmt.Errorf("it was held to the reader %d times and has not paid", tries)
+}
+
+// ask asks for the update of the card that is at the desk.
+func (h *hall) ask(p *post, update string) {
+	from := 0
+	if update == noEntry {
+		from = p.Station
+	}
+	h.readers.Ask(update, from)
 }
 
 // enter enters what a card has paid into the truth, once it is the price.
@@ -242,6 +290,11 @@ func (h *hall) enter(w *wallet, p *post, d, entry *passenger.Debit) error {
 		Key: truth.SpendKey(plan.DayNumber(at), truth.CardOf(d.Issuer, d.Number), d.Type, d.Terminal[:], d.Sequence),
 	}
 	h.sender.records = append(h.sender.records, h.sender.book.Enter(e))
+	if p.IsDesk() {
+		h.updates++
+		h.Report("updates", h.updates, h.updatesAll())
+		return nil
+	}
 	h.taps++
 	h.Report("readers", h.taps, h.readers.Taps)
 	return nil
@@ -251,10 +304,10 @@ func (h *hall) enter(w *wallet, p *post, d, entry *passenger.Debit) error {
 func (h *hall) priceAt(w *wallet, p *post, at time.Time, entry *passenger.Debit) (fen int64, purpose, payee string, err error) {
 	fares := h.Town.Rules.Fares(document.MomentOf(at))
 	switch {
-	case !p.IsGate():
+	case !p.IsGate() && !p.IsDesk():
 		fen, err = fares.Bus(uint32(w.card.Type), uint32(p.Line))
 		return fen, truth.Bus, h.Town.BusPayee(p.Line), err
-	case p.Direction == "in":
+	case p.Direction == "in", p.IsDesk() && entry == nil: // at the desk an entry is written for nothing
 		return 0, truth.MetroEntry, h.Town.MetroPayee(p.Line), nil
 	case entry == nil:
 		return 0, "", "", errors.New("it left without having entered")

@@ -31,7 +31,19 @@ func NewStand(address string) *Stand {
 // Pass holds a card to the reader until a terminal has talked to it and let it go, or until the
 // card has lost its power, and takes it away. Errors: ErrNotServed after the time limit, or those
 // of the slot.
-func (s *Stand) Pass(ctx context.Context, c *Card, limit time.Duration) (err error) {
+func (s *Stand) Pass(ctx context.Context, c *Card, limit time.Duration) error {
+	return s.hold(ctx, c, limit, func() {}, func() bool { return true })
+}
+
+// Wait is Pass for a card that somebody works on: it stays until it has paid once more. in is
+// called once it is in the reader.
+func (s *Stand) Wait(ctx context.Context, c *Card, limit time.Duration, in func()) error {
+	before := len(c.Debits())
+	return s.hold(ctx, c, limit, in, func() bool { return len(c.Debits()) > before })
+}
+
+// hold holds a card to the reader until it is let go and that is enough.
+func (s *Stand) hold(ctx context.Context, c *Card, limit time.Duration, in func(), enough func() bool) (err error) {
 	select {
 	case s.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -43,15 +55,20 @@ func (s *Stand) Pass(ctx context.Context, c *Card, limit time.Duration) (err err
 		return err
 	}
 	gone := s.slot.Done()
+	in()
 	wait := time.NewTimer(limit)
 	defer wait.Stop()
-	select {
-	case <-left:
-	case <-gone:
-	case <-wait.C:
-		err = ErrNotServed
-	case <-ctx.Done():
-		err = ctx.Err()
+	for over := false; !over; {
+		over = true
+		select {
+		case <-left:
+			over, left = enough(), c.leaves()
+		case <-gone:
+		case <-wait.C:
+			err = ErrNotServed
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
 	}
 	if failed := s.slot.Remove(); failed != nil && !errors.Is(failed, chip.ErrPowerLost) {
 		err = errors.Join(err, failed)

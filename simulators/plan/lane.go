@@ -18,7 +18,7 @@ import (
 type Lane struct {
 	Agent     string `json:"agent"` // the program that it belongs to
 	Name      string `json:"name"`
-	Role      string `json:"role"`                // gate or validator
+	Role      string `json:"role"`                // gate, validator or station (a desk)
 	Direction string `json:"direction,omitempty"` // of a gate: in or out
 	Line      int    `json:"line"`
 	Station   int    `json:"station,omitempty"`
@@ -33,20 +33,30 @@ type Lane struct {
 const NoSlot = -1
 
 // MetroSlots is how many slots are needed for the gates as well.
-const MetroSlots = laneBuses + 4*laneGates
+const MetroSlots = laneBuses + 4*laneGates + laneDesk
 
-// The lanes that there may be: buses with a SAM in software, and two stations with a gate in each
-// direction, each with its SAM in a reader.
+// The slots of the lanes that there may be: buses with a SAM in software, two stations with a gate
+// in each direction, and a desk at the second; these have their SAMs in readers.
 const (
-	laneBuses = 8
+	laneBuses = 6
 	laneGates = 2
+	laneDesk  = 2
+)
+
+// Roles of lanes.
+const (
+	roleGate = "gate"
+	roleDesk = "station"
 )
 
 // LaneFile is the file in which a city's lanes are.
 const LaneFile = "lanes.json"
 
 // IsGate says whether it is a gate of the metro.
-func (l *Lane) IsGate() bool { return l.Role == "gate" }
+func (l *Lane) IsGate() bool { return l.Role == roleGate }
+
+// IsDesk says whether it is the desk of a metro station, whose staff correct cards.
+func (l *Lane) IsDesk() bool { return l.Role == roleDesk }
 
 // Number is the number of its SAM.
 func (l *Lane) Number() ([6]byte, error) {
@@ -57,7 +67,7 @@ func (l *Lane) Number() ([6]byte, error) {
 	return [6]byte(b), nil
 }
 
-// Lanes are as many lanes as there are slots for; the metro's, the last four, are there together or
+// Lanes are as many lanes as there are slots for; the metro's, the last five, are there together or
 // not at all.
 func (t *Town) Lanes(day, slots int) (lanes []Lane, err error) {
 	add := func(l Lane, sam int) {
@@ -85,12 +95,14 @@ func (t *Town) Lanes(day, slots int) (lanes []Lane, err error) {
 	for i, stop := range []network.Stop{line.Stops[0], line.Stops[len(line.Stops)/2]} {
 		for _, direction := range []string{"in", "out"} {
 			add(Lane{
-				Agent: fmt.Sprintf("station-%d", i+1), Name: "gate-" + direction, Role: "gate", Direction: direction,
+				Agent: fmt.Sprintf("station-%d", i+1), Name: "gate-" + direction, Role: roleGate, Direction: direction,
 				Line: line.Number, Station: stop.Station, Operator: operator, Slot: slot,
 			}, slot+1)
 			slot += 2
 		}
 	}
+	at := lanes[len(lanes)-1].Station
+	add(Lane{Agent: "desk", Name: "desk", Role: roleDesk, Line: line.Number, Station: at, Operator: operator, Slot: slot}, slot+1)
 	return lanes, err
 }
 

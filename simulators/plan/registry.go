@@ -116,7 +116,7 @@ func (r *Registry) lanes(add row) error {
 	lanes, err := r.Town.Lanes(r.City.Day, r.City.Slots)
 	for _, l := range lanes {
 		mode := network.Bus
-		if l.IsGate() {
+		if l.IsGate() || l.IsDesk() {
 			mode = network.Metro
 		}
 		operator, _ := r.Town.Operator(mode, l.Line)
