@@ -1,27 +1,11 @@
 package main
 
 import (
-	"context"
 	"flag"
 
-	"github.com/peterbourgon/ff/v3/ffcli"
-
 	"citycard/clearing/message"
-	"citycard/cmd/service"
 	"citycard/terminals/gate"
 )
-
-// stationCommand is `cardterm station`, the desk at a metro station.
-func stationCommand() *ffcli.Command {
-	return &ffcli.Command{
-		Name: "station", ShortUsage: "cardterm station COMMAND", ShortHelp: "the desk at a metro station: what is wrong with a card, and what helps",
-		FlagSet: flag.NewFlagSet("cardterm station", flag.ContinueOnError),
-		Exec: func(context.Context, []string) error {
-			return service.Exit(service.ExitUsage, service.Fail("which command?").Todo("cardterm station --help lists them"))
-		},
-		Subcommands: []*ffcli.Command{stationLookCommand(), stationUpdateCommand()},
-	}
-}
 
 // registerDesk registers what a desk's place is made of.
 func (p *placeFlags) registerDesk(flags *flag.FlagSet) {

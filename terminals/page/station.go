@@ -1,0 +1,295 @@
+package page
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"citycard/cardos/tunion"
+	"citycard/clearing/message"
+	"citycard/language"
+	"citycard/terminals/station"
+)
+
+// offerTime is how long an offer that was shown can be agreed to.
+const offerTime = 2 * time.Minute
+
+//go:embed station.html station.css
+var files embed.FS
+
+// Desk is what the page of a station's desk does with the card in the reader.
+type Desk struct {
+	Here station.Here
+	// Look reads the card, after what it has to tell of earlier payments: an update that it has
+	// paid is returned, with its record on the disk. Nothing on the card changes.
+	Look func(ctx context.Context) (station.Reading, time.Time, *message.Tap, error)
+	// Correct carries an offer out. A tap beside an error is an update that was done.
+	Correct func(ctx context.Context, o station.Offer) (*message.Tap, error)
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// Station is the page of a desk at a metro station.
+type Station struct {
+	desk Desk
+	html *template.Template
+	mux  *http.ServeMux
+
+	mu      sync.Mutex
+	pending map[string]pending // offers that were shown
+}
+
+// pending is an offer that was shown.
+type pending struct {
+	offer station.Offer
+	until time.Time
+}
+
+// NewStation makes the page.
+func NewStation(desk Desk) (*Station, error) {
+	html, err := template.ParseFS(files, "station.html")
+	if err != nil {
+		return nil, err
+	}
+	s := &Station{desk: desk, html: html, mux: http.NewServeMux(), pending: map[string]pending{}}
+	s.mux.HandleFunc("GET /{$}", s.look)
+	s.mux.HandleFunc("POST /offer", s.offer)
+	s.mux.HandleFunc("POST /update", s.update)
+	s.mux.HandleFunc("GET /station.css", func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, files, "station.css") })
+	return s, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Station) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// view is what a page shows.
+type view struct {
+	l       language.Language
+	Lang    string
+	Words   words
+	Problem string // why nothing can be done
+	Card    *cardView
+	Sides   []sideView
+	Offer   *offerView
+	Done    *doneView
+}
+
+type cardView struct{ Number, Balance, Fares string }
+
+// sideView is one side of the gates.
+type sideView struct {
+	Title, Text string
+	Key         string // of the keyboard
+	Code        string // of the update that helps, empty for none
+	Button      string
+	Asks        bool // for the station of the entry
+	Short       bool // the card cannot pay it all
+	First       bool // of the sides that have a form
+}
+
+type offerView struct {
+	ID, Card, Update, Text, Fen, Cash, Balance, Left, Staff, Fares string
+}
+
+type doneView struct {
+	Update, Card, Fen, Cash, Left, Time string
+	Warning                             string
+}
+
+func (s *Station) show(w http.ResponseWriter, status int, v *view) {
+	v.Lang, v.Words = v.l.Choose("en", "zh-CN"), wordsIn(v.l)
+	var page bytes.Buffer
+	if err := s.html.ExecuteTemplate(&page, "station.html", v); err != nil {
+		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(page.Bytes()) // a browser that has gone sees nothing
+}
+
+// look shows the card and what helps.
+func (s *Station) look(w http.ResponseWriter, r *http.Request) {
+	v := &view{l: languageOf(r)}
+	reading, at, paid, err := s.desk.Look(r.Context())
+	switch {
+	case err != nil:
+		v.Problem = language.Error(v.l, err)
+		s.show(w, http.StatusOK, v)
+		return
+	case paid != nil:
+		s.done(w, v, paid, settled())
+		return
+	}
+	s.analyse(v, &reading, at)
+	s.show(w, http.StatusOK, v)
+}
+
+func (s *Station) analyse(v *view, r *station.Reading, at time.Time) {
+	first := true
+	for _, side := range []struct {
+		area  station.Area
+		title *language.Text
+		key   string
+	}{
+		{station.Outside, language.Textf("To get in"), "1"},
+		{station.Inside, language.Textf("To get out"), "2"},
+	} {
+		f := s.desk.Here.Analyse(r, side.area, at)
+		show := sideView{Title: side.title.In(v.l), Text: f.Text().In(v.l), Key: side.key}
+		if f.Reason != 0 {
+			show.Code, show.Short, show.First = f.Reason.Code(), f.Fen > r.Balance, first
+			show.Button = language.Textf("Show what update %s does", show.Code).In(v.l)
+			show.Asks = f.Reason == message.UpdateReason_UPDATE_REASON_NO_ENTRY
+			first = false
+		}
+		v.Sides = append(v.Sides, show)
+		if v.Card == nil && r.Err == nil {
+			v.Card = &cardView{Number: masked(r.Application.ASN[:]), Balance: yuan(r.Balance), Fares: f.Fares()}
+		}
+	}
+}
+
+// masked is a card's number as it may be seen.
+func masked(asn []byte) string {
+	number, err := tunion.Number([10]byte(asn))
+	if err != nil {
+		return ""
+	}
+	return tunion.Masked(number)
+}
+
+func yuan(fen uint32) string { return fmt.Sprintf("%d.%02d", fen/100, fen%100) }
+
+// asked reads what a form asks for. A side that fits no update is refused by the desk.
+func asked(r *http.Request) (q station.Request, err error) {
+	if err := r.ParseForm(); err != nil {
+		return q, err
+	}
+	if q.Reason, err = station.ParseCode(r.PostForm.Get("reason")); err != nil {
+		return q, err
+	}
+	q.Pay, q.Staff = station.Payment(r.PostForm.Get("pay")), r.PostForm.Get("staff")
+	if text := r.PostForm.Get("from"); text != "" {
+		from, err := strconv.ParseUint(text, 10, 16)
+		if err != nil || from == 0 {
+			return q, language.Textf("%q is no number of a station", text)
+		}
+		q.From = uint32(from)
+	}
+	return q, nil
+}
+
+// offer shows what an update does and costs, to be agreed to.
+func (s *Station) offer(w http.ResponseWriter, r *http.Request) {
+	v := &view{l: languageOf(r)}
+	ask, err := asked(r)
+	if err != nil {
+		s.problem(w, v, err)
+		return
+	}
+	reading, at, paid, err := s.desk.Look(r.Context())
+	if err != nil {
+		s.problem(w, v, err)
+		return
+	}
+	if paid != nil {
+		s.done(w, v, paid, settled())
+		return
+	}
+	o, err := s.desk.Here.Offer(&reading, ask, at)
+	if err != nil {
+		s.problem(w, v, err)
+		return
+	}
+	id, err := s.keep(o)
+	if err != nil {
+		s.problem(w, v, err)
+		return
+	}
+	v.Offer = &offerView{
+		ID: id, Card: masked(o.Card.ASN[:]), Update: o.Reason.Code() + " " + station.Name(o.Reason).In(v.l), Text: o.Text().In(v.l),
+		Fen: yuan(o.Fen), Cash: yuan(o.Cash), Balance: yuan(o.Balance), Left: yuan(o.Left()), Staff: o.Staff, Fares: o.Fares,
+	}
+	s.show(w, http.StatusOK, v)
+}
+
+// settled is said of an update whose outcome was not known until now.
+func settled() error {
+	return language.Textf("This card was corrected before, and has told so now.")
+}
+
+// problem shows why nothing was done.
+func (s *Station) problem(w http.ResponseWriter, v *view, err error) {
+	status := http.StatusConflict
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		status = http.StatusRequestEntityTooLarge
+	}
+	v.Problem = language.Error(v.l, err)
+	s.show(w, status, v)
+}
+
+// keep keeps an offer until it is agreed to. Of the offers before it none is good any more.
+func (s *Station) keep(o station.Offer) (id string, err error) {
+	if id, err = random(tokenBytes); err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.pending)
+	s.pending[id] = pending{o, s.desk.Now().Add(offerTime)}
+	return id, nil
+}
+
+// take takes an offer that is agreed to, once.
+func (s *Station) take(id string) (station.Offer, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, there := s.pending[id]
+	delete(s.pending, id)
+	return p.offer, there && s.desk.Now().Before(p.until)
+}
+
+// update does what was agreed to.
+func (s *Station) update(w http.ResponseWriter, r *http.Request) {
+	v := &view{l: languageOf(r)}
+	if err := r.ParseForm(); err != nil {
+		s.problem(w, v, err)
+		return
+	}
+	o, there := s.take(r.PostForm.Get("offer"))
+	if !there {
+		s.problem(w, v, language.Textf("this was done, or was shown too long ago: look at the card again"))
+		return
+	}
+	// What was agreed to is finished even if the browser goes away.
+	tap, err := s.desk.Correct(context.WithoutCancel(r.Context()), o)
+	if tap == nil {
+		s.problem(w, v, err)
+		return
+	}
+	s.done(w, v, tap, err)
+}
+
+// done shows an update that was done; what is wrong with the desk since, if anything.
+func (s *Station) done(w http.ResponseWriter, v *view, tap *message.Tap, warning error) {
+	u, d := tap.GetUpdate(), tap.GetDebit()
+	v.Done = &doneView{
+		Update: u.GetReason().Code() + " " + station.Name(u.GetReason()).In(v.l), Card: masked(d.GetCard()), Fen: yuan(d.GetAmountFen()),
+		Cash: yuan(u.GetCashFen()), Left: yuan(tap.GetBalanceFen()),
+	}
+	if at, err := message.ParseTime(d.GetTime(), time.UTC); err == nil {
+		v.Done.Time = at.Format(time.DateTime)
+	}
+	if warning != nil {
+		v.Done.Warning = language.Error(v.l, warning)
+	}
+	s.show(w, http.StatusOK, v)
+}
