@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"flag"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -73,8 +75,12 @@ func (d *doctor) exec(ctx context.Context, args []string) error {
 	d.disk()
 	d.left(lanes)
 	d.clock()
+	var key ed25519.PublicKey
+	if slices.ContainsFunc(lanes, func(l laneFlags) bool { return l.charges() }) {
+		key = d.publisher()
+	}
 	if d.kafka != "" {
-		d.broker(ctx)
+		d.broker(ctx, key)
 	}
 	if err := d.print(); err != nil {
 		return err
@@ -117,7 +123,7 @@ func (d *doctor) print() error {
 // inWords is a check or a grade in a language.
 func inWords(l language.Language, code string) string {
 	return l.Choose(code, map[string]string{
-		"version": "版本", "reader": "读卡器", "disk": "磁盘", "outbox": "发件箱", "clock": "时钟", "broker": "Kafka", "pcscd": "pcscd", "SAM": "SAM",
+		"version": "版本", "reader": "读卡器", "disk": "磁盘", "outbox": "发件箱", "publisher": "发布公钥", "clock": "时钟", "broker": "Kafka", "pcscd": "pcscd", "SAM": "SAM",
 		fine: "正常", warning: "注意", broken: "不符合要求",
 	}[code])
 }
@@ -213,7 +219,7 @@ func (d *doctor) sam(ctx context.Context, observer *reader.Observer, lane, name 
 }
 
 // broker asks the brokers, and whether they have the topics of a terminal.
-func (d *doctor) broker(ctx context.Context) {
+func (d *doctor) broker(ctx context.Context, key ed25519.PublicKey) {
 	up := uplink{brokers: strings.Split(d.kafka, ","), access: d.access}
 	opts, err := up.options()
 	if err != nil {
@@ -239,4 +245,7 @@ func (d *doctor) broker(ctx context.Context) {
 	}
 	d.find("broker", fine, language.Textf("%s answers and has the topics", d.kafka), nil)
 	d.clockBefore(newest)
+	if key != nil {
+		d.signed(ctx, up, key)
+	}
 }

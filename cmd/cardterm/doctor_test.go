@@ -1,8 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -10,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"citycard/clearing/message"
 )
@@ -29,7 +34,7 @@ func TestListAndDoctor(t *testing.T) {
 	if text := string(output(t, "list", "--language", "zh")); !strings.Contains(text, "交通卡") || !strings.Contains(text, "Virtual PCD 00 01") {
 		t.Errorf("list: %s", text)
 	}
-	args := []string{"doctor", "--lane", laneN(0, ""), "--role", "gate", "--data", filepath.Join(t.TempDir(), "data"), "--kafka", strings.Join(h.broker.ListenAddrs(), ",")}
+	args := []string{"doctor", "--lane", laneN(0, ""), "--role", "gate", "--unsigned", "--data", filepath.Join(t.TempDir(), "data"), "--kafka", strings.Join(h.broker.ListenAddrs(), ",")}
 	text := string(output(t, args...))
 	for _, want := range []string{"PC/SC library", "lane gate-0: Virtual PCD 00 00", "lane gate-0: terminal 491010000000", "MB free", "a record is on the disk after", "answers and has the topics", "clock"} {
 		if !strings.Contains(text, want) {
@@ -62,4 +67,62 @@ func TestListAndDoctor(t *testing.T) {
 	if answer, err := swapped.Output(); err == nil || !strings.Contains(string(answer), "没有 SAM") {
 		t.Errorf("a card in place of the SAM: %v, %s", err, answer)
 	}
+}
+
+// TestDoctorPublisher: doctor looks whether the agent has the half of a publishing key, and whether
+// that key, or a successor, has signed what the brokers have.
+func TestDoctorPublisher(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, message.TopicTaps, message.TopicFares, message.TopicHotlist, message.TopicIntents, message.TopicTapsUnconfirmed))
+	must(t, err)
+	defer cluster.Close()
+	key := func(seed byte) ed25519.PrivateKey {
+		return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, ed25519.SeedSize))
+	}
+	dir := t.TempDir()
+	says := func(seed byte, more ...string) string {
+		t.Helper()
+		file := filepath.Join(dir, "publisher")
+		must(t, os.WriteFile(file, fmt.Appendf(nil, "%x\n", []byte(message.PublicOf(key(seed)))), 0o600))
+		args := []string{"doctor", "--role", "gate", "--terminal", "491010000000", "--data", dir, "--kafka", strings.Join(cluster.ListenAddrs(), ",")}
+		if len(more) == 0 {
+			more = []string{"--publisher", file}
+		}
+		text, err := command(t, append(args, more...)...).Output()
+		if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
+	must(t, err)
+	defer client.Close()
+	publish := func(by *message.Signer, version int64) {
+		t.Helper()
+		statements, err := by.Statements(&message.Publication{Topic: message.TopicFares, Version: version, Hash: message.RecordsHash(nil)})
+		must(t, err)
+		for _, s := range statements {
+			must(t, client.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicFares, Key: s.Key, Value: s.Value}).FirstErr())
+		}
+	}
+	want := func(text string, words ...string) {
+		t.Helper()
+		for _, w := range words {
+			if !strings.Contains(text, w) {
+				t.Errorf("doctor does not say %q: %s", w, text)
+			}
+		}
+	}
+	first, second := fmt.Sprintf("%x…", []byte(message.PublicOf(key(1)))[:8]), fmt.Sprintf("%x…", []byte(message.PublicOf(key(2)))[:8])
+	want(says(1), "the key "+first+" is followed", "nothing is published in topic fares yet")
+	signer := &message.Signer{Key: key(1)}
+	publish(signer, 4)
+	want(says(1), "topic fares is signed by "+first+": version 4")
+	want(says(2), "signed by another key than "+second)
+	next, err := signer.Succeed(key(2))
+	must(t, err)
+	publish(next, 5)
+	want(says(1), "topic fares is signed by "+second+", the successor of "+first+": version 5")
+	want(says(2), "topic fares is signed by "+second+": version 5")
+	want(says(1, "--unsigned"), "whoever has written them")
+	want(says(1, "--log-level", "info"), "it is not said whose fares and hotlist are followed")
 }
