@@ -24,7 +24,8 @@ import (
 
 // TestTorture: whatever happens to agents, readers, cards and the broker, in the end each debit on
 // a card is a tap in Kafka, once by what identifies it, or one that stays unconfirmed; no tap is of
-// a debit that no card made; and no card has paid twice for one passage.
+// a debit that no card made; and no card has paid twice for one passage. What is in Kafka is then
+// cleared, and is in the ledger once.
 func TestTorture(t *testing.T) {
 	seed, taps, buses, cards := uint64(20260101), tortureTaps, tortureBuses, tortureCards
 	if text := os.Getenv("CITYCARD_SOAK_READER_TAPS"); text != "" {
@@ -39,6 +40,7 @@ func TestTorture(t *testing.T) {
 	if cards == soakCards {
 		r.longest, r.calm = 3*time.Minute, 10*time.Second
 	}
+	ledger := r.startCentre()
 	r.other = reader.Observe()
 	began := time.Now()
 	r.suffer(taps)
@@ -51,6 +53,7 @@ func TestTorture(t *testing.T) {
 	}
 	r.working.Wait()
 	r.judge()
+	r.audit(ledger)
 }
 
 // suffer lets passengers ride until so many debits were made, and everything has happened.

@@ -322,7 +322,7 @@ func (r *torture) torments() [2][]torment {
 			{"pcscd started again", func() { r.restart(len(r.lanes)) }},
 			{"readers missing", func() { r.restart(len(r.lanes)-1, len(r.lanes)) }},
 			{"cards taken by another program", func() {
-				for range 5 {
+				for range 4 {
 					r.takeAway(r.lanes[r.random.below(len(r.lanes))])
 				}
 			}},
@@ -357,7 +357,7 @@ func (r *torture) restart(numbers ...int) {
 		r.world.Lock()
 		r.startDaemon(readers)
 		r.world.Unlock()
-		r.rest(r.random.pause(time.Second, 2*time.Second))
+		r.rest(r.random.pause(r.calm/2, 2*r.calm))
 	}
 }
 
