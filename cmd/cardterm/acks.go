@@ -109,7 +109,7 @@ func (a *acks) compare(ctx context.Context, client *kgo.Client, partition int32,
 
 // sameAck reports whether two acks say the same, but for their times.
 func sameAck(a, b *message.Ack) bool {
-	return a.GetHotlist() == b.GetHotlist() && a.GetFares() == b.GetFares() && a.GetFareVersion() == b.GetFareVersion() && (a.GetCurrent() == 0) == (b.GetCurrent() == 0)
+	return a.GetHotlist() == b.GetHotlist() && a.GetFares() == b.GetFares() && a.GetFareVersion() == b.GetFareVersion() && a.GetModes() == b.GetModes() && (a.GetCurrent() == 0) == (b.GetCurrent() == 0)
 }
 
 // ack is what a lane follows; nil for a lane without a SAM, whose number nobody knows.
@@ -120,7 +120,7 @@ func (l *lane) ack(now time.Time, trust *downlink.Trust) *message.Ack {
 	}
 	ack := &message.Ack{
 		Terminal: terminal[:], Lane: l.settings.name, Hotlist: l.hot.Version(),
-		FareVersion: version(l.fares.state().table), Current: min(l.hotRead.Load(), l.fares.read.Load()), Sent: now.UnixMilli(),
+		FareVersion: version(l.fares.state().table), Current: min(l.hotRead.Load(), l.fares.read.Load(), l.modes.read.Load()), Modes: l.modes.Version(), Sent: now.UnixMilli(),
 	}
 	if trust != nil {
 		ack.Hotlist, ack.Fares = trust.Version(message.TopicHotlist), trust.Version(message.TopicFares)

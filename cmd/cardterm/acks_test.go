@@ -14,6 +14,7 @@ import (
 
 	"citycard/clearing/message"
 	"citycard/terminals/hotlist"
+	"citycard/terminals/modes"
 	"citycard/terminals/tariff"
 )
 
@@ -32,7 +33,7 @@ func TestAcks(t *testing.T) {
 	must(t, err)
 	now := time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
 	common := &shared{
-		log: slog.New(slog.DiscardHandler), hot: list, hotRead: new(atomic.Int64),
+		log: slog.New(slog.DiscardHandler), hot: list, hotRead: new(atomic.Int64), modes: &serviceModes{List: new(modes.List)},
 		fares: &fares{Schedule: &tariff.Schedule{}, now: func() time.Time { return now }},
 	}
 	common.policy = openPolicy(policyFlags{}, common.log, filepath.Join(t.TempDir(), "current"), common.hotRead.Load)
@@ -66,8 +67,10 @@ func TestAcks(t *testing.T) {
 	}
 	common.hotRead.Store(1000)
 	common.fares.read.Store(900)
+	common.modes.read.Store(800)
+	common.modes.Replace(&message.ModeList{Version: 6})
 	list.Replace(7, nil)
-	if ack := tells(2); ack.GetCurrent() != 900 || ack.GetHotlist() != 7 || ack.GetLane() != "gate-1" {
+	if ack := tells(2); ack.GetCurrent() != 800 || ack.GetHotlist() != 7 || ack.GetModes() != 6 || ack.GetLane() != "gate-1" {
 		t.Errorf("then it says %v", ack)
 	}
 	common.hotRead.Store(2000)

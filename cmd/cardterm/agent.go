@@ -130,6 +130,8 @@ func (a *agent) exec(ctx context.Context, args []string) (err error) {
 	}
 	pages.Registry().MustRegister(newLaneGauges(lanes, common.left))
 	if common.fares != nil {
+		pages.Registry().MustRegister(newModeGauges(lanes))
+		stack.Go(ctx, "modes of lanes", func(ctx context.Context) { watchModes(ctx, lanes) })
 		told := &acks{shared: common, lanes: lanes, up: common.up, said: map[string]*message.Ack{}}
 		stack.Go(ctx, "acks", told.run)
 	}
@@ -217,6 +219,7 @@ type shared struct {
 	intents *neighbours
 	left    []*leftLane // outboxes without a lane
 	policy  *policy
+	modes   *serviceModes
 }
 
 // open opens what lanes need to take fares.
@@ -256,8 +259,12 @@ func (a *agent) open(ctx context.Context, stack *service.Stack, common *shared, 
 	if common.hot, err = openHotlist(common.dir.Join("hotlist"), common.log); err != nil {
 		return err
 	}
+	if common.modes, err = openModes(common.dir.Join("modes"), common.log); err != nil {
+		return err
+	}
 	common.forward = startForwarder(ctx, stack, common.log, up, pages.Registry())
 	common.hotRead = followHotlist(ctx, stack, common.log, common.zone, common.hot, up, pages.Registry())
+	common.modes.follow(ctx, stack, common.log, common.zone, up, pages.Registry())
 	common.policy = openPolicy(a.policy, common.log, common.dir.Join("current"), a.latest(common))
 	pages.Registry().MustRegister(common.policy.gauge())
 	common.intents = startNeighbours(ctx, stack, common, charging, a.unconfirmed, up)

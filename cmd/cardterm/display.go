@@ -39,6 +39,7 @@ const (
 	outcomeNoFare       = "no_fare"
 	outcomeRefused      = "refused"
 	outcomeClosed       = "closed"
+	outcomeOpen         = "open" // a gate in an emergency release; cards are not read
 	outcomeInService    = "in_service"
 	outcomeOutOfService = "out_of_service"
 )
@@ -68,11 +69,12 @@ type shown struct {
 	Card     string    `json:"card,omitempty"` // masked
 	Fen      *uint32   `json:"amount_fen,omitempty"`
 	Balance  *uint32   `json:"balance_fen,omitempty"`
-	Movement string    `json:"movement,omitempty"` // entry, exit, single
-	Expiry   string    `json:"expiry,omitempty"`   // YYYYMMDD
-	Warning  string    `json:"warning,omitempty"`  // low_balance, expires_soon
-	Text     string    `json:"text,omitempty"`     // what the passenger reads, in English
-	TextZH   string    `json:"text_zh,omitempty"`  // the same in Chinese
+	Movement string    `json:"movement,omitempty"`      // entry, exit, single
+	Expiry   string    `json:"expiry,omitempty"`        // YYYYMMDD
+	Warning  string    `json:"warning,omitempty"`       // low_balance, expires_soon
+	Modes    []string  `json:"service_modes,omitempty"` // in force at the lane
+	Text     string    `json:"text,omitempty"`          // what the passenger reads, in English
+	TextZH   string    `json:"text_zh,omitempty"`       // the same in Chinese
 }
 
 // display prints the outcomes of all lanes as lines of JSON, on standard output or to everybody who

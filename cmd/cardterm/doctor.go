@@ -12,6 +12,7 @@ import (
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
+	"citycard/clearing/message"
 	"citycard/cmd/service"
 	"citycard/language"
 	"citycard/terminals/reader"
@@ -80,7 +81,7 @@ func (d *doctor) exec(ctx context.Context, args []string) error {
 		key = d.publisher()
 	}
 	if d.kafka != "" {
-		d.broker(ctx, key)
+		d.broker(ctx, lanes, key)
 	}
 	if err := d.print(); err != nil {
 		return err
@@ -123,7 +124,7 @@ func (d *doctor) print() error {
 // inWords is a check or a grade in a language.
 func inWords(l language.Language, code string) string {
 	return l.Choose(code, map[string]string{
-		"version": "版本", "reader": "读卡器", "disk": "磁盘", "outbox": "发件箱", "publisher": "发布公钥", "clock": "时钟", "broker": "Kafka", "pcscd": "pcscd", "SAM": "SAM",
+		"version": "版本", "reader": "读卡器", "disk": "磁盘", "outbox": "发件箱", "publisher": "发布公钥", "clock": "时钟", "broker": "Kafka", "modes": "降级模式", "pcscd": "pcscd", "SAM": "SAM",
 		fine: "正常", warning: "注意", broken: "不符合要求",
 	}[code])
 }
@@ -219,7 +220,7 @@ func (d *doctor) sam(ctx context.Context, observer *reader.Observer, lane, name 
 }
 
 // broker asks the brokers, and whether they have the topics of a terminal.
-func (d *doctor) broker(ctx context.Context, key ed25519.PublicKey) {
+func (d *doctor) broker(ctx context.Context, lanes []laneFlags, key ed25519.PublicKey) {
 	up := uplink{brokers: strings.Split(d.kafka, ","), access: d.access}
 	opts, err := up.options()
 	if err != nil {
@@ -239,11 +240,14 @@ func (d *doctor) broker(ctx context.Context, key ed25519.PublicKey) {
 		d.fails("broker", err, language.Textf("look at the rights of the terminal's user"))
 		return
 	}
+	noModes := slices.Contains(missing, message.TopicModes)
+	missing = slices.DeleteFunc(missing, func(topic string) bool { return topic == message.TopicModes })
 	if len(missing) > 0 {
 		d.find("broker", broken, language.Textf("there is no topic %s, or the terminal may not see it", strings.Join(missing, ", ")), language.Textf("start citycard serve, which makes them, or give the terminal its rights"))
 		return
 	}
 	d.find("broker", fine, language.Textf("%s answers and has the topics", d.kafka), nil)
+	d.modes(lanes, noModes)
 	d.clockBefore(newest)
 	if key != nil {
 		d.signed(ctx, up, key)

@@ -36,7 +36,7 @@ func TestListAndDoctor(t *testing.T) {
 	}
 	args := []string{"doctor", "--lane", laneN(0, ""), "--role", "gate", "--unsigned", "--data", filepath.Join(t.TempDir(), "data"), "--kafka", strings.Join(h.broker.ListenAddrs(), ",")}
 	text := string(output(t, args...))
-	for _, want := range []string{"PC/SC library", "lane gate-0: Virtual PCD 00 00", "lane gate-0: terminal 491010000000", "MB free", "a record is on the disk after", "answers and has the topics", "clock"} {
+	for _, want := range []string{"PC/SC library", "lane gate-0: Virtual PCD 00 00", "lane gate-0: terminal 491010000000", "MB free", "a record is on the disk after", "answers and has the topics", "there is no topic modes", "kept is version 0, in force now: -", "clock"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("doctor does not say %q: %s", want, text)
 		}

@@ -41,7 +41,7 @@ func newBus(t *testing.T, path string, l *lane) *lane {
 	must(t, err)
 	l.book, err = intent.Open(l.out, l.settings.place.passages(roleValidator))
 	must(t, err)
-	l.role, err = l.settings.place.role(roleValidator, module, fares, nil, l.intend)
+	l.role, err = l.settings.place.role(roleValidator, module, fares, nil, nil, l.intend)
 	must(t, err)
 	return l
 }

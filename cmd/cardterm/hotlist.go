@@ -38,25 +38,16 @@ func followHotlist(ctx context.Context, stack *service.Stack, log *slog.Logger, 
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "cardterm_hotlist_version", Help: "Newest version of the registry that the terminal's hotlist has heard of, 0 for none.",
 		}, func() float64 { return float64(list.Version()) }))
-	read := false
 	follower := downlink.FollowHotlist(list, downlink.Watch{
-		Trust: up.trust, Now: func() time.Time { return time.Now().In(zone) }, Read: func() {
-			read = true
-			current.Store(time.Now().Unix())
-		},
+		Trust: up.trust, Now: func() time.Time { return time.Now().In(zone) },
+		Read: func() { current.Store(time.Now().Unix()) },
 		Refused: func(why error) {
 			log.Error("a published hotlist, or an entry of it, is refused; the lane goes on with what it has", logged(why))
 		},
 		Unsaved: func(why error) { log.Error("the hotlist is not kept on the disk", logged(why)) },
 	})
-	stack.Go(ctx, "hotlist", func(ctx context.Context) {
-		again(ctx, func(ctx context.Context) (gotOn bool, err error) {
-			read = false
-			err = followOnce(ctx, follower, up)
-			return read, err
-		}, func(err error, pause time.Duration) {
-			log.Error("the hotlist is not followed", "version", list.Version(), "again_in", pause, logged(err))
-		})
+	followWhole(ctx, stack, "hotlist", follower, up, func(err error, pause time.Duration) {
+		log.Error("the hotlist is not followed", "version", list.Version(), "again_in", pause, logged(err))
 	})
 	return current
 }

@@ -97,6 +97,9 @@ func (l *lane) overheard(card *reader.Card) apdu.Card {
 
 // take takes a fare. It does not touch the card while there is no room for its record.
 func (l *lane) take(ctx context.Context, c apdu.Card, at time.Time) error {
+	if l.released(at) {
+		return nil
+	}
 	if err := l.out.Ready(); err != nil {
 		l.closed(at)
 		l.log.Error("lane closed: no room for records", logged(err))

@@ -54,7 +54,7 @@ func newLaneWith(t *testing.T, hot *hotlist.List) (*lane, *chip.Chip) {
 	t.Cleanup(func() { must(t, out.Close()) })
 	book, err := intent.Open(out, place.passages(roleGate))
 	must(t, err)
-	r, err := place.role(roleGate, module, fares, hot, book.Begin)
+	r, err := place.role(roleGate, module, fares, hot, nil, book.Begin)
 	must(t, err)
 	return &lane{shared: &shared{}, log: slog.New(slog.DiscardHandler), taps: newTapCounter(prometheus.NewRegistry()).MustCurryWith(prometheus.Labels{"lane": "1"}), role: r, out: out, book: book}, personalised(t, store)
 }

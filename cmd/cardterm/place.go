@@ -12,6 +12,7 @@ import (
 	"citycard/terminals/gate"
 	"citycard/terminals/hotlist"
 	"citycard/terminals/intent"
+	"citycard/terminals/modes"
 	"citycard/terminals/sam"
 	"citycard/terminals/tariff"
 	"citycard/terminals/validator"
@@ -108,7 +109,7 @@ func (p *placeFlags) codes() (uint16, [8]byte, error) {
 
 // role makes a gate's or a validator's role at a place that has been checked; before makes each
 // payment durable before a card is told to make it.
-func (p *placeFlags) role(kind string, module *sam.Module, fares *tariff.Schedule, hot *hotlist.List, before func(*message.Tap) error) (role, error) {
+func (p *placeFlags) role(kind string, module *sam.Module, fares *tariff.Schedule, hot *hotlist.List, inForce *modes.List, before func(*message.Tap) error) (role, error) {
 	city, institution, err := p.codes()
 	if err != nil {
 		return role{}, err
@@ -122,6 +123,7 @@ func (p *placeFlags) role(kind string, module *sam.Module, fares *tariff.Schedul
 			return role{}, err
 		}
 		v.Refuse(hot)
+		v.Follow(inForce)
 		v.Intend(before)
 		return role{pass: v.Ride, resolve: v.Resolve}, nil
 	}
@@ -136,6 +138,7 @@ func (p *placeFlags) role(kind string, module *sam.Module, fares *tariff.Schedul
 		return role{}, err
 	}
 	g.Refuse(hot)
+	g.Follow(inForce)
 	g.Intend(before)
 	if p.direction == "out" {
 		return role{pass: g.Exit, resolve: g.Resolve}, nil

@@ -67,6 +67,7 @@ func (l *lane) result(tap *message.Tap, err error, s *sight) shown {
 	}
 	fen, balance := tap.GetDebit().GetAmountFen(), tap.GetBalanceFen()
 	line.Fen, line.Balance, line.Movement = &fen, &balance, movement(tap.GetMovement())
+	line.Modes = codesOf(tap.GetServiceMode())
 	if line.Warning = l.settings.notice.warning(balance, s.card, s.at); line.Warning != "" && line.Outcome == outcomePaid {
 		line.Sound = soundWarning
 	}

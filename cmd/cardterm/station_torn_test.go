@@ -36,7 +36,7 @@ func deskLane(t *testing.T, module *sam.Module, path string) *desk {
 	book, err := intent.Open(out, place.passages(roleStation))
 	must(t, err)
 	l := &lane{shared: &shared{}, log: slog.New(slog.DiscardHandler), taps: newTapCounter(prometheus.NewRegistry()).MustCurryWith(prometheus.Labels{"lane": "1"}), out: out, book: book}
-	l.role, err = place.role(roleStation, module, fares, nil, l.intend)
+	l.role, err = place.role(roleStation, module, fares, nil, nil, l.intend)
 	must(t, err)
 	return deskOf(l)
 }

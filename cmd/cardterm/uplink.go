@@ -60,7 +60,7 @@ func (u uplink) topics(ctx context.Context, opts []kgo.Opt) (missing []string, n
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	admin := kadm.NewClient(client)
-	wanted := []string{message.TopicTaps, message.TopicFares, message.TopicHotlist, message.TopicIntents, message.TopicTapsUnconfirmed}
+	wanted := []string{message.TopicTaps, message.TopicFares, message.TopicHotlist, message.TopicModes, message.TopicIntents, message.TopicTapsUnconfirmed}
 	found, err := admin.ListTopics(ctx, wanted...)
 	if err != nil {
 		return nil, newest, err

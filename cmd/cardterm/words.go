@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"slices"
 
+	"citycard/clearing/message"
 	"citycard/language"
 	"citycard/terminals/capp"
 	"citycard/terminals/card"
@@ -73,8 +75,34 @@ func (s *shown) words() *language.Text {
 		return language.Textf("there is no fare for this card here: please go to the service desk")
 	case outcomeRefused:
 		return language.Textf("hold the card again; if that does not help, please go to the service desk")
+	case outcomeOpen:
+		return language.Textf("the gate is open: please walk through, no card is needed")
+	case outcomeInService:
+		return s.relief()
 	case outcomeClosed, outcomeOutOfService:
 		return language.Textf("out of service: please use another one")
+	}
+	return nil
+}
+
+// relief are the words for what is not checked; nil for a lane that checks everything.
+func (s *shown) relief() *language.Text {
+	for _, kind := range message.ServiceModes() {
+		if !slices.Contains(s.Modes, kind.Code()) {
+			continue
+		}
+		switch kind {
+		case message.ServiceMode_SERVICE_MODE_TRAIN_FAULT:
+			return language.Textf("trains do not run here: if you entered here, you leave without paying")
+		case message.ServiceMode_SERVICE_MODE_NO_ORDER:
+			return language.Textf("entry and exit are not checked against each other")
+		case message.ServiceMode_SERVICE_MODE_NO_TIME:
+			return language.Textf("the time of a trip is not limited")
+		case message.ServiceMode_SERVICE_MODE_NO_FARE:
+			return language.Textf("nothing is charged")
+		case message.ServiceMode_SERVICE_MODE_NO_DATE:
+			return language.Textf("cards that have expired are taken")
+		}
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func newLanes(registry func() *index.Edition, now func() time.Time) *lanes {
 	return &lanes{
 		registry: registry, now: now, known: map[[6]byte]map[string]lane{},
 		all:    prometheus.NewDesc("citycard_lanes", "Lanes of registered terminals that have said what they follow.", nil, nil),
-		behind: prometheus.NewDesc("citycard_lanes_behind", "Lanes that have not had all fares and the whole hotlist for a day, by what they say.", nil, nil),
+		behind: prometheus.NewDesc("citycard_lanes_behind", "Lanes that have not had all fares, the whole hotlist and the service modes for a day, by what they say.", nil, nil),
 		off:    prometheus.NewDesc("citycard_lanes_clock_off", "Lanes whose clock was more than 30 seconds from the brokers' when they last said what they follow.", nil, nil),
 		clock:  prometheus.NewDesc("citycard_lanes_clock_seconds", "The largest distance of a lane's clock from the brokers' when it last said what it follows.", nil, nil),
 	}
