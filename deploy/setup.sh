@@ -3,7 +3,7 @@
 #
 #   deploy/setup.sh         install what is missing (Debian, Ubuntu; as root or with sudo)
 #   deploy/setup.sh check   only say what is missing; exit code 1 if anything is
-#   deploy/setup.sh test    and what only the tests need (Java and Maven, for a real Kafka; Python)
+#   deploy/setup.sh test    and what only the tests need (Java and Maven, for a real Kafka; Python; Chromium)
 #
 # Where everything is there, nothing is installed, updated or asked from the network. Elsewhere
 # it prints what to install and ends with exit code 1. Go itself is never installed: it says so.
@@ -35,6 +35,7 @@ has_certificates() { [ -s /etc/ssl/certs/ca-certificates.crt ] || [ -s /etc/pki/
 has_java() { command -v java >/dev/null; }
 has_maven() { command -v mvn >/dev/null; }
 has_python() { command -v python3 >/dev/null; }
+has_chromium() { command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null; }
 has_promtool() { command -v promtool >/dev/null; }
 has_systemd_analyze() { command -v systemd-analyze >/dev/null; }
 has_postgresql() {
@@ -61,6 +62,7 @@ test_needs='default-jre-headless has_java Java, runs the real Kafka that the tes
 maven has_maven Maven, fetches it
 python3 has_python Python, runs the foreign reader that reads the virtual cards
 systemd has_systemd_analyze systemd-analyze, checks the units of systemd; nothing is started
+chromium has_chromium Chromium, a browser in which the pages of desks are driven
 promtool has_promtool checks the alert rules; of Debian package prometheus, whose service is not wanted
 '
 
