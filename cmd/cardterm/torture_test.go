@@ -315,9 +315,9 @@ type torment struct {
 	does func()
 }
 
-// torments are what happens at readers, and beside that to programs.
-func (r *torture) torments() [2][]torment {
-	return [2][]torment{
+// torments are what happens at readers, and beside that to agents and to the broker.
+func (r *torture) torments() [][]torment {
+	return [][]torment{
 		{
 			{"pcscd started again", func() { r.restart(len(r.lanes)) }},
 			{"readers missing", func() { r.restart(len(r.lanes)-1, len(r.lanes)) }},
@@ -334,6 +334,8 @@ func (r *torture) torments() [2][]torment {
 				r.rest(r.random.pause(0, 700*time.Millisecond))
 				b.start()
 			}},
+		},
+		{
 			{"broker away", func() {
 				r.broker.Close()
 				r.rest(r.random.pause(time.Second, r.longest))
