@@ -61,6 +61,9 @@ func BenchmarkDrain(b *testing.B) {
 		b.ReportMetric(raw, "core.raw_copy_per_second")
 		b.ReportMetric(rate/raw, "core.over_copy")
 		b.ReportMetric(result.PeakMB, "core.rss_mb")
+		if d.persons > 0 {
+			b.ReportMetric(result.PeakMB, "persons.core_rss_mb")
+		}
 		b.ReportMetric(result.CPU*1e6/float64(d.backlog.sent()), "core.cpu_us_per_tap")
 		d.explain(result, seconds)
 		d.close()
@@ -78,6 +81,7 @@ type drain struct {
 	kafka   string
 	client  *kgo.Client
 	closer  *dayclose.Closer
+	persons int // whom the books know
 }
 
 func (d *drain) must(err error) {
@@ -117,6 +121,7 @@ func newDrain(b *testing.B) *drain {
 		Signer: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), Rules: payoutRules(b),
 	}
 	d.open()
+	d.persons = d.people()
 	return d
 }
 
