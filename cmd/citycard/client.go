@@ -28,6 +28,7 @@ import (
 //   - the command ends with asks in place of reads or changes. person whoami is the smallest one.
 func (c *command) asks(changes bool, of *identityFlags, do func(context.Context, *api.Client) error) *ffcli.Command {
 	c.flags.StringVar(&c.server, "server", "", "`URL` of a citycard serve elsewhere, https://HOST:PORT; empty: the one of --data, or none if none runs")
+	c.flags.StringVar(&c.books, "books", "", "`identity` of the books that --server must have, also where it had others before; empty: those that it had when you first asked it")
 	if changes {
 		c.registerDry(&c.dry)
 	}
@@ -62,6 +63,11 @@ func (c *command) asking(ctx context.Context, changes bool, of *identityFlags, d
 	}
 	defer client.Close()
 	client.Knows(verify.Entries())
+	if c.server != "" {
+		if err := c.knows(ctx, client); err != nil {
+			return errors.Join(err, done())
+		}
+	}
 	if of != nil && of.file != "" && (changes || c.server != "") {
 		key, err := of.key()
 		if err != nil {
@@ -99,6 +105,9 @@ func (c *command) reach(ctx context.Context, changes bool) (client *api.Client, 
 		in = language.Language{} // programs read English
 	}
 	done = func() error { return nil }
+	if c.server == "" && c.books != "" {
+		return nil, nil, service.Exit(service.ExitUsage, language.Textf("--books goes with --server"))
+	}
 	if c.server != "" {
 		if client, err = api.At(c.server, in); err != nil {
 			err = service.Exit(service.ExitUsage, language.Textf("--server: %w", err))

@@ -29,6 +29,7 @@ type command struct {
 	check     func() error // checks the flags, before anything is opened; nil: no check
 	database  string
 	server    string          // of a client of the API
+	books     string          // that its server must have; empty: those that it had before
 	settings  server.Settings // of a client that serves the books to itself
 	served    bool            // a citycard serve answers
 	asJSON    bool

@@ -29,6 +29,10 @@ func TestPersonsServed(t *testing.T) {
 		t.Fatal(err)
 	}
 	people := staffed(t, b.Ledger)
+	id, err := b.ID(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir, log, store := t.TempDir(), slog.New(slog.DiscardHandler), keys.GenerateTest(1)
 	program := (&server.Settings{Common: service.Common{Data: dir}}).Alone(b.Ledger, log)
 	program.Persons = func() (*keys.Store, error) { return store, nil }
@@ -56,6 +60,8 @@ func TestPersonsServed(t *testing.T) {
 	scripts(t, testscript.Params{Dir: "testdata/persons", Cmds: staffCommands(), Setup: func(e *testscript.Env) error {
 		e.Setenv("DATA", dir)
 		e.Setenv("SERVER", tls.URL)
+		e.Setenv("BOOKS", id)
+		e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "config"))
 		e.Setenv("SSL_CERT_FILE", roots)
 		e.Setenv("DATABASE", b.URL)
 		people(e)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -92,6 +93,23 @@ func (s *APISettings) tls() *tls.Config {
 			return &pair, err
 		},
 	}
+}
+
+// isHost reports whether a host, with or without a port, is this server: a name of its certificate,
+// or without one this machine's. What a proxy in front of it is called only the proxy knows.
+func (s *APISettings) isHost(host string) bool {
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = strings.Trim(host, "[]")
+	}
+	switch {
+	case s.Certificate == "" && s.Proxied:
+		return true
+	case s.Certificate == "":
+		return onLoopback(net.JoinHostPort(name, "0"))
+	}
+	pair, err := tls.LoadX509KeyPair(s.Certificate, s.Key)
+	return err == nil && pair.Leaf.VerifyHostname(name) == nil
 }
 
 // api is the API of units' systems, at its address.

@@ -186,6 +186,18 @@ func writePair(t *testing.T, dir string, serial int64) (roots *x509.CertPool) {
 	return roots
 }
 
+// TestHosts has hosts of a server without a certificate.
+func TestHosts(t *testing.T) {
+	for host, is := range map[string]bool{"127.0.0.1:8480": true, "localhost": true, "[::1]:8480": true, "[::1]": true, "city.example": false, "": false} {
+		if got := new(APISettings).isHost(host); got != is {
+			t.Errorf("%q is this machine: %t", host, got)
+		}
+		if !(&APISettings{Proxied: true}).isHost(host) {
+			t.Errorf("%q is not passed on by a proxy", host)
+		}
+	}
+}
+
 // TestTLS serves over TLS: the client's certificate reaches the door, a renewed certificate of the
 // server's is taken up, HTTP/2 and clear text are not spoken.
 func TestTLS(t *testing.T) {
@@ -227,6 +239,11 @@ func TestTLS(t *testing.T) {
 	}
 	if got, err := ask(roots); err == nil {
 		t.Errorf("the old certificate: %q", got)
+	}
+	for host, is := range map[string]bool{"127.0.0.1": true, "127.0.0.1:8480": true, "127.0.0.2": false, "evil.example:8480": false, "": false} {
+		if got := s.isHost(host); got != is {
+			t.Errorf("%q is this server: %t", host, got)
+		}
 	}
 	if got := status(t, dial(t, a), whole); got != http.StatusBadRequest {
 		t.Errorf("in clear: status %d, want 400", got)

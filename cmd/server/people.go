@@ -47,7 +47,7 @@ func NewPeople(program *Program, log *slog.Logger) (*peopleapi.Server, error) {
 	}
 	return peopleapi.New(peopleapi.Settings{
 		Office: office, Rehearsal: rehearsal, Version: service.ReadVersion("citycard").Number, Now: time.Now, Log: log, Rate: peopleRate,
-		Program: program.Acts(),
+		Program: program.Acts(), Hosts: program.Hosts,
 		Zone: func(ctx context.Context) (string, error) {
 			zone, err := zone(ctx)
 			if err != nil {
@@ -113,7 +113,9 @@ func ServeAlone(ctx context.Context, program *Program) (socket string, stop func
 // startPeople serves people at the socket of the data directory and, where that is safe, at the
 // address of the API.
 func (c *Server) startPeople(ctx context.Context, a *api, dir string, ops *service.Ops, stack *service.Stack, log *slog.Logger) error {
-	people, err := NewPeople(c.program(dir, log), log)
+	program := c.program(dir, log)
+	program.Hosts = a.settings.isHost
+	people, err := NewPeople(program, log)
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,8 @@ type Program struct {
 	Log    *slog.Logger
 	// InEarnest refuses people of a demonstration, with whom the process would not start again.
 	InEarnest bool
+	// Hosts says whether a host is this process over a network; nil: it has no network.
+	Hosts func(host string) bool
 	// Persons is the key store of persons.
 	Persons func() (*keys.Store, error)
 	// Inputs are what records are judged with.

@@ -429,7 +429,7 @@ func TestRemote(t *testing.T) {
 	}
 	look := func(id, what string, after time.Duration) string {
 		key := peopletest.Key(t, id)
-		st := w.staff.Statement(t, id, people.Looking, what, "")
+		st := w.staff.Statement(t, id, people.Looking, atHost(what), "")
 		st.Person, st.At = key.Public().Fingerprint(), st.At.Add(after)
 		signed, err := people.Sign(key, st)
 		w.must(err)

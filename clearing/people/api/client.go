@@ -64,6 +64,17 @@ func (c *Client) As(key *people.Identity, now func() time.Time) {
 	c.key, c.now, c.person = key, now, ""
 }
 
+// Of has every statement be of these books: a server that has others believes none.
+func (c *Client) Of(books string) { c.books = books }
+
+// Host is the server as its URL names it; "" at a socket.
+func (c *Client) Host() string {
+	if !c.remote {
+		return ""
+	}
+	return strings.TrimPrefix(c.base, "https://")
+}
+
 // Close lets the connections go.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
@@ -351,7 +362,7 @@ func (c *Client) request(ctx context.Context, what call) (*http.Request, error) 
 	if !c.remote || !what.looks && len(what.body) < bodyLimit {
 		return request, nil
 	}
-	asked := what.method + " " + what.path
+	asked := what.method + " " + c.Host() + what.path
 	if sum := sha256.Sum256(what.body); len(what.body) > 0 {
 		asked = requestOf(asked, hex.EncodeToString(sum[:]))
 	}

@@ -158,6 +158,9 @@ func (s *Server) looks(ctx context.Context, header string) (by *people.Person, n
 	if err != nil {
 		return nil, "", err
 	}
+	if s.s.Hosts != nil && !s.s.Hosts(c.host) {
+		return nil, "", newProblem(c.language, BadSignature, language.Textf("the statement is for the server %.256q, which this one is not", c.host), language.Textf("name the server as its certificate does"))
+	}
 	if err := s.count(ctx, signed.Key); err != nil {
 		return nil, "", err
 	}

@@ -41,10 +41,13 @@ func (c *counted) Read(p []byte) (int, error) {
 func (w *town) looks(id, what string) string {
 	w.Helper()
 	key := peopletest.Key(w, id)
-	st := w.staff.Statement(w, id, people.Looking, what, "")
+	st := w.staff.Statement(w, id, people.Looking, atHost(what), "")
 	st.Person = key.Public().Fingerprint()
 	return w.header(key, st)
 }
+
+// atHost is a request as a statement names it: with the server of httptest.NewRequest.
+func atHost(what string) string { return strings.Replace(what, " /", " example.com/", 1) }
 
 // header has a signed statement.
 func (w *town) header(key *people.Identity, st people.Statement) string {
@@ -59,6 +62,36 @@ func (w *town) header(key *people.Identity, st people.Statement) string {
 func named(request, body string) string {
 	sum := sha256.Sum256([]byte(body))
 	return request + " sha256:" + hex.EncodeToString(sum[:])
+}
+
+// TestOtherServer has a server pass on to another one what it was asked: nobody there believes it,
+// whatever host it names.
+func TestOtherServer(t *testing.T) {
+	w := newTown(t, 1000)
+	w.proposed(w.socket("ann"), 2000)
+	settings := w.settings()
+	settings.Hosts = func(host string) bool { return host == "example.com" }
+	server := api.New(settings)
+	for _, c := range []struct {
+		host, signed string
+		kind         api.Kind
+	}{
+		{"example.com", "example.com", ""},
+		{"example.com", "other.example", api.BadSignature},
+		{"other.example", "other.example", api.BadSignature},
+		{"other.example", "example.com", api.BadSignature},
+		{"example.com", "", api.BadSignature},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/v1/proposals/1", nil)
+		key := peopletest.Key(t, "cleo")
+		st := w.staff.Statement(t, "cleo", people.Looking, "GET "+c.signed+"/v1/proposals/1", "")
+		st.Person = key.Public().Fingerprint()
+		r.Host = c.host
+		r.Header.Set(api.LookHeader, w.header(key, st))
+		if _, p := w.answered(server.Remote(), r); p.Type != c.kind {
+			t.Errorf("at %s, signed for %q: %+v, want %q", c.host, c.signed, p, c.kind)
+		}
+	}
 }
 
 const draftPath = "/v1/proposals/draft"
@@ -200,6 +233,7 @@ func TestTakesTime(t *testing.T) {
 	w.must(err)
 	r.Header.Set(api.LookHeader, w.looks("ann", named("POST "+draftPath, large)))
 	r.Header.Set("Content-Type", "application/json")
+	r.Host = "example.com"
 	if code := answer(r); code != http.StatusOK {
 		t.Errorf("a slow body: %d", code)
 	}

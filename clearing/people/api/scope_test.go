@@ -226,7 +226,7 @@ func (r *realm) look(id, method, path, body string) (kind api.Kind, answer []byt
 		what = named(what, body)
 	}
 	key := peopletest.Key(r, id)
-	st := r.statement(id, people.Looking, what, "")
+	st := r.statement(id, people.Looking, atHost(what), "")
 	st.Person = key.Public().Fingerprint()
 	request := httptest.NewRequest(method, path, strings.NewReader(body))
 	request.Header.Set(api.LookHeader, r.header(key, st))

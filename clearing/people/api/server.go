@@ -31,6 +31,8 @@ type Settings struct {
 	Zone      func(context.Context) (string, error)
 	// Persons are those in the database of a ledger, under the key store that the process has.
 	Persons func(context.Context, *ledger.Ledger) (*persons.Store, error)
+	// Hosts says whether a host, as a URL names it, is this server over a network; nil: any is.
+	Hosts   func(host string) bool
 	Version string // of the program
 	Now     func() time.Time
 	Log     *slog.Logger
@@ -106,7 +108,7 @@ func New(s Settings) *Server {
 	config.Transformers = []huma.Transformer{inOurs}
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{scheme: {
 		Type: "apiKey", In: "header", Name: LookHeader,
-		Description: "Over a network: a signed statement of the act \"look\" in JSON (key, statement, signature), in base64. Its person is the key's fingerprint, and its what the method, a blank, path and query, and for a request with a body also \" sha256:\" and the body's hash in hexadecimal digits. An act carries its signature in its body; one whose body has 64 kB or more takes this header, too.",
+		Description: "Over a network: a signed statement of the act \"look\" in JSON (key, statement, signature), in base64. Its person is the key's fingerprint, and its what the method, a blank, the server's host and port as the URL has them, path and query, and for a request with a body also \" sha256:\" and the body's hash in hexadecimal digits. An act carries its signature in its body; one whose body has 64 kB or more takes this header, too.",
 	}}
 	config.OnAddOperation = append(config.OnAddOperation, func(oapi *huma.OpenAPI, op *huma.Operation) {
 		server.operations[op.Method+" "+op.Path] = operationOf(op)
@@ -141,6 +143,7 @@ type caller struct {
 	language language.Language
 	remote   bool
 	place    netip.Addr
+	host     string         // over a network: the server, as the client names it
 	request  string         // as a statement of a look names it
 	person   *people.Person // whose statement in the header is believed
 }
@@ -162,7 +165,7 @@ func (s *Server) handler(remote bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := caller{language: language.Accepted(r.Header.Get("Accept-Language")), remote: remote, request: r.Method + " " + r.URL.RequestURI()}
 		if remote {
-			c.place = access.PlaceOf(r.RemoteAddr)
+			c.place, c.host, c.request = access.PlaceOf(r.RemoteAddr), r.Host, r.Method+" "+r.Host+r.URL.RequestURI()
 		}
 		r = r.WithContext(context.WithValue(r.Context(), callerKey{}, c))
 		if _, pattern := s.mux.Handler(r); remote && s.local[pattern] {
