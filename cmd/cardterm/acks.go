@@ -40,7 +40,7 @@ func (a *acks) run(ctx context.Context) {
 			a.log.Warn("clearing is not told what the lanes follow", logged(err))
 		}
 		failing = err != nil
-		if err := a.policy.keep(); err != nil {
+		if err := a.policy.keep(time.Now()); err != nil {
 			a.log.Warn("when the lanes last had all that is published is not written down", logged(err))
 		}
 		select {
@@ -90,20 +90,22 @@ func (a *acks) tell(ctx context.Context, now time.Time) error {
 			return err
 		}
 		a.said[key] = ack
-		a.compare(ctx, client, said.Partition, before)
+		a.compare(ctx, client, said, before)
 	}
 	return nil
 }
 
-// compare compares the clock with that of the brokers, which say when they stored the newest record
-// of a partition: one was just stored there. Brokers before 3.0 do not know the question.
-func (a *acks) compare(ctx context.Context, client *kgo.Client, partition int32, before time.Time) {
+// compare compares the clock with that of the brokers, which say when they stored the latest record
+// of a partition: the one that was just stored there, or one behind it. An older one was stored
+// while a broker's clock was ahead, and says nothing. Brokers before 3.0 do not know the question.
+func (a *acks) compare(ctx context.Context, client *kgo.Client, said *kgo.Record, before time.Time) {
 	offsets, err := kadm.NewClient(client).ListMaxTimestampOffsets(ctx, message.TopicAcks)
 	if err != nil {
 		return
 	}
-	if newest, found := offsets.Lookup(message.TopicAcks, partition); found && newest.Err == nil && newest.Timestamp > 0 {
-		a.policy.clock.hear(before, time.Now(), time.UnixMilli(newest.Timestamp))
+	latest, found := offsets.Lookup(message.TopicAcks, said.Partition)
+	if found && latest.Err == nil && latest.Timestamp > 0 && latest.Offset >= said.Offset {
+		a.policy.clock.hear(before, time.Now(), time.UnixMilli(latest.Timestamp))
 	}
 }
 

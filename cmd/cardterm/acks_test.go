@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"sync/atomic"
@@ -88,7 +89,19 @@ func TestAcks(t *testing.T) {
 		t.Errorf("the brokers have not confirmed the clock: %v", common.policy.clock.look(time.Now()))
 	}
 	tells(4)
-	if len(got) != 4 {
-		t.Errorf("it has said %d times what it follows, want 4", len(got))
+	common.policy.clock.off = time.Minute // it was off when they were asked: they are asked again
+	tells(5)
+	if common.policy.clock.look(time.Now()) != nil {
+		t.Errorf("a clock that was set right: %v", common.policy.clock.look(time.Now()))
+	}
+	if len(got) != 5 {
+		t.Errorf("it has said %d times what it follows, want 5", len(got))
+	}
+	ahead := &kgo.Record{Topic: message.TopicAcks, Key: []byte("310000000002/gate-1"), Timestamp: time.Now().Add(time.Hour), Value: nil}
+	must(t, reader.ProduceSync(ctx, ahead).FirstErr())
+	common.policy.clock.pass(time.Minute, time.Second)
+	must(t, told.tell(ctx, time.Now()))
+	if err := common.policy.clock.look(time.Now()); !errors.Is(err, errClockJumps) {
+		t.Errorf("a record from when a broker's clock was ahead says of this clock: %v", err)
 	}
 }

@@ -75,9 +75,10 @@ func (c *clock) hear(before, after, theirs time.Time) {
 	c.heard, c.jumped = true, false
 }
 
-// sure reports whether the brokers have confirmed the clock since it jumped.
+// sure reports whether the brokers have confirmed the clock since it jumped: else they are asked
+// again soon.
 func (c *clock) sure() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.heard && !c.jumped
+	return c.heard && !c.jumped && c.off <= clockSlack
 }

@@ -80,18 +80,26 @@ func openPolicy(flags policyFlags, log *slog.Logger, path string, latest func() 
 }
 
 // current is when the lanes last had all that is published, in seconds since 1970.
-func (p *policy) current() int64 {
+func (p *policy) current(now time.Time) int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return max(p.had, p.latest())
+	return max(past(p.had, now), past(p.latest(), now))
+}
+
+// past is a second that is over, and 0 for one to come: it was noted by a clock that was ahead.
+func past(second int64, now time.Time) int64 {
+	if second > now.Add(clockSlack).Unix() {
+		return 0
+	}
+	return second
 }
 
 // keep writes down when the lanes last had all that is published, at most once in a while.
-func (p *policy) keep() error {
+func (p *policy) keep(now time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	latest := p.latest()
-	if latest < p.had+int64(keepEvery.Seconds()) {
+	latest := past(p.latest(), now)
+	if latest < past(p.had, now)+int64(keepEvery.Seconds()) {
 		return nil
 	}
 	if err := kept.Write(p.path, currentMagic, func(yield func(*message.Ack) bool) { yield(&message.Ack{Current: latest}) }); err != nil {
@@ -126,7 +134,7 @@ func (p *policy) look(now time.Time) (marks []message.Mark, err error) {
 
 // isBehind returns an error if the lanes have not had all that is published for too long.
 func (p *policy) isBehind(now time.Time) error {
-	current := p.current()
+	current := p.current(now)
 	switch last := time.Unix(current, 0); {
 	case p.behindDays == 0:
 		return nil

@@ -69,7 +69,7 @@ func TestPolicy(t *testing.T) {
 	look(p, now, behind) // it has never had anything
 	latest = now.Unix()
 	look(p, now)
-	must(t, p.keep())
+	must(t, p.keep(now))
 	look(p, now.Add(72*time.Hour))
 	look(p, now.Add(72*time.Hour+time.Second), behind)
 	p.clock.jumped = true
@@ -94,6 +94,29 @@ func TestPolicy(t *testing.T) {
 	p.clock.built = now.Add(time.Second)
 	if _, err := p.look(now); !errors.Is(err, errClockUnset) {
 		t.Errorf("a lane whose clock was never set: %v", err)
+	}
+}
+
+// TestPolicyAfterAClockThatWasAhead: what a clock that was ahead has noted counts for nothing once
+// it is right, in this run and in the next; the next reading is noted in its place.
+func TestPolicyAfterAClockThatWasAhead(t *testing.T) {
+	now, path := time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC), filepath.Join(t.TempDir(), "current")
+	ahead := now.AddDate(5, 0, 0)
+	latest := ahead.Unix()
+	p := newPolicy(path, policyFlags{behindDays: 3}, &latest)
+	must(t, p.keep(ahead))
+	if p.isBehind(ahead) != nil || p.isBehind(now) == nil {
+		t.Errorf("then: %v; set right: %v", p.isBehind(ahead), p.isBehind(now))
+	}
+	latest = 0
+	p = newPolicy(path, policyFlags{behindDays: 3}, &latest)
+	if p.isBehind(now.AddDate(1, 0, 0)) == nil {
+		t.Error("a year without brokers, and a lane is not behind")
+	}
+	latest = now.Unix()
+	must(t, p.keep(now))
+	if p = newPolicy(path, policyFlags{behindDays: 3}, new(int64)); p.had != now.Unix() {
+		t.Errorf("noted is %d, want %d", p.had, now.Unix())
 	}
 }
 
