@@ -49,7 +49,8 @@ func (t *tap) relief(edition *index.Edition, terminal index.Terminal) (r fare.Re
 // does not say at which line its trip began.
 func (t *tap) stranded(edition *index.Edition, terminal index.Terminal) bool {
 	const fault = message.ServiceMode_SERVICE_MODE_TRAIN_FAULT
-	if !t.under(fault) || t.message.GetMovement() != message.Movement_MOVEMENT_EXIT {
+	if movement := t.message.GetMovement(); !t.under(fault) || t.message.GetEntryStation() == 0 ||
+		movement != message.Movement_MOVEMENT_EXIT && movement != message.Movement_MOVEMENT_UPDATE {
 		return false
 	}
 	began := terminal

@@ -128,7 +128,7 @@ func (p *placeFlags) role(kind string, module *sam.Module, fares *tariff.Schedul
 		return role{pass: v.Ride, resolve: v.Resolve}, nil
 	}
 	if kind == roleStation {
-		return p.desk(module, fares, hot, before)
+		return p.desk(module, fares, hot, inForce, before)
 	}
 	g, err := gate.New(module, fares, gate.Place{
 		City: city, Institution: institution, Operator: uint16(p.operator), Line: uint16(p.line),

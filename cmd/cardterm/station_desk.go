@@ -10,6 +10,7 @@ import (
 	"citycard/cmd/service"
 	"citycard/language"
 	"citycard/terminals/hotlist"
+	"citycard/terminals/modes"
 	"citycard/terminals/outbox"
 	"citycard/terminals/reader"
 	"citycard/terminals/sam"
@@ -18,12 +19,12 @@ import (
 )
 
 // desk makes the role of a desk at a place that has been checked.
-func (p *placeFlags) desk(module *sam.Module, fares *tariff.Schedule, hot *hotlist.List, before func(*message.Tap) error) (role, error) {
+func (p *placeFlags) desk(module *sam.Module, fares *tariff.Schedule, hot *hotlist.List, inForce *modes.List, before func(*message.Tap) error) (role, error) {
 	here, err := p.metro()
 	if err != nil {
 		return role{}, err
 	}
-	d, err := station.New(module, station.Here{Place: here, Fares: fares, Hot: hot})
+	d, err := station.New(module, station.Here{Place: here, Fares: fares, Hot: hot, Modes: inForce})
 	if err != nil {
 		return role{}, err
 	}
@@ -149,7 +150,7 @@ func (d *desk) peek(ctx context.Context, wait time.Duration) (r station.Reading,
 // here is the station, with what holds there now.
 func (d *desk) here() (station.Here, error) {
 	place, err := d.settings.place.metro()
-	return station.Here{Place: place, Fares: d.fares.Schedule, Hot: d.hot}, err
+	return station.Here{Place: place, Fares: d.fares.Schedule, Hot: d.hot, Modes: d.modes.List}, err
 }
 
 // correct carries an offer out: the tap is on the disk when it returns. It does not touch the card

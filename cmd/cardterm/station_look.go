@@ -96,7 +96,11 @@ func (p *lookProgram) here(log *slog.Logger) (here station.Here, err error) {
 	if err != nil {
 		return here, service.Fail("no fares").Todo("give --fares FILE, or the --data of a desk that has kept them").Because(err)
 	}
-	here.Hot, err = openHotlist(filepath.Join(p.Data, "hotlist"), log)
+	if here.Hot, err = openHotlist(filepath.Join(p.Data, "hotlist"), log); err != nil {
+		return here, err
+	}
+	known, err := openModes(filepath.Join(p.Data, "modes"), log)
+	here.Modes = known.List
 	return here, err
 }
 

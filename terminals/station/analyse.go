@@ -34,6 +34,7 @@ const (
 	Unreadable   Fault = "unreadable"
 	NotTransit   Fault = "not_transit"
 	Blocked      Fault = "blocked"
+	Open         Fault = "open" // the gates are, and do nothing to cards
 	NotEnabled   Fault = "not_enabled"
 	Expired      Fault = "expired"
 	Elsewhere    Fault = "elsewhere"
@@ -67,6 +68,7 @@ type Finding struct {
 	Fen     uint32    // what a gate takes for the trip; without an entry the highest fare
 	Balance uint32    // of the card
 	table   *tariff.Table
+	modes   modes.Set
 }
 
 // Fares is the version of the table in force, empty where there is none.
@@ -79,12 +81,16 @@ func (f *Finding) Fares() string {
 
 // Analyse says what keeps a card from passing, at a time in the city's zone.
 func (h *Here) Analyse(r *Reading, area Area, at time.Time) Finding {
-	f := Finding{Area: area, Fault: Nothing, Balance: r.Balance}
-	if r.Err != nil {
+	f := Finding{Area: area, Fault: Nothing, Balance: r.Balance, modes: h.inForce(h.Place.Line, h.Place.Station, at)}
+	switch {
+	case r.Err != nil:
 		f.Fault, f.Why = unread(r.Err), r.Err
 		return f
+	case f.modes.Has(message.ServiceMode_SERVICE_MODE_EMERGENCY):
+		f.Fault = Open
+		return f
 	}
-	if f.Fault, f.Why = h.refused(r, at); f.Fault != Nothing {
+	if f.Fault, f.Why = h.refused(r, f.modes, at); f.Fault != Nothing {
 		return f
 	}
 	if f.table, f.Why = h.Fares.At(at); f.Why == nil {
@@ -102,6 +108,11 @@ func (h *Here) Analyse(r *Reading, area Area, at time.Time) Finding {
 	return f
 }
 
+// inForce are the service modes of a place.
+func (h *Here) inForce(line, station uint16, at time.Time) modes.Set {
+	return h.Modes.At(modes.Place{Transport: message.Mode_MODE_METRO, Line: uint32(line), Station: uint32(station)}, at)
+}
+
 func cardType(r *Reading) uint32 { return uint32(r.Region.CardType) }
 
 // unread is the fault of a card that could not be read.
@@ -116,9 +127,9 @@ func unread(err error) Fault {
 }
 
 // refused asks what a gate asks of every card.
-func (h *Here) refused(r *Reading, at time.Time) (Fault, error) {
+func (h *Here) refused(r *Reading, inForce modes.Set, at time.Time) (Fault, error) {
 	p := &card.Purse{Application: r.Application, Region: r.Region}
-	if err := capp.Accept(p, h.Place.City, at); err != nil {
+	if err := capp.AcceptUnder(p, h.Place.City, at, inForce); err != nil {
 		switch {
 		case errors.Is(err, capp.ErrNotEnabled):
 			return NotEnabled, err
@@ -140,35 +151,67 @@ func (h *Here) refused(r *Reading, at time.Time) (Fault, error) {
 // limit, or in the future.
 func (h *Here) outside(f *Finding, r *Reading, at time.Time) {
 	took, entered := f.trip(r, at)
-	if !entered || took < 0 {
+	if !entered || took < 0 || f.modes.Has(message.ServiceMode_SERVICE_MODE_NO_ORDER) {
 		return
 	}
 	f.Fault, f.Reason = HasEntry, message.UpdateReason_UPDATE_REASON_HAS_ENTRY
 	if took > f.table.Limit() {
 		f.Fault, f.Reason = EntryTimeout, message.UpdateReason_UPDATE_REASON_ENTRY_TIMEOUT
 	}
-	h.price(f, r, took)
+	h.price(f, r, took, at)
 }
 
 // inside looks at a card that wants to get out.
 func (h *Here) inside(f *Finding, r *Reading, at time.Time) {
 	took, entered := f.trip(r, at)
+	timed := !f.modes.Has(message.ServiceMode_SERVICE_MODE_NO_TIME)
 	switch {
 	case !entered:
-		f.Fault, f.Reason = NoEntry, message.UpdateReason_UPDATE_REASON_NO_ENTRY
-		if f.Fen, f.Why = f.table.Highest(cardType(r)); f.Why != nil {
-			f.Fault, f.Reason = NoFare, message.UpdateReason_UPDATE_REASON_UNSPECIFIED
-		}
+		h.unentered(f, r)
 		return
-	case took < 0:
+	case timed && took < 0:
 		f.Fault, f.Why = Clock, gate.ErrClock
 		return
-	case took > f.table.Limit():
+	case timed && took > f.table.Limit():
 		f.Fault, f.Reason = ExitTimeout, message.UpdateReason_UPDATE_REASON_EXIT_TIMEOUT
 	}
-	if h.price(f, r, took); f.Fault == Nothing && f.Fen > f.Balance {
+	h.price(f, r, took, at)
+	switch {
+	case f.Fault == ExitTimeout && f.Fen == 0: // a gate takes nothing
+		f.Fault, f.Reason = Nothing, message.UpdateReason_UPDATE_REASON_UNSPECIFIED
+	case f.Fault == Nothing && f.Fen > f.Balance:
 		f.Fault, f.Reason = OverTravel, message.UpdateReason_UPDATE_REASON_OVER_TRAVEL
 	}
+}
+
+// unentered looks at a card that wants to get out and has no entry. While the order is not checked
+// a gate may let it out.
+func (h *Here) unentered(f *Finding, r *Reading) {
+	if f.modes.Unentered > message.ExitWithoutEntry_EXIT_WITHOUT_ENTRY_REFUSED {
+		fen, err := h.withoutEntry(f, r)
+		if err == nil && fen <= f.Balance {
+			f.Fen = fen
+			return
+		}
+	}
+	f.Fault, f.Reason = NoEntry, message.UpdateReason_UPDATE_REASON_NO_ENTRY
+	if f.modes.Has(message.ServiceMode_SERVICE_MODE_NO_FARE) {
+		return
+	}
+	if f.Fen, f.Why = f.table.Highest(cardType(r)); f.Why != nil {
+		f.Fault, f.Reason = NoFare, message.UpdateReason_UPDATE_REASON_UNSPECIFIED
+	}
+}
+
+// withoutEntry is what a gate takes from such a card then.
+func (h *Here) withoutEntry(f *Finding, r *Reading) (uint32, error) {
+	switch {
+	case f.modes.Has(message.ServiceMode_SERVICE_MODE_NO_FARE), f.modes.Unentered == message.ExitWithoutEntry_EXIT_WITHOUT_ENTRY_FREE:
+		return 0, nil
+	case f.modes.Unentered == message.ExitWithoutEntry_EXIT_WITHOUT_ENTRY_LOWEST:
+		return f.table.Lowest(cardType(r), uint32(h.Place.Station))
+	}
+	return f.table.Highest(cardType(r))
 }
 
 // trip finds the card's entry, and how long ago it was by the seconds that cards sign.
@@ -184,14 +227,31 @@ func (f *Finding) trip(r *Reading, at time.Time) (took time.Duration, entered bo
 	return at.Truncate(1e9).Sub(time), true
 }
 
-// price finds what the trip costs. One that has no price here is nothing that an update can end.
-func (h *Here) price(f *Finding, r *Reading, took time.Duration) {
-	if r.Last.City != h.Place.City {
+// price finds what a gate takes for the trip. One that has no price here is nothing that an update
+// can end.
+func (h *Here) price(f *Finding, r *Reading, took time.Duration, at time.Time) {
+	if f.modes.Has(message.ServiceMode_SERVICE_MODE_NO_TIME) {
+		took = 0
+	}
+	switch {
+	case r.Last.City != h.Place.City:
 		f.Why = fmt.Errorf("%w: the entry is of city %04x", tariff.ErrNoFare, r.Last.City)
-	} else {
+	default:
 		f.Fen, f.Why = f.table.Metro(cardType(r), f.Entry, uint32(h.Place.Station), took)
 	}
 	if f.Why != nil {
 		f.Fault, f.Reason = NoFare, message.UpdateReason_UPDATE_REASON_UNSPECIFIED
+	} else if h.free(f, r, at) {
+		f.Fen = 0
 	}
+}
+
+// free reports whether a trip costs nothing: fares are not charged here, or trains do not run here
+// nor where it began.
+func (h *Here) free(f *Finding, r *Reading, at time.Time) bool {
+	if f.modes.Has(message.ServiceMode_SERVICE_MODE_NO_FARE) {
+		return true
+	}
+	began := h.inForce(r.Last.Line(), r.Last.Station(), at)
+	return f.modes.Has(message.ServiceMode_SERVICE_MODE_TRAIN_FAULT) && began.Has(message.ServiceMode_SERVICE_MODE_TRAIN_FAULT)
 }

@@ -67,6 +67,8 @@ func (d *Desk) Update(ctx context.Context, c apdu.Card, o Offer, at time.Time) (
 		return nil, err
 	}
 	sale := d.sale(&r, o, bcd.Time(at), highest)
+	inForce := d.inForce(d.Place.Line, d.Place.Station, at)
+	sale.Tap.ServiceMode = inForce.Kinds
 	sale.Before = d.agreed(o)
 	return p.Pay(ctx, d.module, sale.Payment())
 }

@@ -4,7 +4,9 @@
 //
 // Analyse says for one side of the gates what keeps a card from passing, the first of:
 //
-//	unreadable, not a transit card, blocked, not in use yet, expired, of another city, listed
+//	unreadable, not a transit card, blocked
+//	open: the gates are, in an emergency, and no update is made
+//	not in use yet, expired, of another city, listed
 //	no fare: the table in force has no price for the card
 //	outside (非付费区)   has an entry (10), or one past the time limit (12)
 //	inside (付费区)      no entry (03), an entry in the future, past the time limit (01), too
@@ -21,7 +23,8 @@
 //	03, a station  writes the entry there, now, for nothing       inside; the gate takes the fare
 //	03, no station ends the trip here, for the highest fare       outside; it may enter
 //
-// Every amount is one of the fare table in force, and is paid from the card, in cash, or from the
+// Every amount is one of the fare table in force, or nothing where a service mode makes the trip
+// free, and is paid from the card, in cash, or from the
 // card as far as it goes and the rest in cash. An update is a composite purchase of what the card
 // pays, 0 fen if that is nothing, so the card signs it in each case; the cash is what the desk
 // says, under the name of its staff. A trip that is ended leaves a journey of type 08, fare

@@ -62,6 +62,8 @@ func (f *Finding) Text() *language.Text {
 		return language.Textf("this is not a transit card")
 	case Blocked:
 		return language.Textf("the card is blocked: its issuer can tell why")
+	case Open:
+		return language.Textf("the gates are open in an emergency, and do nothing to cards")
 	case NotEnabled:
 		return language.Textf("the card is not in use yet: its issuer enables it")
 	case Expired:

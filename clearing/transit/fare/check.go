@@ -128,23 +128,24 @@ func (t *Table) priceUnder(ride *message.Ride, relief Relief) (int64, Outcome) {
 	case mode == message.Mode_MODE_METRO && movement == message.Movement_MOVEMENT_EXIT:
 		return t.priceExit(ride, relief)
 	case mode == message.Mode_MODE_METRO && movement == message.Movement_MOVEMENT_UPDATE:
-		return t.priceUpdate(ride)
+		return t.priceUpdate(ride, relief)
 	}
 	return 0, UnknownMovement
 }
 
 // priceUpdate is what a correction at a desk costs, whether from the card or in cash: what a gate
 // takes for the trip that it ends. An entry that is written for a card without one costs nothing.
-func (t *Table) priceUpdate(ride *message.Ride) (int64, Outcome) {
+func (t *Table) priceUpdate(ride *message.Ride, relief Relief) (int64, Outcome) {
 	switch ride.Update {
 	case message.UpdateReason_UPDATE_REASON_EXIT_TIMEOUT, message.UpdateReason_UPDATE_REASON_OVER_TRAVEL,
 		message.UpdateReason_UPDATE_REASON_HAS_ENTRY, message.UpdateReason_UPDATE_REASON_ENTRY_TIMEOUT:
-		return t.priceExit(ride, Relief{})
+		relief.Unentered = message.ExitWithoutEntry_EXIT_WITHOUT_ENTRY_UNSPECIFIED // each has an entry
+		return t.priceExit(ride, relief)
 	case message.UpdateReason_UPDATE_REASON_NO_ENTRY:
 		if ride.Station < 1 || ride.Station > t.stations || ride.EntryStation > t.stations {
 			return 0, UnknownStation
 		}
-		if ride.EntryStation != 0 {
+		if ride.EntryStation != 0 || relief.Free {
 			return 0, Match
 		}
 		fen, _ := t.Highest(ride.CardType)
