@@ -264,7 +264,7 @@ func TestBadRequests(t *testing.T) {
 		{"no JSON", "/v1/proposals/draft", `{"kind":`, api.Invalid, "body"},
 		{"empty", "/v1/proposals/draft", ``, api.Invalid, ""},
 		{"an unknown field", "/v1/proposals/draft", `{"kind":"account limit","request":{},"reason":"r","force":true}`, api.Invalid, "body.force"},
-		{"no reason", "/v1/proposals/draft", `{"kind":"account limit","request":{}}`, api.Invalid, "body"},
+		{"no reason", "/v1/proposals/draft", `{"kind":"account limit","request":{}}`, api.Invalid, "body.reason"},
 		{"a long reason", "/v1/proposals/draft", `{"kind":"account limit","request":{},"reason":"` + strings.Repeat("r", 1025) + `"}`, api.Invalid, "body.reason"},
 		{"an unknown kind", "/v1/proposals/draft", `{"kind":"gift","request":{},"reason":"r"}`, api.NotFound, ""},
 		{"an unknown field of the request", "/v1/proposals/draft", `{"kind":"account limit","request":{"gift":1},"reason":"r"}`, api.Invalid, "body.request"},

@@ -123,7 +123,7 @@ func (s *Server) findPerson(ctx context.Context, in *struct {
 	certificate, wrong := persons.ParseCertificate(in.Body.Number)
 	if wrong != nil {
 		p := newProblem(callerOf(ctx).language, Invalid, wrong, nil)
-		p.Errors = []Fault{{"body.number", wrong.Error()}}
+		p.Errors = []Fault{{"body.number", language.Error(callerOf(ctx).language, wrong)}}
 		return nil, p
 	}
 	store, err := s.s.Persons(ctx, office.Ledger)

@@ -95,12 +95,6 @@ func (k Kind) title() *language.Text {
 	return language.Textf("it has failed")
 }
 
-// Fault is what is wrong with one field of a request.
-type Fault struct {
-	Location string `json:"location,omitempty" doc:"The field: body.reason, query.after"`
-	Message  string `json:"message" doc:"What is wrong with it, in English"`
-}
-
 // Problem is an answer that says what went wrong (RFC 9457).
 type Problem struct {
 	Type   Kind    `json:"type" enum:"invalid,too-large,too-many,unsigned,bad-signature,denied,not-found,stale,decided,refused,unknown-outcome,unavailable,no-books,failed" doc:"What kind of problem it is"`
@@ -153,7 +147,7 @@ func problemOf(l language.Language, err error) *Problem {
 	kind, todo := classify(err)
 	p := newProblem(l, kind, err, todo)
 	if kind == Invalid {
-		p.Errors = []Fault{{"body.request", err.Error()}}
+		p.Errors = []Fault{{"body.request", language.Error(l, err)}}
 	}
 	return p
 }
@@ -247,13 +241,14 @@ func inOurs(ctx huma.Context, _ string, answer any) (any, error) {
 	case http.StatusInternalServerError:
 		kind = Failed
 	}
-	p := newProblem(language.Accepted(ctx.Header("Accept-Language")), kind, kind.title(), nil)
+	l := language.Accepted(ctx.Header("Accept-Language"))
+	p := newProblem(l, kind, kind.title(), nil)
 	p.Status = model.Status
 	for _, e := range model.Errors {
-		p.Errors = append(p.Errors, Fault{e.Location, e.Message})
+		p.Errors = append(p.Errors, faultOf(l, e))
 	}
 	if len(p.Errors) == 0 {
-		p.Errors = []Fault{{Message: model.Detail}}
+		p.Errors = []Fault{{Location: "body", Message: wanted(model.Detail).In(l)}}
 	}
 	return p, nil
 }

@@ -99,7 +99,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, c *caller) (lea
 
 func tooLarge(l language.Language) *Problem {
 	p := newProblem(l, TooLarge, TooLarge.title(), nil)
-	p.Errors = []Fault{{Location: "body", Message: "is too large"}}
+	p.Errors = []Fault{{Location: "body", Message: language.Textf("it is too large").In(l)}}
 	return p
 }
 
@@ -185,7 +185,7 @@ func signatureIn(l language.Language, header string) (signed chain.Signature, er
 	}
 	if err != nil {
 		p := newProblem(l, BadSignature, language.Textf("the header %s has no signed statement", LookHeader), nil)
-		p.Errors = []Fault{{"header." + LookHeader, "want key, statement and signature in JSON, in base64"}}
+		p.Errors = []Fault{{"header." + LookHeader, language.Textf("want key, statement and signature in JSON, in base64").In(l)}}
 		return signed, p
 	}
 	return signed, nil
