@@ -34,10 +34,10 @@ func TestLooks(t *testing.T) {
 	}})
 }
 
-// TestTwoChange has two people change the registry and the rules, in books of their own: what was
-// proposed last is that of the script.
+// TestTwoChange has two people change the registry, the rules and the modes, in books of their own:
+// what was proposed last is that of the script.
 func TestTwoChange(t *testing.T) {
-	for _, name := range []string{"registry", "rules"} {
+	for _, name := range []string{"registry", "rules", "modes"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b, dir := bookstest.New(t)

@@ -76,6 +76,10 @@ const dryRuns = `
 = proposal approve --identity {bob} --hash {hash} {last}
   registry publish --identity {ann} --reason counted
 = proposal approve --identity {bob} --hash {hash} {last}
+  mode begin --area operator:bus --identity {ann} --reason cards no_date
+= proposal approve --identity {bob} --hash {hash} {last}
+  mode end --area operator:bus --at 20991231000000 --identity {ann} --reason over no_date
+= proposal approve --identity {bob} --hash {hash} {last}
   registry import --identity {ann} --reason contract {other}
 = proposal reject --identity {bob} --reason late {last}
   rules propose --identity {ann} --reason council {medical}

@@ -123,6 +123,7 @@ func (d *desk) print(v *api.View) error {
 	}
 	switch p.Kind {
 	case registry.ChangeName:
+		d.printModes(v.Change)
 		d.Print("citycard registry diff proposal:%d shows all rows, each with the row before", p.Number)
 	case rules.ChangeName:
 		d.Print("citycard rules diff proposal:%d shows each field", p.Number)
