@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"flag"
+	"math"
 	"strconv"
 	"time"
 
@@ -54,7 +55,8 @@ func (p *placeFlags) passages(kind string) intent.Place {
 		here.Mode, here.Movement, here.Vehicle = message.Mode_MODE_BUS, message.Movement_MOVEMENT_SINGLE, p.vehicle
 		return here
 	case kind == roleStation:
-		here.Movement = message.Movement_MOVEMENT_UPDATE
+		// A card that comes again was corrected, however long ago: nothing more is asked of it.
+		here.Movement, here.Within = message.Movement_MOVEMENT_UPDATE, math.MaxInt64
 	case p.direction == "out":
 		here.Movement = message.Movement_MOVEMENT_EXIT
 	default:

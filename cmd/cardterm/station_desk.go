@@ -9,6 +9,7 @@ import (
 	"citycard/clearing/message"
 	"citycard/cmd/service"
 	"citycard/language"
+	"citycard/terminals/card"
 	"citycard/terminals/hotlist"
 	"citycard/terminals/modes"
 	"citycard/terminals/outbox"
@@ -70,7 +71,7 @@ func (d *desk) handle(ctx context.Context, j job) (answer, failed error) {
 	waiting, cancel := context.WithTimeout(ctx, j.wait)
 	defer cancel()
 	d.reader.Again()
-	card, err := d.reader.WaitCard(waiting)
+	held, err := d.reader.WaitCard(waiting)
 	switch {
 	case errors.Is(err, reader.ErrNoCard), errors.Is(err, reader.ErrBusy), errors.Is(err, reader.ErrUnresponsive):
 		return err, nil
@@ -83,9 +84,9 @@ func (d *desk) handle(ctx context.Context, j job) (answer, failed error) {
 	now := time.Now()
 	d.busy.Store(now.Unix())
 	defer d.busy.Store(0)
-	err = j.work(limited, d.overheard(card), now.In(d.zone))
+	err = j.work(limited, d.overheard(held), now.In(d.zone))
 	d.last.Store(time.Now().Unix())
-	if failed := card.Close(); failed != nil && err == nil {
+	if failed := held.Close(); failed != nil && err == nil {
 		d.log.Warn("card not let go", logged(failed))
 	}
 	if d.reader.Stalled() {
@@ -183,8 +184,11 @@ func (d *desk) correctNow(ctx context.Context, c apdu.Card, o station.Offer, at 
 		return nil, station.ErrChanged
 	}
 	tap, err := d.role.desk.Update(ctx, c, o, at)
-	if failed := d.book.End(tap, err); failed != nil {
-		return nil, failed
+	if failed := d.book.End(tap, err); failed != nil { // the card was told to pay, and its intent is on the disk
+		if open, ok := errors.AsType[*card.UnknownError](err); ok {
+			tap = open.Tap
+		}
+		return nil, &card.UnknownError{Tap: tap, Err: failed}
 	}
 	if failed := d.tell(tap, err); failed != nil {
 		return tap, failed

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"citycard/cardos/chip"
 	"citycard/cardos/keys"
 	"citycard/clearing/message"
+	"citycard/terminals/card"
 	"citycard/terminals/intent"
 	"citycard/terminals/outbox"
 	"citycard/terminals/sam"
@@ -112,9 +114,9 @@ func TestUpdateTornAtEachCommand(t *testing.T) {
 			must(t, errors.Join(err, r.Err))
 			o, err := here.Offer(&r, ask, at)
 			must(t, err)
-			card := &cut{Card: held, at: n, after: how.after}
-			tap, err := d.correctNow(t.Context(), card, o, at)
-			if card.n < n { // the whole dialogue is shorter
+			leaves := &cut{Card: held, at: n, after: how.after}
+			tap, err := d.correctNow(t.Context(), leaves, o, at)
+			if leaves.n < n { // the whole dialogue is shorter
 				if must(t, err); tap == nil || torn < 8 {
 					t.Fatalf("tap %v; %d commands were tried", tap, torn)
 				}
@@ -125,12 +127,13 @@ func TestUpdateTornAtEachCommand(t *testing.T) {
 			if tap != nil || err == nil {
 				t.Fatalf("command %d: tap %v, %v", n, tap, err)
 			}
-			if how.killed {
+			later := at.Add(time.Minute)
+			if how.killed { // and somebody has to be fetched
 				d.stop(t)
-				d = deskLane(t, module, path)
+				d, later = deskLane(t, module, path), at.Add(26*time.Hour)
 			}
 			held.PowerOn()
-			finish(t, d, held, &here, ask, at.Add(time.Minute))
+			finish(t, d, held, &here, ask, later)
 			log, taps := held.Describe().Transit.Log, sentBy(t, d)
 			if len(log) != 1 || len(taps) != 1 || d.book.Counts() != (intent.Counts{}) {
 				t.Errorf("command %d, %+v: %d debits, %d taps, %+v", n, how, len(log), len(taps), d.book.Counts())
@@ -142,6 +145,54 @@ func TestUpdateTornAtEachCommand(t *testing.T) {
 			}
 			d.stop(t)
 		}
+	}
+}
+
+// unkept is a card during whose debit the disk fails.
+type unkept struct {
+	apdu.Card
+	fail func()
+}
+
+func (b *unkept) Transmit(ctx context.Context, command []byte) ([]byte, error) {
+	answer, err := b.Card.Transmit(ctx, command)
+	if command[0] == 0x80 && command[1] == 0x54 {
+		b.fail()
+	}
+	return answer, err
+}
+
+// If the disk fails behind the debit, the staff read that the card may have paid, and the next run
+// of the desk finds that it has.
+func TestUpdateWhenTheDiskFails(t *testing.T) {
+	store := keys.GenerateTest(7)
+	psam := chip.NewPSAM([6]byte{0x49, 0x10, 0x10, 0, 0, 1}, store.SAMKeys())
+	psam.PowerOn()
+	module, err := sam.Open(t.Context(), psam)
+	must(t, err)
+	at, path := time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC), filepath.Join(t.TempDir(), "outbox")
+	held, d := personalised(t, store), deskLane(t, module, path)
+	here := station.Here{Place: d.role.desk.Place, Fares: d.role.desk.Fares}
+	ask := station.Request{Reason: message.UpdateReason_UPDATE_REASON_NO_ENTRY, Pay: station.InCash, Staff: "A17"}
+	r, _, err := d.lookNow(t.Context(), held, at)
+	must(t, errors.Join(err, r.Err))
+	o, err := here.Offer(&r, ask, at)
+	must(t, err)
+	tap, err := d.correctNow(t.Context(), &unkept{held, func() { d.stop(t) }}, o, at)
+	if _, unknown := errors.AsType[*card.UnknownError](err); tap != nil || !unknown {
+		t.Fatalf("tap %v, %v", tap, err)
+	}
+	var p updateProgram
+	if said := p.failed(tap, err); !strings.Contains(said.Error(), "whether the card has paid is not known") {
+		t.Error(said)
+	}
+	d = deskLane(t, module, path)
+	defer d.stop(t)
+	if _, paid, err := d.lookNow(t.Context(), held, at.Add(time.Hour)); err != nil || paid.GetUpdate().GetCashFen() != 900 {
+		t.Errorf("paid %v, %v", paid, err)
+	}
+	if log, taps := held.Describe().Transit.Log, sentBy(t, d); len(log) != 1 || len(taps) != 1 {
+		t.Errorf("%d debits, %d taps", len(log), len(taps))
 	}
 }
 

@@ -111,6 +111,8 @@ func (t *Table) priceUnder(ride *message.Ride, relief Relief) (int64, Outcome) {
 		return 0, UnknownCardType
 	}
 	switch mode, movement := ride.Mode, ride.Movement; {
+	case movement != message.Movement_MOVEMENT_UPDATE && (ride.Update != 0 || ride.CashFen != 0):
+		return 0, UnknownMovement // cash is for corrections alone
 	case mode == message.Mode_MODE_BUS && movement == message.Movement_MOVEMENT_SINGLE:
 		fen, ok := t.Bus(ride.CardType, ride.Line)
 		if !ok {

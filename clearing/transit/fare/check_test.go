@@ -107,6 +107,11 @@ func TestCheck(t *testing.T) {
 		}), Match, 500},
 		{"correction without a reason", updateTap(message.UpdateReason_UPDATE_REASON_UNSPECIFIED, func(*message.Tap) {}), UnknownMovement, 0},
 		{"correction for a reason of another version", updateTap(99, func(*message.Tap) {}), UnknownMovement, 0},
+		{"exit in cash", exitTap(func(t *message.Tap) { t.Debit.AmountFen, t.Update = 0, &message.Update{CashFen: 285} }), UnknownMovement, 0},
+		{"exit that says it is a correction", exitTap(func(t *message.Tap) {
+			t.Update = &message.Update{Reason: message.UpdateReason_UPDATE_REASON_HAS_ENTRY}
+		}), UnknownMovement, 0},
+		{"bus in cash", busTap(func(t *message.Tap) { t.Debit.AmountFen, t.Update = 0, &message.Update{CashFen: 160} }), UnknownMovement, 0},
 		{"correction on a bus", busTap(func(t *message.Tap) { t.Movement = message.Movement_MOVEMENT_UPDATE }), UnknownMovement, 0},
 		{"nothing", &message.Tap{}, UnknownCardType, 0},
 		{"no debit", exitTap(func(t *message.Tap) { t.Debit = nil }), BadTimes, 0},
