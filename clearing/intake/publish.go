@@ -33,6 +33,11 @@ func (in *Intake) publish(ctx context.Context, s *session) error {
 	defer ticker.Stop()
 	for {
 		if s.owns(StreamName(message.TopicTaps, 0)) {
+			// An emergency does not wait behind millions of rows.
+			if err := in.publishModes(ctx); err != nil && ctx.Err() == nil {
+				in.metrics.pumpFailures.Inc()
+				in.log.Warn("the service modes are not published, trying again", "error", err)
+			}
 			if err := in.publishRegistry(ctx); err != nil && ctx.Err() == nil {
 				in.metrics.pumpFailures.Inc()
 				in.log.Warn("the registry is not published, trying again", "error", err)
@@ -40,10 +45,6 @@ func (in *Intake) publish(ctx context.Context, s *session) error {
 			if err := in.publishHotlist(ctx); err != nil && ctx.Err() == nil {
 				in.metrics.pumpFailures.Inc()
 				in.log.Warn("the hotlist is not published, trying again", "error", err)
-			}
-			if err := in.publishModes(ctx); err != nil && ctx.Err() == nil {
-				in.metrics.pumpFailures.Inc()
-				in.log.Warn("the service modes are not published, trying again", "error", err)
 			}
 			if err := in.followAgain(ctx); err != nil && ctx.Err() == nil {
 				in.log.Warn("it is not known whether records were judged again, trying again", "error", err)

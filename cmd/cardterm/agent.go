@@ -276,9 +276,11 @@ func (a *agent) open(ctx context.Context, stack *service.Stack, common *shared, 
 // gives is not published.
 func (a *agent) latest(common *shared) func() int64 {
 	if a.fares != "" {
-		return common.hotRead.Load
+		return func() int64 { return min(common.hotRead.Load(), common.modes.read.Load()) }
 	}
-	return func() int64 { return min(common.hotRead.Load(), common.fares.read.Load()) }
+	return func() int64 {
+		return min(common.hotRead.Load(), common.modes.read.Load(), common.fares.read.Load())
+	}
 }
 
 // logged is an error as an attribute of a log line.

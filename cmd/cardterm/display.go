@@ -79,22 +79,30 @@ type shown struct {
 
 // display prints the outcomes of all lanes as lines of JSON, on standard output or to everybody who
 // connects to a Unix socket. It never delays a lane: what is not accepted in time is left out and
-// counted.
+// counted. The state of each lane is told to every display, also to one that comes later or that
+// has missed lines: by it a gate opens in an emergency, and closes.
 type display struct {
 	log     *slog.Logger
 	dropped prometheus.Counter
 
 	mu       sync.Mutex
-	readers  map[chan []byte]io.Closer
+	readers  map[chan []byte]*screen
+	states   map[string][]byte // the last state of each lane, by its name
 	working  sync.WaitGroup
 	listener net.Listener
+}
+
+// screen is one that reads the lines.
+type screen struct {
+	io.WriteCloser
+	behind map[string]bool // lanes whose last state it has not been sent
 }
 
 const toSocket = "unix:"
 
 // startDisplay starts one at stdout or unix:PATH.
 func startDisplay(ctx context.Context, where string, log *slog.Logger, registry *prometheus.Registry) (*display, error) {
-	d := &display{log: log, readers: map[chan []byte]io.Closer{}, dropped: prometheus.NewCounter(prometheus.CounterOpts{
+	d := &display{log: log, readers: map[chan []byte]*screen{}, states: map[string][]byte{}, dropped: prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "cardterm_display_dropped_total", Help: "Lines that a display did not accept in time.",
 	})}
 	path, socket := strings.CutPrefix(where, toSocket)
@@ -144,7 +152,12 @@ func (d *display) add(out io.WriteCloser) {
 	lines := make(chan []byte, maxUnshown)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.readers[lines] = out
+	s := &screen{out, map[string]bool{}}
+	for lane := range d.states {
+		s.behind[lane] = true
+	}
+	d.readers[lines] = s
+	d.send(lines, s)
 	d.working.Go(func() {
 		for line := range lines {
 			if _, err := out.Write(line); err != nil {
@@ -171,8 +184,61 @@ func (d *display) remove(lines chan []byte) {
 
 // show sends a line to all displays. It does nothing if there is none.
 func (d *display) show(s shown) {
+	if line := d.line(s); line != nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		for lines := range d.readers {
+			select {
+			case lines <- line:
+			default:
+				d.dropped.Inc()
+			}
+		}
+	}
+}
+
+// tell sends a lane's state to all displays, to each as soon as it takes it.
+func (d *display) tell(s shown) {
+	if line := d.line(s); line != nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.states[s.Lane] = line
+		for lines, to := range d.readers {
+			to.behind[s.Lane] = true
+			d.send(lines, to)
+		}
+	}
+}
+
+// catchUp sends the states that displays have missed.
+func (d *display) catchUp() {
 	if d == nil {
 		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for lines, to := range d.readers {
+		d.send(lines, to)
+	}
+}
+
+// send sends a display the states that it has not been sent, as far as it takes them. The caller
+// holds mu.
+func (d *display) send(lines chan []byte, to *screen) {
+	for lane := range to.behind {
+		select {
+		case lines <- d.states[lane]:
+			delete(to.behind, lane)
+		default:
+			return
+		}
+	}
+}
+
+// line is the text of a line, nil where nobody reads it.
+func (d *display) line(s shown) []byte {
+	if d == nil {
+		return nil
 	}
 	if words := s.words(); words != nil {
 		s.Text, s.TextZH = words.Error(), words.In(language.Chinese())
@@ -180,18 +246,9 @@ func (d *display) show(s shown) {
 	line, err := json.Marshal(s)
 	if err != nil {
 		d.log.Error("a line for displays cannot be written", logged(err))
-		return
+		return nil
 	}
-	line = append(line, '\n')
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for lines := range d.readers {
-		select {
-		case lines <- line:
-		default:
-			d.dropped.Inc()
-		}
-	}
+	return append(line, '\n')
 }
 
 // Close lets displays take the remaining lines, as far as ctx allows.

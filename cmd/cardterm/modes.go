@@ -142,6 +142,9 @@ func watchModes(ctx context.Context, lanes []*lane) {
 				l.tellModes(now, inForce)
 			}
 		}
+		if len(lanes) > 0 {
+			lanes[0].display.catchUp()
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -157,7 +160,7 @@ func (l *lane) tellModes(now time.Time, inForce modes.Set) {
 	if l.trouble.Load() != nil {
 		outcome = outcomeOutOfService
 	}
-	l.display.show(l.state(now, outcome))
+	l.display.tell(l.state(now, outcome))
 }
 
 // modeGauges show the modes of the lanes on the pages.

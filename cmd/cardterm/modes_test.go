@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"log/slog"
+	"net"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -131,4 +134,43 @@ func TestModesAreFollowed(t *testing.T) {
 // modeLaneOf is a validator of line 1 with modes.
 func modeLaneOf(known *serviceModes) *lane {
 	return &lane{shared: &shared{zone: time.UTC, modes: known}, settings: laneFlags{role: roleValidator, place: anyPlace()}}
+}
+
+// TestDisplayIsToldTheState: a display that connects later is told the state of each lane, and one
+// that has missed lines is told the last state as soon as it reads again.
+func TestDisplayIsToldTheState(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "s")
+	d, err := startDisplay(t.Context(), toSocket+socket, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	must(t, err)
+	d.tell(shown{Lane: "gate-1", Outcome: outcomeInService})
+	d.tell(shown{Lane: "gate-2", Outcome: outcomeOutOfService})
+	d.tell(shown{Lane: "gate-1", Outcome: outcomeOpen})
+	conn, err := net.Dial("unix", socket)
+	must(t, err)
+	defer conn.Close() //nolint:errcheck // the test ends
+	lines := bufio.NewScanner(conn)
+	told := map[string]string{}
+	read := func() {
+		t.Helper()
+		var line shown
+		if !lines.Scan() || json.Unmarshal(lines.Bytes(), &line) != nil {
+			t.Fatalf("it reads %q, %v", lines.Text(), lines.Err())
+		}
+		told[line.Lane] = line.Outcome
+	}
+	read()
+	read()
+	if told["gate-1"] != outcomeOpen || told["gate-2"] != outcomeOutOfService {
+		t.Errorf("who connects is told %v", told)
+	}
+	for range 100_000 { // more than the socket and the queue hold
+		d.show(shown{Lane: "gate-1", Outcome: outcomePaid, Fen: new(uint32), Balance: new(uint32)})
+	}
+	d.tell(shown{Lane: "gate-1", Outcome: outcomeInService})
+	for told["gate-1"] != outcomeInService {
+		d.catchUp()
+		read()
+	}
+	must(t, conn.Close())
+	must(t, d.Close(t.Context()))
 }

@@ -43,7 +43,7 @@ func (l *lane) run(ctx context.Context) {
 		}
 		l.trouble.Store(&trouble{err: err})
 		if l.standing.stop(err) {
-			l.display.show(l.state(time.Now().In(l.zone), outcomeOutOfService))
+			l.display.tell(l.state(time.Now().In(l.zone), outcomeOutOfService))
 		}
 		l.once.Do(func() { close(l.tried) })
 		if away(err) || time.Since(began) > lastPause {
@@ -123,7 +123,7 @@ func (l *lane) session(ctx context.Context) (err error) {
 // begin says that cards are served.
 func (l *lane) begin() {
 	l.trouble.Store(nil)
-	l.display.show(l.state(time.Now().In(l.zone), outcomeInService))
+	l.display.tell(l.state(time.Now().In(l.zone), outcomeInService))
 	if !l.standing.goOn() {
 		l.log.Info("in service", "reader", l.reader.Name(), "role", l.settings.role)
 	}
