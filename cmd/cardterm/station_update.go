@@ -96,6 +96,7 @@ type updateProgram struct {
 	stationProgram
 	reason string
 	from   uint
+	line   uint // of that station
 	pay    string
 	staff  string
 	yes    bool
@@ -110,6 +111,7 @@ func stationUpdateCommand() *ffcli.Command {
 	p.registerStation(flags)
 	flags.StringVar(&p.reason, "reason", "", "`CODE` of the update: 01 inside for too long, 02 trip beyond the balance, 03 no entry, 10 has an entry, 12 has an old entry")
 	flags.UintVar(&p.from, "from", 0, "with 03: `STATION` at which the passenger got in; 0 where nobody can say, then the trip ends here for the highest fare")
+	flags.UintVar(&p.line, "from-line", 0, "with --from: `NUMBER` of a line of that station, for service modes that are of a line; 0 where nobody says")
 	flags.StringVar(&p.pay, "pay", p.pay, "`HOW` it is paid: card, cash, or both, where the card pays what it holds and cash the rest")
 	flags.StringVar(&p.staff, "staff", "", "name or number of `WHO` does it; must be given where cash is taken")
 	flags.BoolVar(&p.yes, "yes", false, "do not ask")
@@ -132,7 +134,7 @@ func (p *updateProgram) exec(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return service.Exit(service.ExitUsage, service.Fail("--reason %q", p.reason).Todo("give one that cardterm station look names").Because(err))
 	}
-	ask := station.Request{Reason: reason, From: uint32(min(p.from, 0xFFFF)), Pay: station.Payment(p.pay), Staff: p.staff}
+	ask := station.Request{Reason: reason, From: uint32(min(p.from, 0xFFFF)), FromLine: uint32(min(p.line, 1<<17)), Pay: station.Payment(p.pay), Staff: p.staff}
 	stack := service.NewStack(p.Logger(), 10*time.Second)
 	defer func() { err = errors.Join(err, stack.Close()) }()
 	d, err := p.start(ctx, stack, service.NewOps("cardterm", p.Logger()))

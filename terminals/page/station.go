@@ -177,14 +177,24 @@ func asked(r *http.Request) (q station.Request, err error) {
 		return q, err
 	}
 	q.Pay, q.Staff = station.Payment(r.PostForm.Get("pay")), r.PostForm.Get("staff")
-	if text := r.PostForm.Get("from"); text != "" {
-		from, err := strconv.ParseUint(text, 10, 16)
-		if err != nil || from == 0 {
-			return q, language.Textf("%q is no number of a station", text)
-		}
-		q.From = uint32(from)
+	if q.From, err = numbered(r, "from"); err != nil {
+		return q, err
 	}
-	return q, nil
+	q.FromLine, err = numbered(r, "line")
+	return q, err
+}
+
+// numbered is a field for the number of a station or a line, 0 where it is empty.
+func numbered(r *http.Request, field string) (uint32, error) {
+	text := r.PostForm.Get(field)
+	if text == "" {
+		return 0, nil
+	}
+	number, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || number == 0 {
+		return 0, language.Textf("%q is no number of a station or a line", text)
+	}
+	return uint32(number), nil
 }
 
 // offer shows what an update does and costs, to be agreed to.

@@ -4,7 +4,7 @@ import "citycard/language"
 
 // words are the texts of the page of a station's desk.
 type words struct {
-	Desk, Done, Update, Card, FromCard, Cash, Holds, Time, Question, What, Left, Staff, Fares, Yes, From, Paid, PayCard, PayCash, PayBoth, Who, Again string
+	Desk, Done, Update, Card, FromCard, Cash, Holds, Time, Question, What, Left, Staff, Fares, Yes, From, Line, Paid, PayCard, PayCash, PayBoth, Who, Again string
 }
 
 func wordsIn(l language.Language) words {
@@ -24,6 +24,7 @@ func wordsIn(l language.Language) words {
 		Fares:    l.Of("Fares"),
 		Yes:      l.Of("Yes, do it"),
 		From:     l.Of("Station at which the passenger got in; empty if nobody can say"),
+		Line:     l.Of("A line of that station; empty if nobody says"),
 		Paid:     l.Of("Paid"),
 		PayCard:  l.Of("from the card"),
 		PayCash:  l.Of("in cash"),

@@ -96,7 +96,7 @@ func (d *Desk) sale(r *Reading, o Offer, now [7]byte, highest uint32) capp.Sale 
 	}}
 	if !o.Ends() {
 		there := d.Place
-		there.Line, there.Station = 0, uint16(o.From) // of which line a station is, the table does not say
+		there.Line, there.Station = uint16(o.FromLine), uint16(o.From)
 		s.Journey, s.Trip = there.Journey(tunion.JourneyEntry), there.EntryTrip(d.module.Terminal(), now, highest).Encode()
 		return s
 	}

@@ -156,6 +156,8 @@ func TestRefusals(t *testing.T) {
 		"a long name":          {station.Request{Reason: overTravel, Pay: station.InCash, Staff: string(bytes.Repeat([]byte("a"), 33))}, station.ErrStaff},
 		"a name of two lines":  {station.Request{Reason: overTravel, Pay: station.InCash, Staff: "a\nb"}, station.ErrStaff},
 		"a name of no text":    {station.Request{Reason: overTravel, Pay: station.InCash, Staff: "a\xff"}, station.ErrStaff},
+		"a line of no station": {station.Request{Reason: noEntry, FromLine: 1, Pay: station.InCash, Staff: "A17"}, station.ErrFrom},
+		"a line no card holds": {station.Request{Reason: noEntry, From: 1, FromLine: 1 << 16, Pay: station.InCash, Staff: "A17"}, station.ErrFrom},
 		"a station too many":   {station.Request{Reason: overTravel, From: 1, Pay: station.InCash, Staff: "A17"}, station.ErrFrom},
 		"no way to pay":        {station.Request{Reason: overTravel, Staff: "A17"}, station.ErrPayment},
 	} {

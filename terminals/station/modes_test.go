@@ -90,3 +90,26 @@ func TestUpdateNamesModes(t *testing.T) {
 		t.Errorf("tap %v", tap)
 	}
 }
+
+// An entry that the desk writes has the line that is named, so that the gate which lets the card
+// out finds the service modes of that line.
+func TestWrittenEntryHasItsLine(t *testing.T) {
+	for line, want := range map[uint32]uint32{0: 400, 2: 0} {
+		held, desk := newCard(t, 5000), newDesk(t, 3)
+		ask := station.Request{Reason: noEntry, From: 1, FromLine: line, Pay: station.FromCard}
+		_, err := desk.Update(t.Context(), held, offered(t, desk, held, ask, morning), morning)
+		must(t, err)
+		known := &modes.List{}
+		known.Replace(&message.ModeList{Version: 1, Modes: []*message.ModeEntry{
+			{Kind: trainFault, Transport: message.Mode_MODE_METRO, Station: 3, From: "20261123000000"},
+			{Kind: trainFault, Transport: message.Mode_MODE_METRO, Lines: []uint32{2}, From: "20261123000000"},
+		}})
+		g := newGate(t, 3)
+		g.Follow(known)
+		out, err := g.Exit(t.Context(), held, morning.Add(time.Minute))
+		must(t, err)
+		if out.GetDebit().GetAmountFen() != want {
+			t.Errorf("entry at line %d: %d fen, want %d", line, out.GetDebit().GetAmountFen(), want)
+		}
+	}
+}

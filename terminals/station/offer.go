@@ -27,9 +27,12 @@ type Request struct {
 	Reason message.UpdateReason
 	// From is the station at which the passenger of a card without entry got in; 0 where nobody can
 	// say. For 03 alone.
-	From  uint32
-	Pay   Payment
-	Staff string // who asks; must be given where cash is taken
+	From uint32
+	// FromLine is a line at which that station is, 0 where nobody says. A service mode may be of a
+	// line: the gate that lets the card out looks there too.
+	FromLine uint32
+	Pay      Payment
+	Staff    string // who asks; must be given where cash is taken
 }
 
 // Offer is an update that fits a card in one state, and what it costs.
@@ -58,8 +61,8 @@ func (o *Offer) Left() uint32 { return o.Balance - o.Fen }
 var (
 	// ErrReason: there is no update of that number.
 	ErrReason = language.Textf("there is no update of that number; there are 01, 02, 03, 10 and 12")
-	// ErrFrom: a station where none is asked for.
-	ErrFrom = language.Textf("only update 03 needs the station at which the passenger got in")
+	// ErrFrom: a station where none is asked for, or a line without one.
+	ErrFrom = language.Textf("only update 03 needs the station at which the passenger got in, and a line of it")
 	// ErrStaff: cash without the name of who takes it, or a name that cannot be kept.
 	ErrStaff = language.Textf("who takes cash gives a name or number, at most 32 characters")
 	// ErrPayment: no such way to pay.
@@ -77,6 +80,9 @@ func (e *UnfitError) Error() string { return e.In(language.Language{}) }
 func (e *UnfitError) In(l language.Language) string {
 	return language.Textf("this update does not help the card: %w", e.Found.Text()).In(l)
 }
+
+// maxLine is the highest number of a line that a card can hold.
+const maxLine = 0xFFFF
 
 // maxStaff is how many characters a name of staff may have.
 const maxStaff = 32
@@ -121,7 +127,7 @@ func (h *Here) Offer(r *Reading, q Request, at time.Time) (Offer, error) {
 
 func (q *Request) check() error {
 	switch {
-	case q.From != 0 && q.Reason != message.UpdateReason_UPDATE_REASON_NO_ENTRY:
+	case q.From != 0 && q.Reason != message.UpdateReason_UPDATE_REASON_NO_ENTRY, q.FromLine != 0 && q.From == 0, q.FromLine > maxLine:
 		return ErrFrom
 	case utf8.RuneCountInString(q.Staff) > maxStaff || !utf8.ValidString(q.Staff):
 		return ErrStaff
