@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -32,12 +33,13 @@ func (s *Store) PublishedModes(ctx context.Context, version int64, at index.Mome
 	if err != nil {
 		return nil, nil, err
 	}
-	list := &message.ModeList{Version: version, Issuers: publishedIssuers(&edition.Rows().Issuers)}
+	today := ledger.Day(at.Number() / 1_000_000)
+	list := &message.ModeList{Version: version, Issuers: standing(publishedIssuers(&edition.Rows().Issuers), today)}
 	for m := range edition.Rows().Modes.All() {
 		if m.To < at {
 			continue
 		}
-		reach := edition.Reach(m.Area, ledger.Day(m.From.Number()/1_000_000))
+		reach := edition.Reach(m.Area, max(today, ledger.Day(m.From.Number()/1_000_000)))
 		transport := message.Mode_MODE_BUS
 		if reach.Mode == "metro" {
 			transport = message.Mode_MODE_METRO
@@ -58,6 +60,17 @@ func (s *Store) PublishedModes(ctx context.Context, version int64, at index.Mome
 	return record, &message.Publication{
 		Topic: message.TopicModes, Version: version, Records: 1, Hash: message.RecordsHash(map[string][]byte{message.ModesKey: record}),
 	}, nil
+}
+
+// standing are the rows that are not over: rows of the past are for ever in the registry, and must
+// not crowd out what terminals need. Without any row terminals would take everybody's cards, so
+// that all are over is published as it is.
+func standing(entries []*message.IssuerEntry, today ledger.Day) []*message.IssuerEntry {
+	over := func(e *message.IssuerEntry) bool { return e.GetTo() != "" && e.GetTo() < today.Add(-1).String() }
+	if left := slices.DeleteFunc(slices.Clone(entries), over); len(left) > 0 {
+		return left
+	}
+	return entries
 }
 
 // publishedIssuers are the issuers' rows, each with the last day on which it counts: that before

@@ -117,7 +117,7 @@ func (g *Gate) Exit(ctx context.Context, c apdu.Card, at time.Time) (*message.Ta
 		tap.EntryStation, tap.EntryTime = uint32(p.last.Station()), p.last.Time[:]
 		fare, err = g.fare(p, at)
 	} else {
-		fare, err = g.unentered(p)
+		fare, err = g.unentered(p, at)
 		p.last = tunion.Journey{}
 	}
 	if err != nil {
@@ -202,11 +202,21 @@ func (g *Gate) free(p passage, at time.Time) bool {
 	return began.Has(message.ServiceMode_SERVICE_MODE_TRAIN_FAULT)
 }
 
+// justLeft reports whether the card's last journey is an exit at this station, so lately that the
+// time of a trip has not passed since: it is held again because the gate did not open, and must not
+// pay twice.
+func (g *Gate) justLeft(p passage, at time.Time) bool {
+	left, err := bcd.ParseTime(p.last.Time, at.Location())
+	since := at.Sub(left)
+	return err == nil && p.last.Type == tunion.JourneyExit && p.last.Industry == tunion.IndustryMetro &&
+		p.last.City == g.place.City && p.last.Station() == g.place.Station && since.Abs() <= p.table.Limit()
+}
+
 // unentered is what a card pays that is not inside; the error is ErrNotInside.
-func (g *Gate) unentered(p passage) (uint32, error) {
+func (g *Gate) unentered(p passage, at time.Time) (uint32, error) {
 	refused := p.modes.Unentered <= message.ExitWithoutEntry_EXIT_WITHOUT_ENTRY_REFUSED
 	switch {
-	case refused:
+	case refused, g.justLeft(p, at):
 		return 0, ErrNotInside
 	case p.modes.Has(message.ServiceMode_SERVICE_MODE_NO_FARE), p.modes.Unentered == message.ExitWithoutEntry_EXIT_WITHOUT_ENTRY_FREE:
 		return 0, nil

@@ -222,3 +222,31 @@ func TestIssuers(t *testing.T) {
 		}
 	}
 }
+
+// TestNoOrderChargesOnce: who holds the card again after an exit, at whatever gate of the station,
+// is not charged again, until the time of a trip has passed.
+func TestNoOrderChargesOnce(t *testing.T) {
+	held, first, next := newCard(t, 5000), newGate(t, terminal, 3), newGate(t, terminal2, 3)
+	for _, g := range []*gate.Gate{first, next} {
+		g.Follow(modeList(t, atStation(noOrder, 3, highest)))
+	}
+	_, err := newGate(t, terminal, 1).Enter(t.Context(), held, morning.Add(-time.Minute))
+	must(t, err)
+	tap, err := first.Exit(t.Context(), held, morning)
+	must(t, err)
+	if fen := tap.GetDebit().GetAmountFen(); fen != 400 {
+		t.Fatalf("the exit costs %d fen", fen)
+	}
+	for _, after := range []time.Duration{0, 6 * time.Second, 11 * time.Minute, 240 * time.Minute} {
+		for _, g := range []*gate.Gate{first, next} {
+			if tap, err := g.Exit(t.Context(), held, morning.Add(after)); tap != nil || !errors.Is(err, gate.ErrNotInside) {
+				t.Errorf("%v later: %v, %v", after, tap, err)
+			}
+		}
+	}
+	tap, err = next.Exit(t.Context(), held, morning.Add(241*time.Minute))
+	must(t, err)
+	if fen := tap.GetDebit().GetAmountFen(); fen != 900 {
+		t.Errorf("long after it costs %d fen, want 900", fen)
+	}
+}

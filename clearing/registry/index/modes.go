@@ -130,8 +130,9 @@ func (t *Modes) with(more *Modes) Modes {
 	return Modes{merged}
 }
 
-// ModesAt are the modes in force at the place of a terminal at a signed time, whose date must be in
-// the calendar. A terminal that is registered without a line or a station is where it says it is.
+// ModesAt are the modes, by their ids, in force at the place of a terminal at a signed time, whose
+// date must be in the calendar. A terminal that is registered without a line or a station is where
+// it says it is.
 func (e *Edition) ModesAt(t Terminal, line, station uint32, bcd [7]byte) (modes []ServiceMode) {
 	if e.rows.Modes.Len() == 0 {
 		return nil
@@ -143,7 +144,7 @@ func (e *Edition) ModesAt(t Terminal, line, station uint32, bcd [7]byte) (modes 
 		station = t.Station
 	}
 	at := momentOf(bcd)
-	for _, m := range e.rows.Modes.rows {
+	for m := range e.rows.Modes.All() {
 		if m.Holds(at) && e.covers(m.Area, t, line, station, ledger.Day(at.Number()/1_000_000)) {
 			modes = append(modes, m)
 		}
