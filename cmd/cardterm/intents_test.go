@@ -15,6 +15,7 @@ import (
 	"citycard/cardos/chip"
 	"citycard/clearing/identity"
 	"citycard/clearing/message"
+	"citycard/simulators/vcard"
 	"citycard/terminals/counter"
 )
 
@@ -109,21 +110,26 @@ func (h *hall) wantDebits(cards []*chip.Chip) {
 	}
 }
 
-// holdUntilServed holds a card to the first lane until it is let in, or has been before. pcscd
-// does not see a card that comes at once after one whose program was killed, so it may be held
-// again.
+// holdUntilServed holds a card to the first lane until it is let in, or has been before.
 func (h *hall) holdUntilServed(held *chip.Chip) {
 	h.Helper()
 	served := func() bool {
 		return len(h.words.with("msg=paid"))+len(h.words.with("inside already"))+len(h.words.with("has just paid here")) > 0
 	}
+	h.holdUntil(held, served)
+}
+
+// holdUntil holds a card to the first lane until something is done. pcscd does not see a card that
+// comes at once after one whose program was killed, so it may be held again.
+func (h *hall) holdUntil(held vcard.Card, done func() bool) {
+	h.Helper()
 	for range 5 {
 		slot := h.slot(0)
 		must(h.T, slot.Insert(h.Context(), held))
-		for end := time.Now().Add(3 * time.Second); !served() && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		for end := time.Now().Add(5 * time.Second); !done() && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		}
 		_ = slot.Remove() // it may be out already
-		if served() {
+		if done() {
 			return
 		}
 	}
@@ -151,10 +157,14 @@ func TestKilledAtTheDebit(t *testing.T) {
 		if !c.before {
 			c.after = moments[i]
 		}
-		slot := h.slot(0)
-		must(t, slot.Insert(t.Context(), c))
-		<-killed
-		_ = slot.Remove() // it may be out already
+		h.holdUntil(c, func() bool {
+			select {
+			case <-killed:
+				return true
+			default:
+				return false
+			}
+		})
 		takeOut(t, nil)
 		h.start("--lane", laneN(0, ""))
 		h.await(30*time.Second, `msg="in service"`)
