@@ -366,8 +366,11 @@ func (d *demo) play(ctx context.Context) error {
 	city, end := context.WithCancel(ctx)
 	staff := make(chan error, 1)
 	go func() {
-		defer end()
-		staff <- d.serveDesk(ctx, city.Done())
+		failed := d.serveDesk(ctx, city.Done())
+		if failed != nil {
+			end()
+		}
+		staff <- failed
 	}()
 	err := d.cardsim(city, args)
 	end()
