@@ -6,7 +6,7 @@ import (
 
 	"citycard/clearing/message"
 	"citycard/clearing/registry/index"
-	"citycard/ledger"
+	"citycard/language"
 )
 
 // bySecond reports whether rows of a kind hold from a second on, not from a day on.
@@ -144,13 +144,18 @@ func (b *builder) transport(a index.Area) string {
 }
 
 // checkModes finds modes that are in force twice at once, and areas of which terminals could not
-// know that they stand there.
+// know that they stand there. What only shortens a mode is not asked where it is.
 func (in *importer) checkModes(next *index.Edition) {
 	for m := range in.rows.Modes.All() {
 		if other, found := next.Rows().Modes.Overlap(m); found {
 			in.fault("modes.csv", 0, fmt.Sprintf("mode %s overlaps mode %s, which is of the same kind and area, from %s", m.ID, other.ID, other.From))
 		}
-		if r := next.Reach(m.Area, ledger.Day(m.From.Number()/1_000_000)); r.Station == 0 && len(r.Lines) == 0 {
+		if known, old := in.base.Modes.Find(m.ID); old && known.Kind == m.Kind && known.Area == m.Area && m.To <= known.To {
+			continue
+		}
+		if shared := next.Shared(m.Area.Operator, m.From.Day(), m.To.Day()); m.Area.Operator != "" && len(shared) > 0 {
+			in.wrong("modes.csv", 0, language.Textf("mode %s: terminals of other operators stand at lines %v too, and would take it for theirs: of %s, name each line or station that is meant", m.ID, shared, m.Area))
+		} else if r := next.Reach(m.Area, m.From.Day(), m.To.Day()); r.Station == 0 && len(r.Lines) == 0 {
 			in.fault("modes.csv", 0, fmt.Sprintf("mode %s: %s has no line with a number, by which terminals know where they stand", m.ID, m.Area))
 		}
 	}

@@ -33,13 +33,16 @@ func (s *Store) PublishedModes(ctx context.Context, version int64, at index.Mome
 	if err != nil {
 		return nil, nil, err
 	}
-	today := ledger.Day(at.Number() / 1_000_000)
+	today := at.Day()
 	list := &message.ModeList{Version: version, Issuers: standing(publishedIssuers(&edition.Rows().Issuers), today)}
 	for m := range edition.Rows().Modes.All() {
 		if m.To < at {
 			continue
 		}
-		reach := edition.Reach(m.Area, max(today, ledger.Day(m.From.Number()/1_000_000)))
+		reach := edition.Reach(m.Area, max(today, m.From.Day()), m.To.Day())
+		if reach.Station == 0 && len(reach.Lines) == 0 {
+			continue // no terminal is meant, or none that could tell
+		}
 		transport := message.Mode_MODE_BUS
 		if reach.Mode == "metro" {
 			transport = message.Mode_MODE_METRO

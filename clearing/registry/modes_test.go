@@ -83,7 +83,7 @@ func TestModes(t *testing.T) {
 		{Line: "b1"}:        {Mode: "bus", Lines: []uint32{1}},
 		{Station: 1}:        {Mode: "metro", Station: 1},
 	} {
-		if got := next.Reach(area, 20260105); got.Mode != want.Mode || got.Station != want.Station || !slices.Equal(got.Lines, want.Lines) {
+		if got := next.Reach(area, 20260105, 20260105); got.Mode != want.Mode || got.Station != want.Station || !slices.Equal(got.Lines, want.Lines) {
 			t.Errorf("%s reaches %+v, want %+v", area, got, want)
 		}
 	}
@@ -139,5 +139,61 @@ func TestWrongModes(t *testing.T) {
 		"b,train_fault,station:1,20260105082000,,\n,train_fault,station:1,,20260105081959,\n"}), base)
 	if err != nil || draft.Rows() != 2 {
 		t.Errorf("an end and a beginning: %v", err)
+	}
+}
+
+// TestSharedLines: terminals of a line know its number, and not whose they are. A mode of an
+// operator is refused where those of another one stand at its lines while it is in force, and is
+// never told to them, also if they come later.
+func TestSharedLines(t *testing.T) {
+	const (
+		operators = "id,name,name_en,mode,effective_from,effective_to\ntram,电车,Tram,metro,20200101,\n"
+		terminals = "terminal,operator,mode,line,station,effective_from,effective_to\n"
+		lines     = "id,operator,mode,number,name,name_en,effective_from,effective_to\n"
+		m2        = "m2,metro,metro,2,二号线,Line 2,20200101,\n"
+		row       = "a,no_fare,operator:metro,20260105080000,20260131080000,\n"
+		refused   = "terminals of other operators stand at lines [1] too"
+	)
+	for _, test := range []struct {
+		name, terminals, lines string
+		want                   string   // refused with
+		reach                  []uint32 // if they come when the mode is registered
+	}{
+		{"at a line of its own", "310000000009,tram,metro,3,3,20200101,\n", m2, "", []uint32{1, 2}},
+		{"at the same line", "310000000009,tram,metro,1,1,20200101,\n", m2, refused, []uint32{2}},
+		{"at the same line from tomorrow on", "310000000009,tram,metro,1,1,20260131,\n", m2, refused, []uint32{2}},
+		{"at the same line until then", "310000000009,tram,metro,1,1,20200101,20260104\n", m2, "", []uint32{1, 2}},
+		{"at the same line until it moves", "310000000009,tram,metro,1,1,20200101,20260104\n310000000009,tram,metro,3,3,20260105,\n", m2, "", []uint32{1, 2}},
+		{"at the same line afterwards", "310000000009,tram,metro,1,1,20260201,\n", m2, "", []uint32{1, 2}},
+		{"at no line, and has others", "310000000009,tram,metro,,3,20200101,\n", m2 + "t3,tram,metro,3,三号线,Line 3,20200101,\n", "", []uint32{1, 2}},
+		{"at no line, and has the same", "310000000009,tram,metro,,3,20200101,\n", m2 + "t1,tram,metro,1,一号线,Line 1,20200101,\n", refused, []uint32{2}},
+		{"at no line, and has none", "310000000009,tram,metro,,3,20200101,\n", m2, "at lines [1 2] too", nil},
+		{"of buses", "310000000009,bus,bus,1,,20200101,\n", m2, "", []uint32{1, 2}},
+	} {
+		town, err := registry.Import(clearingtest.WriteFiles(t, withModes("")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		more := map[string]string{"operators.csv": operators, "terminals.csv": terminals + test.terminals, "lines.csv": lines + test.lines}
+		first, err := registry.Read(clearingtest.WriteFiles(t, map[string]string{"modes.csv": modesHeader + row}), town)
+		if err != nil {
+			t.Fatal(err)
+		}
+		later, err := registry.Read(clearingtest.WriteFiles(t, more), first.On(town))
+		if err != nil {
+			t.Fatal(err)
+		}
+		both := later.On(first.On(town))
+		if got := both.Reach(index.Area{Operator: "metro"}, 20260105, 20260131); !slices.Equal(got.Lines, test.reach) {
+			t.Errorf("%s: the mode reaches lines %v, want %v", test.name, got.Lines, test.reach)
+		}
+		// Its end is always taken.
+		if _, err := registry.Read(clearingtest.WriteFiles(t, map[string]string{"modes.csv": modesHeader + ",no_fare,operator:metro,,20260106000000,\n"}), both); err != nil {
+			t.Errorf("%s: the end of the mode: %v", test.name, err)
+		}
+		more["modes.csv"] = modesHeader + row
+		if _, err = registry.Read(clearingtest.WriteFiles(t, more), town); test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%s: %v, want %q", test.name, err, test.want)
+		}
 	}
 }

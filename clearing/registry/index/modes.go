@@ -145,7 +145,7 @@ func (e *Edition) ModesAt(t Terminal, line, station uint32, bcd [7]byte) (modes 
 	}
 	at := momentOf(bcd)
 	for m := range e.rows.Modes.All() {
-		if m.Holds(at) && e.covers(m.Area, t, line, station, ledger.Day(at.Number()/1_000_000)) {
+		if m.Holds(at) && e.covers(m.Area, t, line, station, at.Day()) {
 			modes = append(modes, m)
 		}
 	}
@@ -171,35 +171,90 @@ type Reach struct {
 	Station uint32
 }
 
-// Reach is that of an area on a day. The lines of an operator are those that are registered as its
-// own and those at which its terminals stand.
-func (e *Edition) Reach(a Area, day ledger.Day) Reach {
+// Reach is that of an area from a day to another one. The lines of an operator are those that are
+// registered as its own and those at which its terminals stand, without those that it shares.
+func (e *Edition) Reach(a Area, from, to ledger.Day) Reach {
 	switch {
 	case a.Station != 0:
 		return Reach{Mode: "metro", Station: a.Station}
 	case a.Line != "":
-		l, ok := e.Line(a.Line, day)
+		l, ok := e.Line(a.Line, from)
 		if !ok {
 			l, _ = e.rows.Lines.Latest(a.Line)
 		}
 		return Reach{Mode: l.Mode, Lines: numbers(map[uint32]bool{l.Number: true})}
 	}
-	operator, ok := e.Operator(a.Operator, day)
+	transport, own, others := e.linesOf(a.Operator, from, to)
+	for number := range others {
+		delete(own, number)
+	}
+	return Reach{Mode: transport, Lines: numbers(own)}
+}
+
+// Shared are the lines of an operator, by their numbers, at which terminals of other operators
+// stand too from a day to another one. A terminal knows the number of its line and not whose line
+// it is, so no mode of an operator can be told to the terminals of such a line.
+func (e *Edition) Shared(operator string, from, to ledger.Day) []uint32 {
+	_, own, others := e.linesOf(operator, from, to)
+	maps.DeleteFunc(own, func(number uint32, _ bool) bool { return !others[number] })
+	return numbers(own)
+}
+
+// linesOf are the numbers of an operator's lines, and of the lines at which terminals of others of
+// its transport stand. A terminal that is registered without a line may stand at each of those of
+// its operator, and at any if that has none.
+func (e *Edition) linesOf(id string, from, to ledger.Day) (transport string, own, others map[uint32]bool) {
+	operator, ok := e.Operator(id, from)
 	if !ok {
-		operator, _ = e.rows.Operators.Latest(a.Operator)
+		operator, _ = e.rows.Operators.Latest(id)
 	}
-	found := map[uint32]bool{}
-	for id := range e.rows.Lines.last {
-		if l, ok := e.Line(id, day); ok && l.Operator == a.Operator && l.Mode == operator.Mode {
-			found[l.Number] = true
+	own, others = map[uint32]bool{}, map[uint32]bool{}
+	roaming := map[string][]uint32{} // operators with terminals that have no line, and their lines
+	for t := range between(&e.rows.Terminals, from, to) {
+		switch {
+		case t.Mode != operator.Mode:
+		case t.Operator == id:
+			own[t.Line] = true
+		case t.Line == 0:
+			roaming[t.Operator] = nil
+		default:
+			others[t.Line] = true
 		}
 	}
-	for number := range e.rows.Terminals.last {
-		if t, ok := inForce(&e.rows.Terminals, number, day); ok && t.Operator == a.Operator && t.Mode == operator.Mode {
-			found[t.Line] = true
+	for l := range between(&e.rows.Lines, from, to) {
+		if l.Mode == operator.Mode && l.Operator == id {
+			own[l.Number] = true
+		} else if lines, ok := roaming[l.Operator]; ok && l.Mode == operator.Mode && l.Number != 0 {
+			roaming[l.Operator] = append(lines, l.Number)
 		}
 	}
-	return Reach{Mode: operator.Mode, Lines: numbers(found)}
+	for _, lines := range roaming {
+		for _, number := range lines {
+			others[number] = true
+		}
+		if len(lines) == 0 {
+			maps.Copy(others, own)
+		}
+	}
+	return operator.Mode, own, others
+}
+
+// between goes through the rows that hold on a day of a span, in no order.
+func between[K comparable, T Spanned](t *Timelines[K, T], from, to ledger.Day) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for key, row := range t.last {
+			if row.Since() <= to && (row.Days().To == 0 || row.Days().To >= from) && !yield(row) {
+				return
+			}
+			next := row.Since()
+			for _, row := range slices.Backward(t.earlier[key]) {
+				over := next <= from || row.Days().To != 0 && row.Days().To < from
+				if next = row.Since(); !over && next <= to && !yield(row) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // numbers are numbers of lines in order, without that of a line that has none.

@@ -62,6 +62,9 @@ func (m Moment) Number() int64 {
 	return (((((year*100+month)*100+day)*100+hour)*100+minute)*100 + second)
 }
 
+// Day is the moment's day.
+func (m Moment) Day() ledger.Day { return ledger.Day(m.Number() / 1_000_000) }
+
 // String is the moment as YYYYMMDDhhmmss.
 func (m Moment) String() string { return fmt.Sprintf("%014d", m.Number()) }
 
