@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -222,15 +223,23 @@ func (n *neighbours) raise(ctx context.Context) {
 	}
 }
 
-func (n *neighbours) raiseNow(now time.Time) {
+// has reports whether the book of a lane is still this one.
+func (n *neighbours) has(lane string, b *intent.Book) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for lane, b := range n.books {
+	return n.books[lane] == b
+}
+
+func (n *neighbours) raiseNow(now time.Time) {
+	n.mu.Lock()
+	books := maps.Clone(n.books)
+	n.mu.Unlock() // lanes tell each other while the disk writes
+	for lane, b := range books {
 		raised, err := b.Raise(now, n.after)
 		if raised > 0 {
 			n.log.Warn("payments stay unconfirmed; the clearing centre is told", "lane", lane, "payments", raised)
 		}
-		if err != nil {
+		if err != nil && n.has(lane, b) {
 			n.log.Error("the clearing centre is not told of open payments", "lane", lane, logged(err))
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -33,7 +34,9 @@ type role struct {
 	// resolve finds the outcome that an error of pass left unknown; it returns card.ErrOtherCard if
 	// the card is another one.
 	resolve func(ctx context.Context, c apdu.Card, open *card.UnknownError) (*message.Tap, error)
-	desk    *station.Desk
+	// attest has the card that says it has paid a tap prove that it is that card, as [card.Attest].
+	attest func(ctx context.Context, c apdu.Card, paid *message.Tap, at time.Time) (*message.Tap, error)
+	desk   *station.Desk
 }
 
 // lane serves the cards of one reader, one after the other. Its other half is in session.go.
@@ -159,11 +162,32 @@ func (l *lane) settle(ctx context.Context, c apdu.Card, at time.Time) (tap, entr
 			l.paid(tap)
 		}
 	}
-	if s.Denied+s.Lost > 0 {
-		l.log.Info("a card has come again", "says_not_paid", s.Denied, "proves_no_more", s.Lost)
+	if s.Claimed+s.Denied+s.Lost > 0 {
+		l.log.Info("a card has come again", "says_paid", s.Claimed, "says_not_paid", s.Denied, "proves_no_more", s.Lost)
 	}
-	return s.Passage, s.Entry, err
+	if err == nil && s.Unproved {
+		err = l.prove(ctx, c, cmp.Or(s.Passage, s.Entry), at)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.Passage, s.Entry, nil
 }
+
+// prove has the card prove that it is the one that has paid what it says, by a payment of nothing.
+func (l *lane) prove(ctx context.Context, c apdu.Card, said *message.Tap, at time.Time) error {
+	proof, err := l.role.attest(ctx, c, said, at)
+	if failed := l.book.End(proof, err); failed != nil {
+		return failed
+	}
+	if err == nil && !intent.Proves(proof, said) {
+		err = errUnproved
+	}
+	return err
+}
+
+// errUnproved: a card is what it says, and its counter is not.
+var errUnproved = errors.New("the card says that it has paid, and its counter says that it has not")
 
 // tell logs the outcome for the card. An error means that the lane cannot go on.
 func (l *lane) tell(tap *message.Tap, err error) error {

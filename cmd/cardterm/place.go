@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"flag"
@@ -8,8 +9,11 @@ import (
 	"strconv"
 	"time"
 
+	"citycard/cardos/apdu"
+	"citycard/cardos/bcd"
 	"citycard/clearing/message"
 	"citycard/language"
+	"citycard/terminals/card"
 	"citycard/terminals/gate"
 	"citycard/terminals/hotlist"
 	"citycard/terminals/intent"
@@ -112,6 +116,9 @@ func (p *placeFlags) codes() (uint16, [8]byte, error) {
 // role makes a gate's or a validator's role at a place that has been checked; before makes each
 // payment durable before a card is told to make it.
 func (p *placeFlags) role(kind string, module *sam.Module, fares *tariff.Schedule, hot *hotlist.List, inForce *modes.List, before func(*message.Tap) error) (role, error) {
+	attest := func(ctx context.Context, c apdu.Card, paid *message.Tap, at time.Time) (*message.Tap, error) {
+		return card.Attest(ctx, c, module, paid, bcd.Time(at), before)
+	}
 	city, institution, err := p.codes()
 	if err != nil {
 		return role{}, err
@@ -127,10 +134,12 @@ func (p *placeFlags) role(kind string, module *sam.Module, fares *tariff.Schedul
 		v.Refuse(hot)
 		v.Follow(inForce)
 		v.Intend(before)
-		return role{pass: v.Ride, resolve: v.Resolve}, nil
+		return role{pass: v.Ride, resolve: v.Resolve, attest: attest}, nil
 	}
 	if kind == roleStation {
-		return p.desk(module, fares, hot, inForce, before)
+		r, err := p.desk(module, fares, hot, inForce, before)
+		r.attest = attest
+		return r, err
 	}
 	g, err := gate.New(module, fares, gate.Place{
 		City: city, Institution: institution, Operator: uint16(p.operator), Line: uint16(p.line),
@@ -143,7 +152,7 @@ func (p *placeFlags) role(kind string, module *sam.Module, fares *tariff.Schedul
 	g.Follow(inForce)
 	g.Intend(before)
 	if p.direction == "out" {
-		return role{pass: g.Exit, resolve: g.Resolve}, nil
+		return role{pass: g.Exit, resolve: g.Resolve, attest: attest}, nil
 	}
-	return role{pass: g.Enter, resolve: g.Resolve}, nil
+	return role{pass: g.Enter, resolve: g.Resolve, attest: attest}, nil
 }

@@ -46,10 +46,10 @@
 // codes again. Cards give them in either order. For a payment the SAM of the sale tells which code
 // is MAC2 as long as it holds the sale; for a load MAC2 is known. Then the record is the same as if
 // the answer had come. Otherwise the record carries both codes as candidates for the TAC, and
-// clearing, which has the key, decides. If the card was used since, its log may tell that another
-// payment has the place of this one. Until then only the card says that it has paid. A terminal
-// lets the passenger through: honest cards are torn every day, and the TAC exposes a forged
-// payment.
+// clearing, which has the key, decides. If the card was used since, its log may tell that it has
+// this payment, or that another one has its place. Where no SAM tells MAC2, all that is the word of
+// the card, and whatever knows its number can say it. Then it has to prove that it is the card, by
+// a payment of 0 fen at the terminal where it is: Attest. Package intent says what follows.
 //
 // Known layout: PBOC 2.0 part 2 and public readers; files as in package tunion.
 package card

@@ -21,6 +21,8 @@ var (
 	// counter does not say it, or it answers and gives neither its log nor its codes. The clearing
 	// centre finds it out.
 	ErrTooLate = errors.New("the card can no longer tell")
+	// ErrLogged comes together with ErrTooLate where the card's log has this payment.
+	ErrLogged = errors.New("its log has the payment, but the card gives its code no more")
 	// ErrNotPaid comes together with ErrTooLate where the card's log has another payment in the
 	// place of this one: the card was not charged here.
 	ErrNotPaid = errors.New("its log has another payment in the place of this one")
@@ -28,8 +30,9 @@ var (
 
 // Resolve finds the outcome of a payment with the same card, presented again to the same terminal
 // or to another: the tap when the card has paid, with its TAC, or with both codes where the module
-// cannot tell which is the TAC; nil when it has not. Either way the card changes nothing. Errors:
-// ErrOtherCard, ErrTooLate, alone or with ErrNotPaid, a blocked purse, sam.ErrForged where the
+// cannot tell which is the TAC; nil when it has not. All of that is the card's own word, unless the
+// module tells the codes: see [Attest]. Either way the card changes nothing. Errors: ErrOtherCard,
+// ErrTooLate, alone or with ErrLogged or ErrNotPaid, a blocked purse, sam.ErrForged where the
 // module refuses both codes, or the card's and the transport's; without ErrNotPaid the outcome then
 // stays unknown. A card that refuses to give its log or its codes, or gives what cannot be read,
 // would do so again: that is ErrTooLate, and only a command without an answer may do better.
@@ -167,8 +170,8 @@ func logged(r purse.LogRecord, d *message.Debit, counter uint16) bool {
 }
 
 // search looks for a payment in the log of a card that has been used since. It returns late, and
-// ErrNotPaid with it if the log has another payment with the same counter: each counts once. The
-// counter of a load is another one.
+// with it ErrLogged if the log has the payment, or ErrNotPaid if it has another one with the same
+// counter: each counts once. The counter of a load is another one.
 func (p *Purse) search(ctx context.Context, d *message.Debit, counter uint16, late error) error {
 	log, err := p.Log(ctx)
 	if answered(err) {
@@ -181,7 +184,7 @@ func (p *Purse) search(ctx context.Context, d *message.Debit, counter uint16, la
 		switch {
 		case r.Type == purse.TypeEPLoad || r.Type == purse.TypeEDLoad || r.Sequence != counter:
 		case logged(r, d, counter):
-			return fmt.Errorf("%w; its log has the payment, but the card gives its code no more", late)
+			return fmt.Errorf("%w; %w", late, ErrLogged)
 		default:
 			return fmt.Errorf("%w; %w", late, ErrNotPaid)
 		}

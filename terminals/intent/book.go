@@ -34,8 +34,9 @@ type Book struct {
 	own    []*intent // oldest first
 	begun  *intent   // the one whose card is being told to pay, or nil; among own
 	others []*intent // oldest first
-	// denied are those of which the present card says that it has not paid them, or that it can no
-	// longer prove it; spent are the latter of other lanes, which give them up themselves.
+	// denied are those of which the present card says that it has not paid them, or that it has
+	// with codes which the SAM does not know, or that it can no longer prove it; spent are the last
+	// of these at other lanes, which give them up themselves.
 	denied, spent []*intent
 	known         known // cards that have completed a payment here
 	// over are ends of intents that are not written yet.
@@ -50,10 +51,11 @@ type intent struct {
 	key   []byte
 	tap   *message.Tap
 	state message.IntentState
+	claim *message.Tap // the last one that a card said it has paid, without proof; sent
 }
 
 func newIntent(tap *message.Tap) *intent {
-	return &intent{message.IntentKey(tap.GetDebit()), proto.CloneOf(tap), message.IntentState_INTENT_STATE_BEGUN}
+	return &intent{key: message.IntentKey(tap.GetDebit()), tap: proto.CloneOf(tap), state: message.IntentState_INTENT_STATE_BEGUN}
 }
 
 func (i *intent) is(key []byte) bool { return string(i.key) == string(key) }
@@ -86,7 +88,7 @@ func Open(out *outbox.Log, here Place) (*Book, error) {
 		if err != nil {
 			return nil, fmt.Errorf("an intent in the outbox: %w", err)
 		}
-		i := &intent{l.Key, m.GetTap(), m.GetState()}
+		i := &intent{key: l.Key, tap: m.GetTap(), state: m.GetState()}
 		b.own = append(b.own, i)
 		if i.state != message.IntentState_INTENT_STATE_BEGUN {
 			continue
@@ -209,7 +211,7 @@ func (b *Book) doubt(i *intent) error {
 }
 
 // paid makes a tap durable, together with the end of its intent, if it has one, and with the ends
-// of those that the same card has not paid or cannot prove: the tap shows that it is this card.
+// of those of which the same card has spoken without proof: the tap shows that it is this card.
 func (b *Book) paid(i *intent, tap *message.Tap, denied []*intent) error {
 	records, err := record(message.TopicTaps, tap)
 	if err != nil {
@@ -244,9 +246,7 @@ func (b *Book) paid(i *intent, tap *message.Tap, denied []*intent) error {
 // disproved reports whether a payment that the SAM has confirmed shows that the card which spoke of
 // this one is the card: it paid with the same counter, or with a later one.
 func (i *intent) disproved(by *message.Tap) bool {
-	mine, its := i.tap.GetDebit(), by.GetDebit()
-	return string(mine.GetCard()) == string(its.GetCard()) && string(mine.GetIssuer()) == string(its.GetIssuer()) &&
-		int16(uint16(by.GetCardCounter())-uint16(i.tap.GetCardCounter())) >= 0
+	return holder(i.tap) == holder(by) && int16(uint16(by.GetCardCounter())-uint16(i.tap.GetCardCounter())) >= 0
 }
 
 // keep makes records durable, and the ends that were not written yet with them.

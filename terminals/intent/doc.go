@@ -13,13 +13,49 @@
 // An intent that becomes open goes to topic intents, for the other lanes of the station. The lanes
 // of one agent are told directly too, of what opens and of what ends, so that they need no broker;
 // see Share. An intent is settled by its card, at this lane or at one of those: Settle reads the
-// card's counter and log and asks for the codes. Counter and log are not proved: whatever gives the
-// card's number can say that it has not paid. Such an intent stays open until the card makes a
-// payment, with that counter or a later one, which the SAM confirms. The lane that settles it
-// writes the tap, if the card has paid, and then the end of the intent on the topic. Two lanes that
-// do so at once write the same tap twice, and clearing counts it once. Nobody waits for the topic:
-// without it a lane of another agent takes the card as a new one. What a lane of the same agent has
-// ended, the lane that began it ends on the topic as well, behind its own beginning.
+// card's counter and log and asks for the codes. The lane that settles it writes the tap, if the
+// card has paid, and then the end of the intent on the topic. Two lanes that do so at once write
+// the same tap twice, and clearing counts it once. Nobody waits for the topic: without it a lane of
+// another agent takes the card as a new one. What a lane of the same agent has ended, the lane that
+// began it ends on the topic as well, behind its own beginning.
+//
+// # What a card says
+//
+// Counter, log and codes are not proved, except by MAC2, which only the SAM of the sale knows, and
+// only until its next sale. Anything that gives the card's number can say that it has paid, or has
+// not. So nothing that a card says ends an intent or opens a gate, until the SAM has confirmed a
+// payment of that card in the same presentation, with the same counter or a later one: End ends the
+// intents of which the card has spoken.
+//
+//	the card says                 clearing is told   the intent         the card is then
+//	it has paid, and the SAM      the tap            ends               let through, if it is for
+//	  tells MAC2                                                        this passage
+//	it has paid, and no SAM can   a tap with both    stays until a      asked to prove itself, if
+//	  tell MAC2                   codes              confirmed payment  it is for this passage, or
+//	                                                                    served as any
+//	its log has the payment, the  unconfirmed, by    the same           the same
+//	  code is gone                its own lane
+//	it can no longer tell         the same           the same           served as any
+//	it has not paid, or another   nothing            the same           served as any
+//	  payment is in its place
+//	a code that the SAM refuses,  nothing            stays              refused
+//	  or nothing
+//
+// Who is served as any pays for the passage, and that is the confirmed payment. Who has paid for it
+// already does not pay again: the card proves itself by a payment of 0 fen, [card.Attest]. The chip
+// that makes it has answered for the counter, the log and the codes in the same presentation, so a
+// card of ours is believed: it has no reason to lie, and does not know how. Its counter, which MAC1
+// and MAC2 cover, shows that it has made a payment in the place of that one (Proves). If that is
+// torn too, the card says so the next time, and it is an intent like the first one: its movement is
+// that of the passage, so the card is let through once it has proved either, at whatever lane. The
+// cost is a number of the SAM, a record on the card and a tap, as of an entry.
+//
+// What cannot prove itself, a telephone that knows a number, opens nothing and ends nothing. The
+// codes that it makes up are rejected by clearing, and a rejected tap is not in the way of the
+// right one, which the card brings; of another city's card both are claims, and its issuer decides.
+// Given up is this: a thing between a card of ours and the reader may have the card pay 0 fen and
+// make up all the rest. It is let through once, if the card has paid elsewhere with that counter;
+// clearing has a wrong code of a card that was there.
 //
 //	stopped between          on the card   in the outbox   afterwards
 //	Begin and DEBIT          nothing       intent          the card says that it has not paid

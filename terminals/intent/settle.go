@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"citycard/cardos/apdu"
 	"citycard/clearing/message"
 	"citycard/terminals/card"
@@ -14,15 +16,20 @@ import (
 
 // Settled is what a card has told of the payments that were open.
 type Settled struct {
-	Paid   []*message.Tap // durable
-	Denied int            // it says that it has not paid; they stay open until it is known to be the card
-	Lost   int            // it has paid, or not, and can no longer prove it
+	Paid []*message.Tap // the SAM has confirmed them; durable
+	// The others stay open until it is known to be the card. Claimed: it says that it has paid, and
+	// no SAM has confirmed it; its codes are durable. Denied: it says that it has not paid. Lost:
+	// it can no longer prove either.
+	Claimed, Denied, Lost int
 	// Passage is the tap of the passage for which the card is held to the lane now, nil if it is
 	// none of those: then the card is to be served as any.
 	Passage *message.Tap
 	// Entry is the tap of an entry here that was paid longer ago, nil if there is none. The card is
 	// to be served as any, and if the gate finds it inside, this is its passage.
 	Entry *message.Tap
+	// Unproved: only the card says that Passage or Entry was paid, and nothing proves that it is
+	// the card. Neither opens anything before End was given a payment of it for which Proves holds.
+	Unproved bool
 }
 
 // Settle finds the outcomes of the payments of a card that are open, at this lane or at a
@@ -31,10 +38,11 @@ type Settled struct {
 // [outbox.ErrBroken] tells, that the lane cannot go on. A card that cannot be read has no open
 // payments.
 //
-// What a card says that it has not paid stays open, and what it can no longer prove stays
-// unconfirmed: anything that gives the card's number and counter could say so. Either ends when End
-// is given a payment of that card which the SAM has confirmed. Call End for each card for which
-// Settle returned neither a passage nor an error.
+// What a card says that it has not paid, or that it has with codes which the SAM does not know,
+// stays open, and what it can no longer prove stays unconfirmed: anything that gives the card's
+// number and counter could say so. Each of them ends when End is given a payment of that card which
+// the SAM has confirmed. Call End for each card for which Settle returned neither a passage that is
+// proved nor an error.
 func (b *Book) Settle(ctx context.Context, c apdu.Card, now time.Time, resolve func(context.Context, apdu.Card, *card.UnknownError) (*message.Tap, error)) (s Settled, err error) {
 	if !b.begins() {
 		return s, nil
@@ -49,15 +57,43 @@ func (b *Book) Settle(ctx context.Context, c apdu.Card, now time.Time, resolve f
 		if err := b.outcome(i, tap, err, &s); err != nil {
 			return s, err
 		}
-		switch {
-		case tap == nil:
-		case b.here.passed(tap, now):
-			s.Passage = tap
-		case b.here.entered(tap):
-			s.Entry = tap
+		if errors.Is(err, card.ErrLogged) {
+			tap = i.tap
 		}
+		s.says(tap, confirmed(tap), b.here, now)
 	}
 	return s, nil
+}
+
+// says takes a tap of which the card says that it has paid it, nil if it does not.
+func (s *Settled) says(tap *message.Tap, sure bool, here Place, now time.Time) {
+	if tap == nil {
+		return
+	}
+	if sure && (s.Passage == nil || Proves(tap, s.Passage)) && (s.Entry == nil || Proves(tap, s.Entry)) {
+		s.Unproved = false
+	}
+	switch {
+	case here.passed(tap, now):
+		s.Passage = tap
+	case here.entered(tap):
+		s.Entry = tap
+	default:
+		return
+	}
+	s.Unproved = s.Unproved || !sure
+}
+
+// confirmed reports whether the SAM has told a tap's TAC, by its MAC2.
+func confirmed(t *message.Tap) bool {
+	d := t.GetDebit()
+	return len(d.GetTac()) > 0 && d.GetOtherTacReason() == message.Unsure_UNSURE_UNSPECIFIED
+}
+
+// Proves reports whether a payment that the SAM has confirmed shows that a card which spoke of a
+// payment before is the card that it says it is, and has made a payment in the place of that one.
+func Proves(by, said *message.Tap) bool {
+	return holder(by) == holder(said) && int16(uint16(by.GetCardCounter())-uint16(said.GetCardCounter())) > 0
 }
 
 // outcome makes durable what the card has told of one intent. It returns err if that stays unknown.
@@ -65,16 +101,16 @@ func (b *Book) outcome(i *intent, tap *message.Tap, err error, s *Settled) error
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case err == nil && tap != nil:
-		var denied []*intent
-		if tap.GetDebit().GetOtherTacReason() == message.Unsure_UNSURE_UNSPECIFIED {
-			denied = b.denied // the SAM has confirmed this one
-			b.known.add(tap)
-		}
-		if err := b.paid(i, tap, denied); err != nil {
+	case err == nil && tap != nil && confirmed(tap):
+		b.known.add(tap)
+		if err := b.paid(i, tap, b.denied); err != nil {
 			return err
 		}
 		s.Paid = append(s.Paid, tap)
+	case err == nil && tap != nil:
+		s.Claimed++
+		b.denied = append(b.denied, i)
+		return b.claimed(i, tap)
 	case err == nil, errors.Is(err, card.ErrNotPaid):
 		s.Denied++
 		b.denied = append(b.denied, i)
@@ -91,6 +127,23 @@ func (b *Book) outcome(i *intent, tap *message.Tap, err error, s *Settled) error
 	default:
 		return err
 	}
+	return nil
+}
+
+// claimed makes a tap durable of which only the card says that it has paid. Its intent stays:
+// clearing finds out whether one of the codes is the TAC, and if not, the card itself may come yet.
+func (b *Book) claimed(i *intent, tap *message.Tap) error {
+	if proto.Equal(i.claim, tap) {
+		return nil
+	}
+	records, err := record(message.TopicTaps, tap)
+	if err != nil {
+		return err
+	}
+	if err := b.keep(nil, records...); err != nil {
+		return err
+	}
+	i.claim = tap
 	return nil
 }
 
@@ -122,6 +175,7 @@ func (b *Book) of(p *card.Purse) (found []*intent) {
 func (b *Book) Raise(now time.Time, after time.Duration) (raised int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	var old []*intent
 	for _, i := range slices.Clone(b.own) {
 		switch {
 		case age(i.tap, now) < after:
@@ -129,29 +183,39 @@ func (b *Book) Raise(now time.Time, after time.Duration) (raised int, err error)
 			b.over = append(b.over, i.end())
 			b.drop(i)
 		case i.state == message.IntentState_INTENT_STATE_OPEN:
-			if err := b.raise(i); err != nil {
-				return raised, err
-			}
-			raised++
+			old = append(old, i)
 		}
 	}
-	return raised, nil
+	if len(old) == 0 {
+		return 0, nil
+	}
+	if err := b.raise(old...); err != nil {
+		return 0, err
+	}
+	return len(old), nil
 }
 
-// raise tells clearing of an intent.
-func (b *Book) raise(i *intent) error {
-	records, err := record(message.TopicTapsUnconfirmed, i.tap)
-	if err != nil {
+// raise tells clearing of intents, of all or of none, with the syncs of one.
+func (b *Book) raise(old ...*intent) error {
+	var local []outbox.Local
+	var records []outbox.Record
+	for _, i := range old {
+		up, err := record(message.TopicTapsUnconfirmed, i.tap)
+		if err != nil {
+			return err
+		}
+		value, err := i.value(message.IntentState_INTENT_STATE_UNCONFIRMED)
+		if err != nil {
+			return err
+		}
+		local, records = append(local, outbox.Local{Key: i.key, Value: value}), append(records, up...)
+	}
+	if err := b.keep(local, records...); err != nil {
 		return err
 	}
-	value, err := i.value(message.IntentState_INTENT_STATE_UNCONFIRMED)
-	if err != nil {
-		return err
+	for _, i := range old {
+		i.state = message.IntentState_INTENT_STATE_UNCONFIRMED
 	}
-	if err := b.keep([]outbox.Local{{Key: i.key, Value: value}}, records...); err != nil {
-		return err
-	}
-	i.state = message.IntentState_INTENT_STATE_UNCONFIRMED
 	return nil
 }
 
@@ -180,7 +244,7 @@ func (b *Book) hear(key, value []byte) error {
 	if !b.here.Near(m.GetTap()) || slices.ContainsFunc(b.own, named) || slices.ContainsFunc(b.others, named) {
 		return nil
 	}
-	b.others = append(b.others, &intent{slices.Clone(key), m.GetTap(), message.IntentState_INTENT_STATE_OPEN})
+	b.others = append(b.others, &intent{key: slices.Clone(key), tap: m.GetTap(), state: message.IntentState_INTENT_STATE_OPEN})
 	if len(b.others) > mostOthers {
 		b.others = b.others[1:]
 	}

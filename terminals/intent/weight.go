@@ -55,7 +55,7 @@ func (b *Book) Recall(records []outbox.Record) error {
 		if err := proto.Unmarshal(r.Value, tap); err != nil {
 			return fmt.Errorf("a tap in the outbox: %w", err)
 		}
-		if tap.GetDebit().GetOtherTacReason() == message.Unsure_UNSURE_UNSPECIFIED {
+		if confirmed(tap) {
 			b.known.add(tap)
 		}
 	}
