@@ -227,6 +227,13 @@ func (b *Book) paid(i *intent, tap *message.Tap, denied []*intent) error {
 	}
 	for _, i := range over {
 		local = append(local, i.end())
+		if i.claim != nil && i.state != message.IntentState_INTENT_STATE_UNCONFIRMED {
+			up, err := record(message.TopicTapsUnconfirmed, i.tap) // its codes may yet be wrong
+			if err != nil {
+				return err
+			}
+			records = append(records, up...)
+		}
 		if i.shared() {
 			records = append(records, i.untold())
 		}

@@ -55,7 +55,8 @@
 // right one, which the card brings; of another city's card both are claims, and its issuer decides.
 // Given up is this: a thing between a card of ours and the reader may have the card pay 0 fen and
 // make up all the rest. It is let through once, if the card has paid elsewhere with that counter;
-// clearing has a wrong code of a card that was there.
+// clearing has a wrong code of a card that was there, and the payment as unconfirmed: that goes up
+// with the end of each intent whose codes no SAM knew, and a right code confirms it.
 //
 //	stopped between          on the card   in the outbox   afterwards
 //	Begin and DEBIT          nothing       intent          the card says that it has not paid

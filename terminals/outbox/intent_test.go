@@ -299,7 +299,7 @@ func TestNoDebitIsOnACardAlone(t *testing.T) {
 	must(t, err)
 	k := s.agree("in the end", out, true)
 	must(t, out.Close())
-	if len(k.taps) != 8 || len(k.unconfirmed) != 1 || whole.Steps() < 60 {
+	if len(k.taps) != 8 || len(k.unconfirmed) != 2 || whole.Steps() < 60 {
 		t.Fatalf("%d taps, %d unconfirmed, %d steps: the script does not test what it should", len(k.taps), len(k.unconfirmed), whole.Steps())
 	}
 	for _, mode := range outbox.CutModes() {
