@@ -684,6 +684,7 @@ type Tap struct {
 	ServiceMode   []ServiceMode          `protobuf:"varint,14,rep,packed,name=service_mode,json=serviceMode,proto3,enum=citycard.v1.ServiceMode" json:"service_mode,omitempty"` // those that were in force at the terminal, by what it knew
 	Update        *Update                `protobuf:"bytes,15,opt,name=update,proto3" json:"update,omitempty"`                                                                   // MOVEMENT_UPDATE only
 	Marks         []Mark                 `protobuf:"varint,17,rep,packed,name=marks,proto3,enum=citycard.v1.Mark" json:"marks,omitempty"`                                       // faults under which the terminal took the card, each once
+	EntryLine     uint32                 `protobuf:"varint,18,opt,name=entry_line,json=entryLine,proto3" json:"entry_line,omitempty"`                                           // exit and update only; 0 where the card does not say
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -828,6 +829,13 @@ func (x *Tap) GetMarks() []Mark {
 		return x.Marks
 	}
 	return nil
+}
+
+func (x *Tap) GetEntryLine() uint32 {
+	if x != nil {
+		return x.EntryLine
+	}
+	return 0
 }
 
 // Update is what a station's desk says of a correction. All but 03 end the trip at the desk's
@@ -3070,7 +3078,7 @@ const file_citycard_proto_rawDesc = "" +
 	"\talgorithm\x18\n" +
 	" \x01(\rR\talgorithm\x12\x1b\n" +
 	"\tother_tac\x18\v \x01(\fR\botherTac\x12=\n" +
-	"\x10other_tac_reason\x18\f \x01(\x0e2\x13.citycard.v1.UnsureR\x0eotherTacReason\"\xd9\x04\n" +
+	"\x10other_tac_reason\x18\f \x01(\x0e2\x13.citycard.v1.UnsureR\x0eotherTacReason\"\xf8\x04\n" +
 	"\x03Tap\x12+\n" +
 	"\x06medium\x18\x01 \x01(\x0e2\x13.citycard.v1.MediumR\x06medium\x12(\n" +
 	"\x05debit\x18\x02 \x01(\v2\x12.citycard.v1.DebitR\x05debit\x12!\n" +
@@ -3090,7 +3098,9 @@ const file_citycard_proto_rawDesc = "" +
 	"\avehicle\x18\r \x01(\tR\avehicle\x12;\n" +
 	"\fservice_mode\x18\x0e \x03(\x0e2\x18.citycard.v1.ServiceModeR\vserviceMode\x12+\n" +
 	"\x06update\x18\x0f \x01(\v2\x13.citycard.v1.UpdateR\x06update\x12'\n" +
-	"\x05marks\x18\x11 \x03(\x0e2\x11.citycard.v1.MarkR\x05marks\"l\n" +
+	"\x05marks\x18\x11 \x03(\x0e2\x11.citycard.v1.MarkR\x05marks\x12\x1d\n" +
+	"\n" +
+	"entry_line\x18\x12 \x01(\rR\tentryLine\"l\n" +
 	"\x06Update\x121\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x19.citycard.v1.UpdateReasonR\x06reason\x12\x19\n" +
 	"\bcash_fen\x18\x02 \x01(\rR\acashFen\x12\x14\n" +

@@ -256,7 +256,7 @@ func (j *Judge) post(edition *index.Edition, rules *Rules, t *tap, w window, pay
 	}
 	ruling.Verified, ruling.Record = !t.foreign, &t.message
 	if reason == verdict.None {
-		ruling.Flagged = !rules.fareAgrees(&t.message, t.at, t.relief(edition, terminal))
+		ruling.Flagged = !rules.fareAgrees(&t.message, t.at, t.relief(edition))
 		ruling.WrongMode = t.wrongMode
 		ruling.Marked = len(t.message.GetMarks()) > 0
 		ruling.Misplaced = !edition.Placed(terminal, t.message.GetLine(), t.message.GetVehicle(), t.day)

@@ -29,7 +29,7 @@ func (t *tap) under(kind message.ServiceMode) bool {
 }
 
 // relief is what the modes leave out of the price.
-func (t *tap) relief(edition *index.Edition, terminal index.Terminal) (r fare.Relief) {
+func (t *tap) relief(edition *index.Edition) (r fare.Relief) {
 	if len(t.modes) == 0 {
 		return r
 	}
@@ -40,21 +40,17 @@ func (t *tap) relief(edition *index.Edition, terminal index.Terminal) (r fare.Re
 		}
 	}
 	r.Untimed = t.under(message.ServiceMode_SERVICE_MODE_NO_TIME)
-	r.Free = t.under(message.ServiceMode_SERVICE_MODE_NO_FARE) || t.stranded(edition, terminal)
+	r.Free = t.under(message.ServiceMode_SERVICE_MODE_NO_FARE) || t.stranded(edition)
 	return r
 }
 
-// stranded reports whether the tap ends a trip that began where trains do not run either. Of a
-// line, or an operator, in a train fault every station is taken for one where they do not: a tap
-// does not say at which line its trip began.
-func (t *tap) stranded(edition *index.Edition, terminal index.Terminal) bool {
+// stranded reports whether the tap ends a trip that began where trains do not run either, by the
+// line and station that the tap says of its entry.
+func (t *tap) stranded(edition *index.Edition) bool {
 	const fault = message.ServiceMode_SERVICE_MODE_TRAIN_FAULT
 	if movement := t.message.GetMovement(); !t.under(fault) || t.message.GetEntryStation() == 0 ||
 		movement != message.Movement_MOVEMENT_EXIT && movement != message.Movement_MOVEMENT_UPDATE {
 		return false
 	}
-	began := terminal
-	began.Station = t.message.GetEntryStation()
-	modes := edition.ModesAt(began, t.message.GetLine(), began.Station, t.signed.Time)
-	return slices.ContainsFunc(modes, func(m index.ServiceMode) bool { return m.Kind == fault })
+	return edition.Told(fault, t.message.GetEntryLine(), t.message.GetEntryStation(), t.signed.Time)
 }

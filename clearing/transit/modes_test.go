@@ -27,6 +27,8 @@ func TestModesAreClaims(t *testing.T) {
 	modes := func(rows string) func(map[string]string) {
 		return func(files map[string]string) {
 			files["modes.csv"] = "id,kind,area,effective_from,effective_to,exit_without_entry\n" + rows
+			files["lines.csv"] = "id,operator,mode,number,name,name_en,effective_from,effective_to\n" +
+				"m1,metro,metro,1,一号线,Line 1,20200101,\nm2,metro,metro,2,二号线,Line 2,20200101,\n"
 		}
 	}
 	const here = ",station:1,20260105120000,20260105120000,"
@@ -53,7 +55,7 @@ func TestModesAreClaims(t *testing.T) {
 		registry       string
 		claims         []message.ServiceMode
 		card           string
-		entry          uint32 // station; 0: none
+		entry          uint32 // station, 0: none; that of line 2 is 2
 		minutes        int    // since the entry
 		fen            uint32
 		flagged, wrong bool
@@ -82,6 +84,10 @@ func TestModesAreClaims(t *testing.T) {
 		{"train fault here, free", "a,train_fault" + here + "\n", kinds(trainFault), clearingtest.Card, 2, 30, 0, true, false, verdict.None},
 		{"train fault where it began", "a,train_fault" + here + "\n", kinds(trainFault), clearingtest.Card, 1, 30, 0, false, false, verdict.None},
 		{"train fault everywhere", "a,train_fault,operator:metro,20260105120000,,\n", kinds(trainFault), clearingtest.Card, 2, 30, 0, false, false, verdict.None},
+		{"train fault here and at the line of its entry", "a,train_fault" + here + "\nb,train_fault,line:m2,20260105120000,,\n", kinds(trainFault), clearingtest.Card, 2, 30, 0, false, false, verdict.None},
+		{"train fault at this line alone", "a,train_fault,line:m1,20260105120000,,\n", kinds(trainFault), clearingtest.Card, 2, 30, 0, true, false, verdict.None},
+		{"train fault at this line alone, charged", "a,train_fault,line:m1,20260105120000,,\n", kinds(trainFault), clearingtest.Card, 2, 30, fare, false, false, verdict.None},
+		{"train fault at this line, where it began too", "a,train_fault,line:m1,20260105120000,,\n", kinds(trainFault), clearingtest.Card, 1, 30, 0, false, false, verdict.None},
 		{"expired", "", nil, clearingtest.ExpiredCard, 2, 30, fare, false, false, verdict.CardExpired},
 		{"expired, dates not checked", "a,no_date" + here + "\n", kinds(noDate), clearingtest.ExpiredCard, 2, 30, fare, false, false, verdict.None},
 		{"expired, not claimed", "a,no_date" + here + "\n", nil, clearingtest.ExpiredCard, 2, 30, fare, false, false, verdict.CardExpired},
@@ -96,7 +102,7 @@ func TestModesAreClaims(t *testing.T) {
 		m.Line, m.Station, m.Mode, m.Movement = 1, 1, message.Mode_MODE_METRO, message.Movement_MOVEMENT_EXIT
 		m.ServiceMode = test.claims
 		if test.entry > 0 {
-			m.EntryStation = test.entry
+			m.EntryLine, m.EntryStation = test.entry, test.entry
 			m.EntryTime = message.AppendTime(nil, noon(5).Add(-time.Duration(test.minutes)*time.Minute))
 		}
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)

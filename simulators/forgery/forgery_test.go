@@ -23,10 +23,10 @@ func tap() *message.Tap {
 func TestEveryByte(t *testing.T) {
 	places := forgery.Places(tap(), nil)
 	// medium 4; card 2, type 4, amount 4, terminal 1, sequence 4, TAC 1, key version 4,
-	// algorithm 4, reason 4; counter, balance, mode, movement, line, station, entry station 4 each;
-	// card type 4, vehicle 2.
-	if len(places) != 4+28+7*4+4+2 {
-		t.Errorf("%d bytes, want 66: %v", len(places), places)
+	// algorithm 4, reason 4; counter, balance, mode, movement, line, station, entry station, entry
+	// line 4 each; card type 4, vehicle 2.
+	if len(places) != 4+28+8*4+4+2 {
+		t.Errorf("%d bytes, want 70: %v", len(places), places)
 	}
 	whole := tap()
 	seen := map[string]bool{}

@@ -114,7 +114,7 @@ func (g *Gate) Exit(ctx context.Context, c apdu.Card, at time.Time) (*message.Ta
 	}
 	fare, tap := uint32(0), &message.Tap{Movement: message.Movement_MOVEMENT_EXIT}
 	if inside(p.last) {
-		tap.EntryStation, tap.EntryTime = uint32(p.last.Station()), p.last.Time[:]
+		tap.EntryLine, tap.EntryStation, tap.EntryTime = uint32(p.last.Line()), uint32(p.last.Station()), p.last.Time[:]
 		fare, err = g.fare(p, at)
 	} else {
 		fare, err = g.unentered(p, at)

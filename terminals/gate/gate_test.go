@@ -164,7 +164,7 @@ func TestTripIsOnTheCard(t *testing.T) {
 	tap, err = out.Exit(t.Context(), held, later)
 	must(t, err)
 	entered := bcd.Time(morning)
-	if tap.GetDebit().GetAmountFen() != 400 || tap.GetEntryStation() != 1 || string(tap.GetEntryTime()) != string(entered[:]) || tap.GetBalanceFen() != 4600 || tap.GetFareVersion() != "test-1" {
+	if tap.GetDebit().GetAmountFen() != 400 || tap.GetEntryLine() != 1 || tap.GetEntryStation() != 1 || string(tap.GetEntryTime()) != string(entered[:]) || tap.GetBalanceFen() != 4600 || tap.GetFareVersion() != "test-1" {
 		t.Errorf("exit %v", tap)
 	}
 	agrees(t, held, tap, tunion.JourneyExit)

@@ -95,6 +95,7 @@ func (d *Desk) sale(r *Reading, o Offer, now [7]byte, highest uint32) capp.Sale 
 		Update: &message.Update{Reason: o.Reason, CashFen: o.Cash, Staff: o.Staff},
 	}}
 	if !o.Ends() {
+		s.Tap.EntryLine = o.FromLine
 		there := d.Place
 		there.Line, there.Station = uint16(o.FromLine), uint16(o.From)
 		s.Journey, s.Trip = there.Journey(tunion.JourneyEntry), there.EntryTrip(d.module.Terminal(), now, highest).Encode()
@@ -104,7 +105,7 @@ func (d *Desk) sale(r *Reading, o Offer, now [7]byte, highest uint32) capp.Sale 
 	if o.Reason == message.UpdateReason_UPDATE_REASON_NO_ENTRY {
 		entry = tunion.Journey{}
 	} else {
-		s.Tap.EntryTime = o.Entered[:]
+		s.Tap.EntryLine, s.Tap.EntryTime = uint32(r.Last.Line()), o.Entered[:]
 	}
 	s.Journey, s.Trip = d.Place.Journey(tunion.JourneyAdjust), d.Place.ExitTrip(d.module.Terminal(), entry, now, highest).Encode()
 	return s

@@ -108,7 +108,7 @@ func TestUpdates(t *testing.T) {
 			if u.GetReason() != test.ask.Reason || u.GetStaff() != test.ask.Staff || tap.GetMovement() != message.Movement_MOVEMENT_UPDATE || tap.GetFareVersion() != "test-1" {
 				t.Errorf("tap %v", tap)
 			}
-			if first != nil && (tap.GetEntryStation() != first.GetStation() || !bytes.Equal(tap.GetEntryTime(), first.GetDebit().GetTime())) {
+			if first != nil && (tap.GetEntryStation() != first.GetStation() || tap.GetEntryLine() != first.GetLine() || !bytes.Equal(tap.GetEntryTime(), first.GetDebit().GetTime())) {
 				t.Errorf("the entry of %v", tap)
 			}
 			wantPasses(t, held, tap, test.ask.From)

@@ -97,7 +97,7 @@ func TestWrittenEntryHasItsLine(t *testing.T) {
 	for line, want := range map[uint32]uint32{0: 400, 2: 0} {
 		held, desk := newCard(t, 5000), newDesk(t, 3)
 		ask := station.Request{Reason: noEntry, From: 1, FromLine: line, Pay: station.FromCard}
-		_, err := desk.Update(t.Context(), held, offered(t, desk, held, ask, morning), morning)
+		tap, err := desk.Update(t.Context(), held, offered(t, desk, held, ask, morning), morning)
 		must(t, err)
 		known := &modes.List{}
 		known.Replace(&message.ModeList{Version: 1, Modes: []*message.ModeEntry{
@@ -108,8 +108,8 @@ func TestWrittenEntryHasItsLine(t *testing.T) {
 		g.Follow(known)
 		out, err := g.Exit(t.Context(), held, morning.Add(time.Minute))
 		must(t, err)
-		if out.GetDebit().GetAmountFen() != want {
-			t.Errorf("entry at line %d: %d fen, want %d", line, out.GetDebit().GetAmountFen(), want)
+		if out.GetDebit().GetAmountFen() != want || out.GetEntryLine() != line || tap.GetEntryLine() != line {
+			t.Errorf("entry at line %d: %v, %d fen, want %d", line, tap, out.GetDebit().GetAmountFen(), want)
 		}
 	}
 }

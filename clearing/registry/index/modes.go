@@ -164,6 +164,23 @@ func (e *Edition) covers(a Area, t Terminal, line, station uint32, day ledger.Da
 	return t.Mode == "metro" && a.Station == station
 }
 
+// Told reports whether a mode of a kind, in force at a signed time, is told to gates at a line and
+// station: what a gate elsewhere makes of an entry there. Line 0 is none. The date must be in the
+// calendar.
+func (e *Edition) Told(kind message.ServiceMode, line, station uint32, bcd [7]byte) bool {
+	at := momentOf(bcd)
+	for _, m := range e.rows.Modes.rows {
+		if m.Kind != kind || !m.Holds(at) {
+			continue
+		}
+		r := e.Reach(m.Area, at.Day(), m.To.Day())
+		if r.Mode == "metro" && (r.Station != 0 && r.Station == station || slices.Contains(r.Lines, line)) {
+			return true
+		}
+	}
+	return false
+}
+
 // Reach is what terminals know of an area: the kind of transport, and lines or a station.
 type Reach struct {
 	Mode    string // metro, bus
