@@ -138,6 +138,11 @@ func (r *readerDesk) issue(ctx context.Context, orders []order, counted func()) 
 			return err
 		}
 		answer, err := exchange(ctx, counter, counterSays, o.line)
+		for n := 1; errors.Is(err, errNoAnswer) && n < holdTries; n++ {
+			if answer, err = r.holdAgain(ctx, reader, readerSays, counter, counterSays); err != nil && !errors.Is(err, errNoAnswer) {
+				return err
+			}
+		}
 		if err != nil {
 			return err
 		}
@@ -182,13 +187,41 @@ func (r *readerDesk) talk(ctx context.Context, program string, args ...string) (
 }
 
 // answerLimit is how long a reader may take for one card.
-const answerLimit = 30 * time.Second
+const answerLimit = 10 * time.Second
+
+// holdTries is how often a card is held to a reader that does not answer.
+const holdTries = 3
+
+// errNoAnswer: the other side says nothing.
+var errNoAnswer = language.Textf("no answer within %s", answerLimit)
+
+// holdAgain takes the card out and holds it to the reader again. pcscd, which asks a virtual reader
+// a few times a second, does not see that a card is another one if it comes at once.
+func (r *readerDesk) holdAgain(ctx context.Context, reader *service.Child, readerSays <-chan string, counter *service.Child, counterSays <-chan string) (string, error) {
+	if _, err := exchange(ctx, reader, readerSays, []byte("remove")); err != nil {
+		return "", err
+	}
+	select {
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case <-time.After(time.Second):
+	}
+	if _, err := exchange(ctx, reader, readerSays, []byte("back")); err != nil {
+		return "", err
+	}
+	return await(ctx, counter, counterSays)
+}
 
 // exchange sends a line and waits for the answer.
 func exchange(ctx context.Context, child *service.Child, says <-chan string, line []byte) (string, error) {
 	if err := child.Send(line); err != nil {
 		return "", err
 	}
+	return await(ctx, child, says)
+}
+
+// await waits for an answer.
+func await(ctx context.Context, child *service.Child, says <-chan string) (string, error) {
 	limit := time.NewTimer(answerLimit)
 	defer limit.Stop()
 	select {
@@ -200,7 +233,7 @@ func exchange(ctx context.Context, child *service.Child, says <-chan string, lin
 	case <-child.Done():
 		return "", errors.Join(language.Textf("ended before it answered"), child.Wait())
 	case <-limit.C:
-		return "", language.Textf("no answer within %s", answerLimit)
+		return "", errNoAnswer
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
