@@ -74,6 +74,9 @@ func (e *ImportError) Lines() (lines []error) {
 type Bounds struct {
 	// PurseFen is the most that a purse may hold on a day; nil: the most that a card can express.
 	PurseFen func(ledger.Day) ledger.Fen
+	// At is when terminals are told of the change at the earliest. They are told of no mode and no
+	// issuer that is over then.
+	At index.Moment
 }
 
 func (b Bounds) purse(day ledger.Day) ledger.Fen {
@@ -151,6 +154,7 @@ func (b Bounds) read(from source, base *index.Edition) (*Draft, error) {
 	if in.rows.Modes.Len() > 0 {
 		in.checkModes(draft.on(base))
 	}
+	in.checkPublished(draft.on(base))
 	in.checkPurses()
 	in.checkRoom()
 	if len(in.faults.Faults) > 0 {

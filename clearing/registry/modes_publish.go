@@ -3,12 +3,14 @@ package registry
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
 
 	"citycard/clearing/message"
 	"citycard/clearing/registry/index"
+	"citycard/language"
 	"citycard/ledger"
 )
 
@@ -33,8 +35,21 @@ func (s *Store) PublishedModes(ctx context.Context, version int64, at index.Mome
 	if err != nil {
 		return nil, nil, err
 	}
+	list := modeList(edition, at)
+	list.Version = version
+	if record, err = encodeModes(list); err != nil {
+		return nil, nil, err
+	}
+	return record, &message.Publication{
+		Topic: message.TopicModes, Version: version, Records: 1, Hash: message.RecordsHash(map[string][]byte{message.ModesKey: record}),
+	}, nil
+}
+
+// modeList is what terminals are told of an edition's issuers and modes that are not over at a
+// moment.
+func modeList(edition *index.Edition, at index.Moment) *message.ModeList {
 	today := at.Day()
-	list := &message.ModeList{Version: version, Issuers: standing(publishedIssuers(&edition.Rows().Issuers), today)}
+	list := &message.ModeList{Issuers: standing(publishedIssuers(&edition.Rows().Issuers), today)}
 	for m := range edition.Rows().Modes.All() {
 		if m.To < at {
 			continue
@@ -51,29 +66,51 @@ func (s *Store) PublishedModes(ctx context.Context, version int64, at index.Mome
 			Id: m.ID, Kind: m.Kind, Transport: transport, Lines: reach.Lines, Station: reach.Station, From: m.From.String(), To: m.To.End(), ExitWithoutEntry: m.Unentered,
 		})
 	}
-	if record, err = (proto.MarshalOptions{Deterministic: true}).Marshal(list); err != nil {
-		return nil, nil, fmt.Errorf("encode the service modes: %w", err)
+	return list
+}
+
+// encodeModes refuses what terminals would not take.
+func encodeModes(list *message.ModeList) ([]byte, error) {
+	record, err := (proto.MarshalOptions{Deterministic: true}).Marshal(list)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("encode the service modes: %w", err)
+	case len(list.Issuers) > message.MostModes:
+		return nil, language.Textf("%d rows of issuers are not over, and terminals take %d", len(list.Issuers), message.MostModes)
+	case len(list.Modes) > message.MostModes:
+		return nil, language.Textf("%d service modes are in force or to come, and terminals take %d: end some", len(list.Modes), message.MostModes)
+	case len(record) > message.ModesLimit:
+		return nil, language.Textf("the service modes that are in force or to come have %d bytes, and terminals take %d: end some, or name fewer lines", len(record), message.ModesLimit)
 	}
-	if len(list.Issuers) > message.MostModes {
-		return nil, nil, fmt.Errorf("the issuers have %d rows, and terminals take %d", len(list.Issuers), message.MostModes)
+	return record, nil
+}
+
+// checkPublished refuses a change after which terminals could not be told of any mode.
+func (in *importer) checkPublished(next *index.Edition) {
+	rows := &in.rows
+	if rows.Modes.Len()+rows.Lines.Len()+rows.Operators.Len()+rows.Terminals.Len()+rows.Issuers.Len() == 0 {
+		return
 	}
-	if len(list.Modes) > message.MostModes || len(record) > message.ModesLimit {
-		return nil, nil, fmt.Errorf("%d service modes in %d bytes are in force or to come, and terminals take %d in %d: end some", len(list.Modes), len(record), message.MostModes, message.ModesLimit)
+	list := modeList(next, in.bounds.At)
+	list.Version = math.MaxInt64 // the longest
+	if _, err := encodeModes(list); err != nil {
+		file := "modes.csv"
+		if len(list.Issuers) > message.MostModes {
+			file = "issuers.csv"
+		}
+		in.wrong(file, 0, err)
 	}
-	return record, &message.Publication{
-		Topic: message.TopicModes, Version: version, Records: 1, Hash: message.RecordsHash(map[string][]byte{message.ModesKey: record}),
-	}, nil
 }
 
 // standing are the rows that are not over: rows of the past are for ever in the registry, and must
 // not crowd out what terminals need. Without any row terminals would take everybody's cards, so
-// that all are over is published as it is.
+// that all are over is published as it is, as far as terminals take it.
 func standing(entries []*message.IssuerEntry, today ledger.Day) []*message.IssuerEntry {
 	over := func(e *message.IssuerEntry) bool { return e.GetTo() != "" && e.GetTo() < today.Add(-1).String() }
 	if left := slices.DeleteFunc(slices.Clone(entries), over); len(left) > 0 {
 		return left
 	}
-	return entries
+	return entries[:min(len(entries), message.MostModes)]
 }
 
 // publishedIssuers are the issuers' rows, each with the last day on which it counts: that before

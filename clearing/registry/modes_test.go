@@ -2,11 +2,13 @@ package registry_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"citycard/clearing/clearingtest"
+	"citycard/clearing/message"
 	"citycard/clearing/registry"
 	"citycard/clearing/registry/index"
 )
@@ -194,6 +196,56 @@ func TestSharedLines(t *testing.T) {
 		more["modes.csv"] = modesHeader + row
 		if _, err = registry.Read(clearingtest.WriteFiles(t, more), town); test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%s: %v, want %q", test.name, err, test.want)
+		}
+	}
+}
+
+// TestUnpublished: a change is refused after which terminals would take no list any more. What was
+// over before it does not count.
+func TestUnpublished(t *testing.T) {
+	minutes := func(n int, area string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "n%d,no_fare,%s,202601%02d%02d%02d00,202601%02d%02d%02d59,\n", i, area, 5+i/1440, i/60%24, i%60, 5+i/1440, i/60%24, i%60)
+		}
+		return b.String()
+	}
+	var lines, issuers strings.Builder
+	for i := 2; i < 600; i++ {
+		fmt.Fprintf(&lines, "m%d,metro,metro,%d,线,Line,20200101,\n", i, 1000+i)
+	}
+	for i := range message.MostModes + 1 {
+		fmt.Fprintf(&issuers, "%08xffffffff,市%d,City %d,interoperable,20260101,20260105\n", 0x01020000+i, i, i)
+	}
+	modes := modesHeader + minutes(message.MostModes+1, "station:1")
+	for _, test := range []struct {
+		name   string
+		change map[string]string
+		at     string
+		want   string
+	}{
+		{"as many modes as they take", map[string]string{"modes.csv": modesHeader + minutes(message.MostModes, "station:1")}, "20260105000000", ""},
+		{"a mode more", map[string]string{"modes.csv": modes}, "20260105000059", "modes.csv: 1001 service modes are in force or to come, and terminals take 1000: end some"},
+		{"one of them is over", map[string]string{"modes.csv": modes}, "20260105000100", ""},
+		{"modes of many lines", map[string]string{
+			"modes.csv": modesHeader + minutes(500, "operator:metro"),
+			"lines.csv": "id,operator,mode,number,name,name_en,effective_from,effective_to\n" + lines.String(),
+		}, "20260105000000", "bytes, and terminals take 524288"},
+		{"an issuer more", map[string]string{
+			"issuers.csv": "issuer,name,name_en,kind,effective_from,effective_to\n" + clearingtest.Issuer + ",本市,Own,own,20200101,\n" + issuers.String(),
+		}, "20260106000000", "issuers.csv: 1002 rows of issuers are not over, and terminals take 1000"},
+		{"issuers of the past", map[string]string{
+			"issuers.csv": "issuer,name,name_en,kind,effective_from,effective_to\n" + clearingtest.Issuer + ",本市,Own,own,20200101,\n" + issuers.String(),
+		}, "20260107000000", ""},
+	} {
+		town, err := registry.Import(clearingtest.WriteFiles(t, withModes("")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		at, _ := index.ParseMoment(test.at)
+		_, err = registry.Bounds{At: at}.Read(clearingtest.WriteFiles(t, test.change), town)
+		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%s: %.300v, want %q", test.name, err, test.want)
 		}
 	}
 }

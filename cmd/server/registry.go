@@ -45,11 +45,15 @@ func ReadChange(dir string, base *index.Edition, purses *load.Rules) (*registry.
 	return closing(draft, err)
 }
 
-// boundsOf are the bounds of purses that were taken over.
+// boundsOf are the bounds of purses that were taken over, and of what terminals are told. What was
+// over a day ago is over in each zone.
 func boundsOf(purses *load.Rules) registry.Bounds {
-	return registry.Bounds{PurseFen: func(day ledger.Day) ledger.Fen {
-		return max(purses.PurseMaximum(rulefile.StartOf(day)), purses.PurseMaximum(rulefile.EndOf(day)))
-	}}
+	return registry.Bounds{
+		PurseFen: func(day ledger.Day) ledger.Fen {
+			return max(purses.PurseMaximum(rulefile.StartOf(day)), purses.PurseMaximum(rulefile.EndOf(day)))
+		},
+		At: index.MomentAt(time.Now().AddDate(0, 0, -1)),
+	}
 }
 
 // registryKind is the kind of proposal that changes the registry, by the rules in force now.
