@@ -40,8 +40,8 @@ func TestSeedDraws(t *testing.T) {
 			[]string{"--cards", "600"},
 			[]string{"--rides", "6", "--bad-claims", "0.05", "--bad-pensions", "0.05"},
 			drawn{
-				messages: "2ea8a66ecdec5f128d76d6b025794fde1558d45ef31c6ff19f26ddd6e0c9c35f",
-				truth:    "1bd6d40e3ac9c221cd5ccac5ee0c11970ea579be12bda3c886c39df783849abb",
+				messages: "835940085a54dbe35db054f6cfb430888903b68899f805d63eb90d9138986baf",
+				truth:    "a20771eda8381a1bf94af2d5fe11e3129c7aa260423677e4cbecde800b85f127",
 				registry: "8ef06ab1a2f075541c7b691efa21baae22bd36568ca50ce4b8ea87cb0ac041c8",
 			},
 		},
@@ -50,8 +50,8 @@ func TestSeedDraws(t *testing.T) {
 			[]string{"--direct", "--cards", "2400", "--riders", "1600"},
 			[]string{"--counter-gaps", "0.02", "--sam-gaps", "0.02", "--hot-operator", "simbus-a", "--hot-share", "0.3", "--order-seed", "7"},
 			drawn{
-				messages: "9a5681b7ec794899aaa442ad1fb8c606903ec6ea0294ee8bc7b190a5c9870334",
-				truth:    "8a460350f36598db1e207cf8adf879208eb914f8e321ded8a53d8cf9c4eba461",
+				messages: "07282a4d1917ca89be79419ac162158d809a7eda6a7ab858d7e71dba35532cdd",
+				truth:    "655c869c0bd8d8e9964bd84ceeec4de9b198e4a21d52ccecc05f33387f137ba7",
 				registry: "c7b2649f4de07f9785128b49a3d0679d44e3a4d732cc2251535f05c72614d9bf",
 			},
 		},

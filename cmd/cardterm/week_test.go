@@ -92,7 +92,7 @@ func TestWeekWithoutBroker(t *testing.T) {
 	took := time.Since(began)
 	peak := memoryMB(t, second.cmd.Process.Pid, "VmHWM:")
 	t.Logf("%d taps in %s, %.0f a second; the agent had %.0f MB at most", count, took.Round(time.Millisecond), float64(count)/took.Seconds(), peak)
-	if peak > mostMemory {
+	if peak > mostMemory && !underRace {
 		t.Errorf("the agent had %.0f MB, want at most %d", peak, mostMemory)
 	}
 	must(t, second.cmd.Process.Kill())
