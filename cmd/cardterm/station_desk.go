@@ -130,6 +130,11 @@ func (d *desk) look(ctx context.Context, wait time.Duration) (r station.Reading,
 }
 
 func (d *desk) lookNow(ctx context.Context, c apdu.Card, at time.Time) (r station.Reading, paid *message.Tap, err error) {
+	marks, err := d.policy.look(at)
+	if err != nil { // so nothing is paid, not even 0 fen; correcting says why
+		return station.Read(ctx, c), nil, nil //nolint:nilerr // the card can be looked at
+	}
+	d.marks = marks
 	if paid, _, err = d.settle(ctx, c, at); err != nil {
 		return r, nil, err
 	}

@@ -57,6 +57,8 @@ func (p *pageProgram) exec(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return stoppedWaiting(ctx, err)
 	}
+	told := &acks{shared: d.shared, lanes: []*lane{d.lane}, up: d.up, said: map[string]*message.Ack{}}
+	stack.Go(ctx, "acks", told.run)
 	running, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	if p.ops != "" {

@@ -163,3 +163,23 @@ func TestStationUpdate(t *testing.T) {
 		t.Errorf("card %+v", read)
 	}
 }
+
+// TestStationPageIsHeard: a desk with a page says what it follows, as each lane does; by that its
+// clock is compared with the brokers'.
+func TestStationPageIsHeard(t *testing.T) {
+	s := pcscdtest.Slots(t)
+	takeOut(t, nil)
+	must(t, s[1].Insert(t.Context(), chip.NewPSAM([6]byte{0x49, 0x10, 0x10, 0, 0, 1}, keys.GenerateTest(7).SAMKeys())))
+	defer takeOut(t, nil)
+	defer s[1].Remove() //nolint:errcheck // the test ends
+	cluster, client := deskBroker(t)
+	startPage(t, "--reader", "00 00", "--sam", "00 01", "--station", "2", "--unsigned",
+		"--kafka", strings.Join(cluster.ListenAddrs(), ","), "--data", filepath.Join(t.TempDir(), "data"))
+	client.AddConsumeTopics(message.TopicAcks)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	fetches := client.PollRecords(ctx, 1)
+	if len(fetches.Records()) != 1 || string(fetches.Records()[0].Key) != "491010000001/desk" {
+		t.Errorf("the desk is not heard: %v, %v", fetches.Records(), fetches.Err())
+	}
+}

@@ -146,6 +146,9 @@ func (p *updateProgram) exec(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	sent := d.sent(ctx, sendWait)
+	if err := d.policy.keep(time.Now()); err != nil {
+		d.log.Warn("when the desk last had all that is published is not written down", logged(err))
+	}
 	return p.done(os.Stdout, tap, sent)
 }
 
