@@ -41,6 +41,12 @@ func (p *Purse) Load(ctx context.Context, order *message.Load, authorise Authori
 	}, mac2)
 }
 
+// OnlineCounter is the number of loads that the card has taken. The card changes nothing.
+func (p *Purse) OnlineCounter(ctx context.Context, terminal [6]byte) (uint16, error) {
+	start, err := p.beginLoad(ctx, 1, terminal)
+	return start.OnlineSequence, err
+}
+
 // beginLoad initializes a load; it changes nothing on the card.
 func (p *Purse) beginLoad(ctx context.Context, amount uint32, terminal [6]byte) (purse.LoadStart, error) {
 	start, err := ask(ctx, p.card, purse.InitializeLoad(purse.Start{Wallet: purse.EP, KeyIndex: keyIndex, Amount: amount, Terminal: terminal}), purse.ParseLoadStart)

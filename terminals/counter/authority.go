@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"citycard/clearing/message"
+	"citycard/language"
 )
 
 // authorisePath is where the load authority answers, below its base URL.
@@ -73,6 +74,9 @@ func (a *HTTPAuthority) AuthoriseLoad(ctx context.Context, request *message.Load
 	if reason := refusedAs(response, content); reason != "" {
 		return &message.LoadAnswer{Refusal: reason}, nil
 	}
+	if denied := deniedAs(response, content); denied != nil {
+		return nil, denied
+	}
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the load authority at %s answers %s: %s", a.url, response.Status, firstLine(content))
 	}
@@ -99,6 +103,42 @@ func refusedAs(response *http.Response, content []byte) string {
 		return invalidField
 	}
 	return ""
+}
+
+// DeniedError: the authority does not let the channel ask, or not now. Nothing was booked.
+type DeniedError struct {
+	Code string // unknown_credential, other_unit, too_many_requests, …
+	Said string
+}
+
+func (e *DeniedError) Error() string { return e.In(language.Language{}) }
+
+// In says it in a language; what the authority says is English.
+func (e *DeniedError) In(l language.Language) string {
+	switch e.Code {
+	case "other_unit":
+		return language.Textf("the token is another channel's: give the token of this counter's channel; nothing was booked").In(l)
+	case "too_many_requests":
+		return language.Textf("the channel asks too often: try again in a moment; nothing was booked").In(l)
+	}
+	return language.Textf("the load authority does not know the channel's token (%s: %s): a keeper issues a new one; nothing was booked", e.Code, e.Said).In(l)
+}
+
+// deniedAs is the answer to a channel that may not ask; nil for other answers.
+func deniedAs(response *http.Response, content []byte) error {
+	switch response.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
+	default:
+		return nil
+	}
+	var fault struct {
+		Error   string `json:"error"`
+		Message string `json:"message"`
+	}
+	if json.Unmarshal(content, &fault) != nil || fault.Error == "" {
+		return nil
+	}
+	return &DeniedError{fault.Error, firstLine([]byte(fault.Message))}
 }
 
 func firstLine(content []byte) string {

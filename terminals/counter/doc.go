@@ -5,6 +5,7 @@
 // chip in memory. Personalisation is not repeatable: a card whose personalisation was interrupted
 // is scrap and is put aside; the order is repeated with a new blank.
 //
-// Package card describes the steps of a load and what each failure means. After a
-// *card.UnknownError put the same card back and call card.ResolveLoad; give no refund before.
+// Package card describes the steps of a load and what each failure means. A Desk has an order on
+// its disk before it asks for the money and until it knows what became of it, however often it is
+// killed and the card is pulled: put the same card back and resolve it; give no refund before.
 package counter
