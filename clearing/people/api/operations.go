@@ -33,6 +33,7 @@ func (s *Server) register() {
 	s.registerLooks()
 	s.registerActs()
 	s.registerPersons()
+	s.registerCards()
 	s.documented = maps.Clone(s.api.OpenAPI().Components.Schemas.Map())
 	s.registerProgram()
 }

@@ -1,0 +1,160 @@
+package cards
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"regexp"
+	"slices"
+
+	"citycard/clearing/rulefile"
+	"citycard/ledger"
+)
+
+//go:embed example.json
+var example []byte
+
+// Document is a document of products.
+type Document = rulefile.File[Rule]
+
+// Rules are all versions of what is sold, by their days.
+type Rules struct{ versions []Rule }
+
+// Rule is one version. It is in force until the next begins; for a day before the first, the first
+// counts.
+type Rule struct {
+	rulefile.SinceDay
+	Products []Product `json:"products" jsonschema:"minItems=1"` // what is sold
+	rulefile.Figures
+}
+
+// Product is a type of card as it is sold.
+type Product struct {
+	ID                string     `json:"id" jsonschema:"pattern=^[a-z0-9][a-z0-9-]{0\\,39}$" doc:"Its name in orders"`                                                                      // its name in orders
+	Name              string     `json:"name" jsonschema:"minLength=1" doc:"In Chinese"`                                                                                                    // in Chinese
+	NameEN            string     `json:"name_en" jsonschema:"minLength=1" doc:"In English"`                                                                                                 // in English
+	CardType          string     `json:"card_type" jsonschema:"pattern=^[0-9a-f]{2}$" doc:"As the registry has it of its cards"`                                                            // as the registry has it of its cards: two hexadecimal digits
+	PriceFen          ledger.Fen `json:"price_fen" jsonschema:"minimum=0,maximum=100000000"`                                                                                                // the card is sold for
+	DepositFen        ledger.Fen `json:"deposit_fen" jsonschema:"minimum=0,maximum=100000000" doc:"Held as long as the card is out"`                                                        // held as long as the card is out
+	FeeFen            ledger.Fen `json:"fee_fen" jsonschema:"minimum=0,maximum=100000000" doc:"For issuing it"`                                                                             // for issuing it
+	ReplacementFeeFen ledger.Fen `json:"replacement_fee_fen" jsonschema:"minimum=0,maximum=100000000" doc:"For another card in its place"`                                                  // for another card in its place
+	GiveBack          bool       `json:"give_back,omitempty" doc:"What is held above deposit_fen is given back to who asks"`                                                                // true if what is held of a card above deposit_fen is given back to who asks for it
+	ExtendMonths      int        `json:"extend_months" jsonschema:"minimum=0,maximum=600" doc:"By how many months it is extended; 0: never"`                                                // by how many months it is extended; 0: never
+	Registered        bool       `json:"registered,omitempty" doc:"It is a person's, and can be reported lost"`                                                                             // true if it is a person's: only such a card can be reported lost
+	Refundable        bool       `json:"refundable,omitempty" doc:"It can be returned"`                                                                                                     // true if it can be returned
+	WaitWorkdays      int        `json:"wait_workdays" jsonschema:"minimum=1,maximum=60" doc:"Workdays until the balance of a card that cannot be presented is paid or comes onto another"` // workdays until the balance of a lost or unreadable card is paid or comes onto another one: by then late taps have come
+	BriefDays         int        `json:"brief_days" jsonschema:"minimum=1,maximum=60" doc:"Days after which a loss that was reported for now lapses"`                                       // days after which a loss that was reported for now lapses
+	InactiveMonths    int        `json:"inactive_months" jsonschema:"minimum=0,maximum=600" doc:"Months without a posting after which it is inactive; 0: never"`                            // months without a posting after which it is inactive; 0: never
+	SocialSecurity    bool       `json:"social_security,omitempty" doc:"It has a social-security function, and a bank's"`                                                                   // true if it has a social-security function, and a bank's
+}
+
+// Line is what an amount is for.
+type Line string
+
+// The lines of what something costs.
+const (
+	Price   Line = "price"
+	Fee     Line = "fee"
+	Deposit Line = "deposit"
+	Purse   Line = "purse"
+)
+
+// ExampleJSON is the rule file that ships with the program.
+func ExampleJSON() []byte { return bytes.Clone(example) }
+
+// LoadRules reads and checks a rule file. The error names every fault by version.
+func LoadRules(data []byte) (*Rules, error) {
+	versions, err := rulefile.Read(data, (*Rule).check)
+	if err != nil {
+		return nil, err
+	}
+	return &Rules{versions}, nil
+}
+
+const (
+	mostFen    = 100_000_000
+	mostMonths = 600
+	mostDays   = 60
+)
+
+// check names what is wrong with a version.
+func (r *Rule) check(where string) []error {
+	faults := r.CheckSource(where)
+	if len(r.Products) == 0 {
+		faults = append(faults, fmt.Errorf("%s.products: empty, want at least one", where))
+	}
+	seen := map[string]bool{}
+	for i := range r.Products {
+		p, at := &r.Products[i], fmt.Sprintf("%s.products[%d]", where, i)
+		if seen[p.ID] {
+			faults = append(faults, fmt.Errorf("%s.id: %q again, want each once", at, p.ID))
+		}
+		seen[p.ID] = true
+		faults = append(faults, p.check(at)...)
+	}
+	return faults
+}
+
+func (p *Product) check(at string) (faults []error) {
+	wrong := func(field, format string, args ...any) {
+		faults = append(faults, fmt.Errorf("%s.%s: %w", at, field, fmt.Errorf(format, args...)))
+	}
+	if !regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`).MatchString(p.ID) {
+		wrong("id", "%q, want 1 to 40 of a to z, 0 to 9 and hyphens", p.ID)
+	}
+	if p.Name == "" {
+		wrong("name", "empty, want its name in Chinese")
+	}
+	if p.NameEN == "" {
+		wrong("name_en", "empty, want its name in English")
+	}
+	if !regexp.MustCompile(`^[0-9a-f]{2}$`).MatchString(p.CardType) {
+		wrong("card_type", "%q, want two hexadecimal digits", p.CardType)
+	}
+	if p.SocialSecurity && !p.Registered {
+		wrong("registered", "false, and a social-security card is a person's")
+	}
+	return slices.Concat(
+		faults,
+		rulefile.Range(at+".price_fen", p.PriceFen, 0, mostFen),
+		rulefile.Range(at+".deposit_fen", p.DepositFen, 0, mostFen),
+		rulefile.Range(at+".fee_fen", p.FeeFen, 0, mostFen),
+		rulefile.Range(at+".replacement_fee_fen", p.ReplacementFeeFen, 0, mostFen),
+		rulefile.Range(at+".extend_months", p.ExtendMonths, 0, mostMonths),
+		rulefile.Range(at+".wait_workdays", p.WaitWorkdays, 1, mostDays),
+		rulefile.Range(at+".brief_days", p.BriefDays, 1, mostDays),
+		rulefile.Range(at+".inactive_months", p.InactiveMonths, 0, mostMonths),
+	)
+}
+
+// On is the version that holds on a day.
+func (r *Rules) On(day ledger.Day) *Rule { return rulefile.At(r.versions, rulefile.StartOf(day)) }
+
+// Product finds a product in a version.
+func (r *Rule) Product(id string) (Product, bool) {
+	for _, p := range r.Products {
+		if p.ID == id {
+			return p, true
+		}
+	}
+	return Product{}, false
+}
+
+// Product is a product on a day or, where it is sold no more, as it was sold last.
+func (r *Rules) Product(id string, day ledger.Day) (Product, bool) {
+	if p, sold := r.On(day).Product(id); sold {
+		return p, true
+	}
+	for _, v := range slices.Backward(r.versions) {
+		if p, was := v.Product(id); was && v.Begins() <= rulefile.StartOf(day) {
+			return p, true
+		}
+	}
+	return Product{}, false
+}
+
+// Examples names the versions that the file marks as examples.
+func (r *Rules) Examples() []string { return rulefile.Examples(r.versions) }
+
+// Terms are the versions with their days.
+func (r *Rules) Terms() []rulefile.Term { return rulefile.Terms(r.versions) }

@@ -1,0 +1,233 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"citycard/clearing/cards"
+	"citycard/clearing/people"
+	"citycard/language"
+	"citycard/ledger"
+)
+
+// FindingCard asks for one card.
+type FindingCard struct {
+	Number string `json:"number" pattern:"^[0-9]{19,20}$" doc:"The card's number, as it is printed (19 digits) or on the card (20)"`
+}
+
+// Card is a card as it stands.
+type Card struct {
+	Number  string         `json:"number"`
+	Product string         `json:"product,omitempty" doc:"As what it was sold"`
+	Type    string         `json:"type,omitempty" doc:"Its card type as the registry has it, two hexadecimal digits"`
+	Holder  string         `json:"holder" enum:"registered,anonymous,unknown" doc:"Whether it is a person's. Who that is, nothing here says"`
+	State   cards.State    `json:"state" doc:"unknown, issued, spoilt, active, lost_for_now, lost, handed_in, replaced, returned, refunded, inactive"`
+	Social  cards.Function `json:"social_security,omitempty" doc:"Of a social-security card its function: waiting, active, suspended, ended"`
+	Bank    cards.Function `json:"bank,omitempty" doc:"The same of its bank's function, as the bank's file says"`
+	Since   ledger.Day     `json:"since,omitempty" doc:"The day YYYYMMDD on which it came to this state"`
+	Expires ledger.Day     `json:"expires,omitempty" doc:"Its last day of use"`
+	Expired bool           `json:"expired"`
+	Listed  bool           `json:"listed" doc:"It is on the hotlist now"`
+	Shadow  ledger.Fen     `json:"shadow_fen" doc:"What its purse should hold by the books"`
+	Deposit ledger.Fen     `json:"deposit_fen" doc:"What is held of it as deposit"`
+	Waiting []WaitingLoad  `json:"waiting" doc:"Loads that come onto it when it is next presented"`
+	Steps   []CardStep     `json:"steps" doc:"All that was done with it, oldest first"`
+	May     []CardChoice   `json:"may" doc:"What may be done with it now, and for how much"`
+}
+
+// WaitingLoad is money that is owed to a card.
+type WaitingLoad struct {
+	Order  string     `json:"order" doc:"The order number of the load"`
+	Fen    ledger.Fen `json:"fen"`
+	Source string     `json:"source" doc:"The account that pays it"`
+	From   ledger.Day `json:"from,omitempty" doc:"The first day on which it is loaded"`
+}
+
+// CardStep is one thing that was done with a card.
+type CardStep struct {
+	Number int64       `json:"number" doc:"From 1, of this card"`
+	Do     string      `json:"do"`
+	State  cards.State `json:"state" doc:"To which the card came"`
+	Day    ledger.Day  `json:"day" doc:"The clearing day"`
+	At     time.Time   `json:"at"`
+	Unit   people.Unit `json:"unit,omitempty"`
+	Person string      `json:"person,omitempty" doc:"Empty: the program, by rule"`
+	Order  string      `json:"order,omitempty"`
+	Cash   ledger.Fen  `json:"cash_fen" doc:"What the customer paid; below zero, was given"`
+	Lines  []CardLine  `json:"lines"`
+	Detail string      `json:"detail,omitempty"`
+}
+
+// CardLine is a part of what something costs.
+type CardLine struct {
+	What cards.Line `json:"what" doc:"price, fee, deposit, purse: what the amount is for"`
+	Fen  ledger.Fen `json:"fen" doc:"Paid by the customer; below zero, given to them"`
+}
+
+// CardChoice is something that may be done with a card.
+type CardChoice struct {
+	Do       cards.Do   `json:"do"`
+	Product  string     `json:"product,omitempty" doc:"Of a sale"`
+	Cash     ledger.Fen `json:"cash_fen" doc:"What the customer pays; below zero, is given"`
+	Lines    []CardLine `json:"lines"`
+	Holder   bool       `json:"holder,omitempty" doc:"The holder's certificate must be shown"`
+	New      bool       `json:"new,omitempty" doc:"A new card takes its place"`
+	Empties  bool       `json:"empties,omitempty" doc:"First the purse is emptied, by a tap at the counter; cash_fen is without it"`
+	From     ledger.Day `json:"from,omitempty" doc:"Not before this day"`
+	Waits    ledger.Fen `json:"waits_fen,omitempty" doc:"What comes onto the new card as a load that waits"`
+	Becomes  ledger.Day `json:"becomes,omitempty" doc:"The last day of use that it would have"`
+	Obstacle string     `json:"obstacle,omitempty" doc:"Why it cannot be done just now, in words"`
+}
+
+// CardOrder has one thing done with one card.
+type CardOrder struct {
+	Order       string     `json:"order" minLength:"1" maxLength:"64" doc:"The counter's order number: one order's for ever. The same order again has the same answer"`
+	Channel     string     `json:"channel" minLength:"1" maxLength:"32" doc:"As the registry has it"`
+	Counter     string     `json:"counter" minLength:"1" maxLength:"32" doc:"Which of the channel's counters. Cash takes an open shift of it"`
+	Do          cards.Do   `json:"do" enum:"sell,report_loss,report_loss_for_now,find,replace,extend,return,hand_in,refund,cut_deposit,unblock_pin,activate_social,suspend_social"`
+	Number      string     `json:"number" pattern:"^[0-9]{19,20}$" doc:"The card's"`
+	Product     string     `json:"product,omitempty" maxLength:"40" doc:"What is sold"`
+	New         string     `json:"new,omitempty" pattern:"^([0-9]{19,20})?$" doc:"Number of the card that takes its place"`
+	Cash        ledger.Fen `json:"cash_fen" doc:"What the customer pays; below zero, is given: as was shown, and signed. A dry run says what it would be, and does not look at this"`
+	Emptied     ledger.Fen `json:"emptied_fen,omitempty" minimum:"0" doc:"What a tap at the counter took from the purse of a returned card; it is given to the customer, too"`
+	Certificate string     `json:"certificate,omitempty" maxLength:"128" doc:"Number of the holder's certificate, where the card is or becomes a person's. It is not kept, and is no part of what is signed"`
+	Signed      Signature  `json:"signed" doc:"Statement of the act: its what is \"order ORDER of channel:CHANNEL at COUNTER: DO ****LAST4\", then \" as PRODUCT\", \" by ****LAST4\" of the new card, \", emptied of N fen\" where there is such a thing, and \", cash N fen\""`
+}
+
+func (o *CardOrder) order() *cards.Order {
+	return &cards.Order{
+		Number: o.Order, Channel: o.Channel, Counter: o.Counter, Do: o.Do, Card: o.Number, Product: o.Product, New: o.New, Cash: o.Cash,
+		Certificate: o.Certificate, Emptied: o.Emptied,
+	}
+}
+
+// CardDone is what was done.
+type CardDone struct {
+	Repeated bool       `json:"repeated" doc:"It was done before, under this order: nothing was done now"`
+	Step     CardStep   `json:"step"`
+	Choice   CardChoice `json:"choice" doc:"What it was, with its money"`
+	Shift    int64      `json:"shift,omitempty" doc:"Number of the shift whose cash it moves"`
+}
+
+// ProductPage are the products that are sold on a day.
+type ProductPage struct {
+	Day      ledger.Day      `json:"day"`
+	Version  string          `json:"version" doc:"Of the document that holds on the day"`
+	Example  bool            `json:"example" doc:"Nobody answers for its figures"`
+	Products []cards.Product `json:"products"`
+}
+
+// OpeningShift opens a shift at a counter.
+type OpeningShift struct {
+	Order   string     `json:"order" minLength:"1" maxLength:"64" doc:"The counter's order number"`
+	Channel string     `json:"channel" minLength:"1" maxLength:"32"`
+	Counter string     `json:"counter" minLength:"1" maxLength:"32"`
+	Start   ledger.Fen `json:"start_fen" minimum:"0" doc:"Cash in the drawer at the beginning"`
+	Signed  Signature  `json:"signed" doc:"Statement of the act \"open shift\": its what is \"order ORDER of channel:CHANNEL at COUNTER: open with N fen\""`
+}
+
+// ClosingShift closes it.
+type ClosingShift struct {
+	Order   string     `json:"order" minLength:"1" maxLength:"64" doc:"The counter's order number"`
+	Channel string     `json:"channel" minLength:"1" maxLength:"32"`
+	Counter string     `json:"counter" minLength:"1" maxLength:"32"`
+	Loaded  ledger.Fen `json:"loaded_fen" minimum:"0" doc:"Cash that this counter took for loads in the shift"`
+	Counted ledger.Fen `json:"counted_fen" minimum:"0" doc:"Cash that the clerk counted"`
+	Signed  Signature  `json:"signed" doc:"Statement of the act \"close shift\": its what is \"order ORDER of channel:CHANNEL at COUNTER: close with N fen of loads, counted N fen\""`
+}
+
+// Shift is a shift at a counter.
+type Shift struct {
+	Number     int64       `json:"number"`
+	Unit       people.Unit `json:"unit"`
+	Counter    string      `json:"counter"`
+	Opened     time.Time   `json:"opened"`
+	OpenedBy   string      `json:"opened_by"`
+	Closed     *time.Time  `json:"closed,omitempty"`
+	ClosedBy   string      `json:"closed_by,omitempty"`
+	Start      ledger.Fen  `json:"start_fen" doc:"Cash at the beginning"`
+	Steps      ledger.Fen  `json:"steps_fen" doc:"What acts on cards brought, less what they gave"`
+	Loaded     ledger.Fen  `json:"loaded_fen" doc:"What loads brought"`
+	Expected   ledger.Fen  `json:"expected_fen" doc:"The three together"`
+	Counted    ledger.Fen  `json:"counted_fen"`
+	Difference ledger.Fen  `json:"difference_fen" doc:"Counted less expected: over (长款), or short (短款) below zero. It was booked to differences:own"`
+	Repeated   bool        `json:"repeated,omitempty" doc:"It was done before, under this order: nothing was done now"`
+}
+
+func (s *Server) registerCards() {
+	huma.Register(s.api, look("products", http.MethodGet, "/v1/products", "cards", "What is sold",
+		"The products that hold on a day, with price, deposit and fees.", bodyLimit), s.products)
+	find := look("find-card", http.MethodPost, "/v1/cards/find", "cards", "How a card stands",
+		"Product, states, what the purse should hold, what waits for it, all that was done, and what may be done now and for how much. Never whose it is.", bodyLimit)
+	huma.Register(s.api, find, s.findCard)
+	step := act("step-card", "/v1/cards/steps", "Do one thing with a card",
+		"Signed by who sits at the counter, once for each order number. A dry run says what it would cost.", bodyLimit)
+	step.Tags = []string{"cards"}
+	huma.Register(s.api, step, s.stepCard)
+	open := act("open-shift", "/v1/shifts/open", "Open a shift", "At most one is open at a counter.", bodyLimit)
+	open.Tags = []string{"cards"}
+	huma.Register(s.api, open, s.openShift)
+	end := act("close-shift", "/v1/shifts/close", "Close a shift", "Books what is over or short.", bodyLimit)
+	end.Tags = []string{"cards"}
+	huma.Register(s.api, end, s.closeShift)
+}
+
+// missing answers for what is not there yet.
+func (s *Server) missing(ctx context.Context) *Problem {
+	p := newProblem(callerOf(ctx).language, Unavailable, language.Textf("this server cannot do that yet"), nil)
+	p.Status = http.StatusNotImplemented
+	return p
+}
+
+func (s *Server) products(ctx context.Context, _ *struct {
+	Day ledger.Day `query:"day" doc:"YYYYMMDD; left out: today"`
+},
+) (*answer[ProductPage], error) {
+	return nil, s.missing(ctx)
+}
+
+func (s *Server) findCard(ctx context.Context, _ *struct{ Body FindingCard }) (*answer[Card], error) {
+	return nil, s.missing(ctx)
+}
+
+// ofOrder is the problem of an order that is wrong by itself.
+func (s *Server) ofOrder(ctx context.Context, err error) *Problem {
+	p := s.problem(ctx, err)
+	if of, ok := errors.AsType[*cards.OrderError](err); ok {
+		l := callerOf(ctx).language
+		p = newProblem(l, Invalid, Invalid.title(), nil)
+		p.Errors = []Fault{{"body." + of.Field, of.What.In(l)}}
+	}
+	return p
+}
+
+func (s *Server) stepCard(ctx context.Context, in *struct {
+	DryRun
+	Body CardOrder
+},
+) (*answer[CardDone], error) {
+	if err := in.Body.order().Check(); err != nil {
+		return nil, s.ofOrder(ctx, err)
+	}
+	return nil, s.missing(ctx)
+}
+
+func (s *Server) openShift(ctx context.Context, _ *struct {
+	DryRun
+	Body OpeningShift
+},
+) (*answer[Shift], error) {
+	return nil, s.missing(ctx)
+}
+
+func (s *Server) closeShift(ctx context.Context, _ *struct {
+	DryRun
+	Body ClosingShift
+},
+) (*answer[Shift], error) {
+	return nil, s.missing(ctx)
+}
