@@ -47,7 +47,7 @@ func TestModuleServesBothGenerations(t *testing.T) {
 		}
 	}
 	ok := make([]bool, len(records))
-	after.TACVerifier().VerifyPurchases(records, ok)
+	after.Held().TACVerifier().VerifyPurchases(records, ok)
 	if !ok[0] || !ok[1] || !ok[2] {
 		t.Errorf("TACs of both generations: %v", ok)
 	}

@@ -17,10 +17,11 @@
 //
 // All numbers are big-endian, all amounts whole fen.
 //
-// Masters never leave their [Store], with two exceptions: the TAC master ([Store.TACMaster]) and
-// the masters for a SAM ([Store.SAMKeys]), which must be used elsewhere. A [Key] never prints
-// itself.
+// Masters never leave their [Store], with two exceptions: what clearing holds itself ([Held]: TAC
+// masters, and the keys of its own data) and the masters for a SAM ([Store.SAMKeys]), which must be
+// used elsewhere. A [Key] never prints itself.
 //
 // Masters are rotated by adding a generation to the file ([RotateFile]); a long-running process
-// uses the store through a [Keyring], which follows the file.
+// uses the store through a [Keyring], which follows the file, and checks TACs with [TACs], which
+// follows a keyring or a key service.
 package keys

@@ -54,16 +54,6 @@ func (s *Store) generation(version byte) *generation {
 	return nil
 }
 
-// TACVerifier returns a verifier for the cards of all generations.
-func (s *Store) TACVerifier() *TACVerifier {
-	v := NewTACVerifier(s.TACMaster())
-	for _, g := range s.older {
-		v.begin[g.version] = uint8(len(v.masters))
-		v.masters = append(v.masters, g.masters[RoleTAC])
-	}
-	return v
-}
-
 // mastersFile are the masters of a generation as the file has them.
 type mastersFile map[int]string
 

@@ -60,7 +60,7 @@ func TestRotate(t *testing.T) {
 			purchase.TAC = PurchaseTAC(card.TAC(), Purchase{Amount: 5, Type: 9})
 			load := LoadRecord{Card: id, NewBalance: 7, Amount: 5, Type: 2, KeyVersion: claimed}
 			load.TAC = LoadTAC(card.TAC(), Load{NewBalance: 7, Amount: 5, Type: 2})
-			verifier, ok := kept.TACVerifier(), make([]bool, 2)
+			verifier, ok := kept.Held().TACVerifier(), make([]bool, 2)
 			verifier.VerifyPurchases([]PurchaseRecord{purchase}, ok[:1])
 			verifier.VerifyLoads([]LoadRecord{load}, ok[1:])
 			if !ok[0] || !ok[1] {
@@ -68,7 +68,7 @@ func TestRotate(t *testing.T) {
 			}
 		}
 	}
-	if _, err := kept.AuthoriseLoad(LoadOrder{KeyVersion: 4}); !errors.Is(err, errKeyVersion) {
+	if _, err := kept.AuthoriseLoad(LoadOrder{KeyVersion: 4}); !errors.Is(err, ErrKeyVersion) {
 		t.Errorf("a version that is not held: %v", err)
 	}
 }
@@ -80,7 +80,7 @@ func TestVersionWithoutMasterVerifiesNothing(t *testing.T) {
 	f := id.Factors()
 	forged := PurchaseRecord{Card: id, KeyVersion: 77, TAC: PurchaseTAC(Diversify(Key{}, f[:]...), Purchase{})}
 	ok := []bool{true}
-	third.TACVerifier().VerifyPurchases([]PurchaseRecord{forged}, ok)
+	third.Held().TACVerifier().VerifyPurchases([]PurchaseRecord{forged}, ok)
 	if ok[0] {
 		t.Error("a forged record verifies under a key of zeros")
 	}
@@ -90,7 +90,7 @@ func TestVersionWithoutMasterVerifiesNothing(t *testing.T) {
 // versions. Records that name their own generation need no more memory than under one master.
 func TestVerifyAmongGenerations(t *testing.T) {
 	first, second, third := rotated(t)
-	verifier := third.TACVerifier()
+	verifier := third.Held().TACVerifier()
 	const n = 1000
 	var purchases [n]PurchaseRecord
 	var loads [n]LoadRecord
@@ -132,7 +132,7 @@ func TestOneGenerationTakesAnyVersion(t *testing.T) {
 	s := GenerateTest(1)
 	id := CardID{ASN: [10]byte{1}}
 	ok := make([]bool, 1)
-	s.TACVerifier().VerifyPurchases([]PurchaseRecord{{Card: id, KeyVersion: 77, TAC: PurchaseTAC(s.CardKeys(id).TAC(), Purchase{})}}, ok)
+	s.Held().TACVerifier().VerifyPurchases([]PurchaseRecord{{Card: id, KeyVersion: 77, TAC: PurchaseTAC(s.CardKeys(id).TAC(), Purchase{})}}, ok)
 	if !ok[0] {
 		t.Error("the version decides where there is nothing to choose")
 	}

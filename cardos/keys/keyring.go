@@ -2,11 +2,11 @@ package keys
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -15,18 +15,13 @@ import (
 // used. The answer to the present question could be different under the new content.
 var ErrOutdated = errors.New("the key store was changed and cannot be taken into use")
 
-// Keyring is the key store of a process that keeps running while masters are rotated. Before it
-// rejects anything it makes sure that it has the masters in the file: a card gets its keys only
-// after they were in the file, and its records come later still. So nothing is rejected because a
-// process was started before a rotation. The version in a record, which no card signs, does not
-// influence when the file is read.
+// Keyring is the key store of a process that keeps running while masters are rotated: it follows
+// the store's file. A look costs some kilobytes; the passphrase is used only if the file has
+// changed since the last time. Only a change to the file can make a caller wait (ErrOutdated). A
+// missing file is not a newer one, since a store is replaced in one step: the present masters
+// stay in use.
 //
-// A hostile record costs one look at some kilobytes, for a whole batch; the passphrase is used only
-// if the file has changed since the last time. Only a change to the file can make a caller wait
-// (ErrOutdated). A missing file is not a newer one, since a store is replaced in one step: the
-// present masters stay in use.
-//
-// It is safe for concurrent use. Where the first answer is yes, a look costs one pointer.
+// It is safe for concurrent use, and a [Source] of the keys that clearing holds.
 type Keyring struct {
 	path, passphrase string // path is empty where the store has no file
 	log              *slog.Logger
@@ -37,10 +32,10 @@ type Keyring struct {
 	fault error  // why that cannot be used
 }
 
-// masters is a store with its verifier.
+// masters is a store with those of its keys that clearing holds.
 type masters struct {
 	store *Store
-	tacs  *TACVerifier
+	held  *Held
 }
 
 // NewKeyring returns a keyring of a store that no file changes.
@@ -64,7 +59,7 @@ func OpenKeyring(path, passphrase string, log *slog.Logger) (*Keyring, error) {
 // Format hides the keys from every fmt verb.
 func (*Keyring) Format(f fmt.State, _ rune) { hide(f, "[keyring]") }
 
-func (k *Keyring) use(s *Store) { k.used.Store(&masters{s, s.TACVerifier()}) }
+func (k *Keyring) use(s *Store) { k.used.Store(&masters{s, s.Held()}) }
 
 // Store is the store in use.
 func (k *Keyring) Store() *Store { return k.used.Load().store }
@@ -93,8 +88,8 @@ func (k *Keyring) Refresh() error {
 	return k.fault
 }
 
-// follow switches to the store in a file if that store has all masters in use, and more. If it has
-// fewer, the present store stays in use: nothing is lost.
+// follow switches to the store in a file if that store has all masters in use, and more. If it
+// has fewer, the present store stays in use: nothing is lost.
 func (k *Keyring) follow(sealed []byte) error {
 	s, err := unseal(bytes.NewReader(sealed), k.passphrase)
 	if err != nil {
@@ -106,7 +101,7 @@ func (k *Keyring) follow(sealed []byte) error {
 		k.use(s)
 		k.log.Info("rotated masters taken into use", "version", s.Version())
 	default:
-		return errors.New("it lacks masters that are in use")
+		return errFewer
 	}
 	return nil
 }
@@ -125,52 +120,31 @@ func (s *Store) includes(other *Store) bool {
 	return has(&other.current)
 }
 
-// newer returns the masters under which the question must be repeated, or nil, which is the usual
-// case. used are the masters of the first answers, ok these answers.
-func (k *Keyring) newer(used *masters, ok []bool) (*masters, error) {
-	if !slices.Contains(ok, false) {
-		return nil, nil
+// Held are those keys of the store that clearing holds, as the file has them now. It fails with
+// ErrOutdated as Refresh does.
+func (k *Keyring) Held(context.Context) (*Held, error) {
+	if err := k.Refresh(); err != nil {
+		return nil, err
+	}
+	return k.used.Load().held, nil
+}
+
+// OfVersion is the store in use, after a look at the file if it does not hold a version.
+func (k *Keyring) OfVersion(version byte) (*Store, error) {
+	if s := k.Store(); s.generation(version) != nil {
+		return s, nil
 	}
 	if err := k.Refresh(); err != nil {
 		return nil, err
 	}
-	if now := k.used.Load(); now != used {
-		return now, nil
-	}
-	return nil, nil
-}
-
-// VerifyPurchases does the same as TACVerifier.VerifyPurchases, or fails with ErrOutdated; after
-// that error a false in ok means nothing.
-func (k *Keyring) VerifyPurchases(records []PurchaseRecord, ok []bool) error {
-	used := k.used.Load()
-	used.tacs.VerifyPurchases(records, ok)
-	newer, err := k.newer(used, ok)
-	if newer != nil {
-		newer.tacs.VerifyPurchases(records, ok)
-	}
-	return err
-}
-
-// VerifyLoads does the same as TACVerifier.VerifyLoads, or fails as VerifyPurchases does.
-func (k *Keyring) VerifyLoads(records []LoadRecord, ok []bool) error {
-	used := k.used.Load()
-	used.tacs.VerifyLoads(records, ok)
-	newer, err := k.newer(used, ok)
-	if newer != nil {
-		newer.tacs.VerifyLoads(records, ok)
-	}
-	return err
+	return k.Store(), nil
 }
 
 // AuthoriseLoad does the same as Store.AuthoriseLoad, or fails with ErrOutdated.
-func (k *Keyring) AuthoriseLoad(o LoadOrder) (MAC, error) {
-	mac2, err := k.Store().AuthoriseLoad(o)
-	if !errors.Is(err, errKeyVersion) {
-		return mac2, err
-	}
-	if err := k.Refresh(); err != nil {
+func (k *Keyring) AuthoriseLoad(_ context.Context, o LoadOrder) (MAC, error) {
+	s, err := k.OfVersion(o.KeyVersion)
+	if err != nil {
 		return MAC{}, err
 	}
-	return k.Store().AuthoriseLoad(o)
+	return s.AuthoriseLoad(o)
 }

@@ -9,18 +9,21 @@ import (
 )
 
 // followed is a keyring of a test store's file, one rotation, and a card of each generation.
-func followed(t *testing.T) (ring *Keyring, path string, first, second *Store) {
+func followed(t *testing.T) (ring *Keyring, tacs *TACs, path string, first, second *Store) {
 	t.Helper()
 	path, _ = storeOnDisk(t)
 	ring, err := OpenKeyring(path, "p", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
+	if tacs, err = FollowTACs(t.Context(), ring); err != nil {
+		t.Fatal(err)
+	}
 	first = GenerateTest(1)
 	if second, err = first.Rotate(&meanwhile{seed: "second"}); err != nil {
 		t.Fatal(err)
 	}
-	return ring, path, first, second
+	return ring, tacs, path, first, second
 }
 
 func tapOf(s *Store, version byte) PurchaseRecord {
@@ -42,37 +45,37 @@ func orderOf(s *Store) LoadOrder {
 // In a process that was started before a rotation, the first record of a card made after it
 // verifies, whatever version the record names.
 func TestKeyringFollowsItsFile(t *testing.T) {
-	asks := map[string]func(ring *Keyring, s *Store) (bool, error){
-		"purchase": func(ring *Keyring, s *Store) (bool, error) {
+	asks := map[string]func(ring *Keyring, tacs *TACs, s *Store) (bool, error){
+		"purchase": func(ring *Keyring, tacs *TACs, s *Store) (bool, error) {
 			ok := make([]bool, 2)
-			err := ring.VerifyPurchases([]PurchaseRecord{tapOf(GenerateTest(1), 1), tapOf(s, 2)}, ok)
+			err := tacs.VerifyPurchases(t.Context(), []PurchaseRecord{tapOf(GenerateTest(1), 1), tapOf(s, 2)}, ok)
 			return ok[0] && ok[1], err
 		},
-		"purchase that says the old version": func(ring *Keyring, s *Store) (bool, error) {
+		"purchase that says the old version": func(ring *Keyring, tacs *TACs, s *Store) (bool, error) {
 			ok := make([]bool, 1)
-			err := ring.VerifyPurchases([]PurchaseRecord{tapOf(s, 1)}, ok)
+			err := tacs.VerifyPurchases(t.Context(), []PurchaseRecord{tapOf(s, 1)}, ok)
 			return ok[0], err
 		},
-		"load that says no version": func(ring *Keyring, s *Store) (bool, error) {
+		"load that says no version": func(ring *Keyring, tacs *TACs, s *Store) (bool, error) {
 			ok := make([]bool, 1)
-			err := ring.VerifyLoads([]LoadRecord{loadOf(s, 0)}, ok)
+			err := tacs.VerifyLoads(t.Context(), []LoadRecord{loadOf(s, 0)}, ok)
 			return ok[0], err
 		},
-		"order": func(ring *Keyring, s *Store) (bool, error) {
-			_, err := ring.AuthoriseLoad(orderOf(s))
+		"order": func(ring *Keyring, tacs *TACs, s *Store) (bool, error) {
+			_, err := ring.AuthoriseLoad(t.Context(), orderOf(s))
 			return err == nil, err
 		},
 	}
 	for name, ask := range asks {
-		ring, path, _, second := followed(t)
-		if good, err := ask(ring, second); good || err != nil && !errors.Is(err, errKeyVersion) {
+		ring, tacs, path, _, second := followed(t)
+		if good, err := ask(ring, tacs, second); good || err != nil && !errors.Is(err, ErrKeyVersion) {
 			t.Errorf("%s before the rotation: %v, %v", name, good, err)
 		}
 		rotated, err := rotateFile(path, "p", &meanwhile{seed: "second"}, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if good, err := ask(ring, rotated); !good || err != nil {
+		if good, err := ask(ring, tacs, rotated); !good || err != nil {
 			t.Errorf("%s after it: %v, %v", name, good, err)
 		}
 		if ring.Store().Version() != 2 {
@@ -84,7 +87,7 @@ func TestKeyringFollowsItsFile(t *testing.T) {
 // If the file was changed into something that cannot be used, wrong records wait as long as it is
 // not certain that they are wrong. No other records wait.
 func TestKeyringWaitsForWhatItCannotUse(t *testing.T) {
-	ring, path, first, second := followed(t)
+	ring, tacs, path, first, second := followed(t)
 	third, err := second.Rotate(&meanwhile{seed: "third"})
 	if err != nil {
 		t.Fatal(err)
@@ -117,21 +120,21 @@ func TestKeyringWaitsForWhatItCannotUse(t *testing.T) {
 			t.Fatal(err)
 		}
 		ok := make([]bool, 2)
-		if err := ring.VerifyPurchases([]PurchaseRecord{tapOf(first, 1), tapOf(first, 9)}, ok); err != nil || !ok[0] || !ok[1] {
+		if err := tacs.VerifyPurchases(t.Context(), []PurchaseRecord{tapOf(first, 1), tapOf(first, 9)}, ok); err != nil || !ok[0] || !ok[1] {
 			t.Errorf("%s: good records: %v, %v", step.name, ok, err)
 		}
 		for range 2 { // the second time from memory
-			purchases := ring.VerifyPurchases([]PurchaseRecord{tapOf(first, 1), tapOf(stranger, 9)}, ok)
-			loads := ring.VerifyLoads([]LoadRecord{loadOf(stranger, 9)}, ok[1:])
+			purchases := tacs.VerifyPurchases(t.Context(), []PurchaseRecord{tapOf(first, 1), tapOf(stranger, 9)}, ok)
+			loads := tacs.VerifyLoads(t.Context(), []LoadRecord{loadOf(stranger, 9)}, ok[1:])
 			o := orderOf(stranger)
 			o.KeyVersion = 9
-			_, order := ring.AuthoriseLoad(o)
+			_, order := ring.AuthoriseLoad(t.Context(), o)
 			for _, err := range []error{purchases, loads, order, ring.Refresh()} {
 				if errors.Is(err, ErrOutdated) != step.waits {
 					t.Errorf("%s: wrong records: %v, want ErrOutdated: %v", step.name, err, step.waits)
 				}
 			}
-			if !step.waits && (ok[1] || !errors.Is(order, errKeyVersion)) {
+			if !step.waits && (ok[1] || !errors.Is(order, ErrKeyVersion)) {
 				t.Errorf("%s: wrong records are taken: %v, %v", step.name, ok, order)
 			}
 		}
@@ -143,10 +146,10 @@ func TestKeyringWaitsForWhatItCannotUse(t *testing.T) {
 
 // Wrong records do not cause an unchanged file to be decrypted again, which costs a second.
 func TestKeyringUnsealsAFileOnce(t *testing.T) {
-	ring, _, _, second := followed(t)
+	ring, tacs, _, _, second := followed(t)
 	ring.passphrase = "no longer right"
 	ok := make([]bool, 1)
-	if err := ring.VerifyPurchases([]PurchaseRecord{tapOf(second, 200)}, ok); err != nil || ok[0] {
+	if err := tacs.VerifyPurchases(t.Context(), []PurchaseRecord{tapOf(second, 200)}, ok); err != nil || ok[0] {
 		t.Errorf("a wrong record: %v, %v", ok, err)
 	}
 }

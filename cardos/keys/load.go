@@ -7,9 +7,9 @@ var (
 	// ErrMAC says that the card's MAC1 does not verify: not our card, or an
 	// altered request. No money may be written.
 	ErrMAC = errors.New("MAC1 does not verify")
-	// errKeyVersion says that the card asks for a key or an algorithm that the
+	// ErrKeyVersion says that the card asks for a key or an algorithm that the
 	// store does not hold.
-	errKeyVersion = errors.New("key version or algorithm not held")
+	ErrKeyVersion = errors.New("key version or algorithm not held")
 )
 
 // LoadOrder is a card's request to be loaded: what INITIALIZE FOR LOAD
@@ -34,7 +34,7 @@ type LoadOrder struct {
 func (s *Store) AuthoriseLoad(o LoadOrder) (MAC, error) {
 	g := s.generation(o.KeyVersion)
 	if g == nil || o.Algorithm != 0 {
-		return MAC{}, errKeyVersion
+		return MAC{}, ErrKeyVersion
 	}
 	f := o.Card.Factors()
 	session := LoadSession(Diversify(g.masters[RoleLoad], f[:]...), o.Random, o.OnlineSequence)

@@ -1,8 +1,6 @@
 package keys
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"fmt"
 )
 
@@ -126,6 +124,17 @@ func (s *Store) CardKeys(id CardID) CardKeys {
 	return c
 }
 
+// CardKey derives one key of a transit card that was made under a version. It fails with
+// ErrKeyVersion.
+func (s *Store) CardKey(id CardID, version byte, r Role) (Key, error) {
+	g := s.generation(version)
+	if g == nil || r < 1 || int(r) > CardRoles {
+		return Key{}, ErrKeyVersion
+	}
+	f := id.Factors()
+	return Diversify(g.masters[r], f[:]...), nil
+}
+
 // SocialSecurityKeys derives the keys of a social-security card from the province's, the city's and
 // the card's factor. The key with which a card proves that it is genuine is derived by all three
 // levels, the others by the last two.
@@ -168,11 +177,5 @@ func (s *Store) IssuerSAMKeys() SAMKeys {
 // TACMaster returns the newest TAC master. The clearing process may hold TAC masters and no others.
 func (s *Store) TACMaster() Key { return s.current.masters[RoleTAC] }
 
-// PersonToken turns an identity number into the keyed token that stands for a
-// person wherever the number must not appear: HMAC-SHA256, the left 16 bytes.
-func (s *Store) PersonToken(idNumber string) [16]byte {
-	k := s.current.masters[RolePersonToken]
-	h := hmac.New(sha256.New, k[:])
-	h.Write([]byte("citycard person token 1\x00" + idNumber))
-	return [16]byte(h.Sum(nil)[:16])
-}
+// PersonToken is that of the keys that clearing holds.
+func (s *Store) PersonToken(idNumber string) [16]byte { return s.Held().PersonToken(idNumber) }

@@ -8,7 +8,7 @@ import (
 )
 
 // ErrSealed says that sealed data cannot be opened: it was altered, belongs elsewhere, or was
-// sealed under a key that the store does not have.
+// sealed under a key that is not held.
 var ErrSealed = errors.New("sealed data does not open")
 
 // PersonData seals persons' names and numbers for storage: AES-128-GCM with a random nonce, under
@@ -20,14 +20,14 @@ type PersonData struct {
 }
 
 // PersonData returns the cipher of persons' data.
-func (s *Store) PersonData() (*PersonData, error) {
-	d := &PersonData{version: s.current.version, ciphers: map[byte]cipher.AEAD{}}
-	for _, g := range append([]generation{s.current}, s.older...) {
-		block, err := aes.NewCipher(g.masters[RolePersonData][:])
+func (h *Held) PersonData() (*PersonData, error) {
+	d := &PersonData{version: h.Version(), ciphers: map[byte]cipher.AEAD{}}
+	for _, g := range h.generations {
+		block, err := aes.NewCipher(g.PersonData[:])
 		if err != nil {
 			return nil, fmt.Errorf("key of persons' data: %w", err)
 		}
-		if d.ciphers[g.version], err = cipher.NewGCMWithRandomNonce(block); err != nil {
+		if d.ciphers[g.Version], err = cipher.NewGCMWithRandomNonce(block); err != nil {
 			return nil, fmt.Errorf("key of persons' data: %w", err)
 		}
 	}

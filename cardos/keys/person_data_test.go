@@ -12,7 +12,7 @@ func TestPersonData(t *testing.T) {
 	first, second, _ := rotated(t)
 	cipher := func(s *Store) *PersonData {
 		t.Helper()
-		d, err := s.PersonData()
+		d, err := s.Held().PersonData()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -133,12 +133,12 @@ func TestAuthoriseLoad(t *testing.T) {
 	}
 	other := order
 	other.Algorithm = 1
-	if _, err := store.AuthoriseLoad(other); !errors.Is(err, errKeyVersion) {
-		t.Errorf("other algorithm: %v, want errKeyVersion", err)
+	if _, err := store.AuthoriseLoad(other); !errors.Is(err, ErrKeyVersion) {
+		t.Errorf("other algorithm: %v, want ErrKeyVersion", err)
 	}
 	order.KeyVersion++
-	if _, err := store.AuthoriseLoad(order); !errors.Is(err, errKeyVersion) {
-		t.Errorf("other key version: %v, want errKeyVersion", err)
+	if _, err := store.AuthoriseLoad(order); !errors.Is(err, ErrKeyVersion) {
+		t.Errorf("other key version: %v, want ErrKeyVersion", err)
 	}
 }
 

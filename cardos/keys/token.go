@@ -19,8 +19,8 @@ const cardTokenLabel = "citycard card token 1\x00"
 // CardTokens makes a maker of tokens: HMAC-SHA256 under the key of person tokens, over its own
 // label and the data from which the card's keys are derived, the left 16 bytes. A number whose
 // other digits were altered has the same token.
-func (s *Store) CardTokens() *CardTokens {
-	k := s.current.masters[RolePersonToken]
+func (h *Held) CardTokens() *CardTokens {
+	k := h.token
 	return &CardTokens{mac: hmac.New(sha256.New, k[:]), input: append([]byte(cardTokenLabel), make([]byte, len(CardID{}.Derived()))...)}
 }
 

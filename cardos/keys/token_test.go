@@ -18,7 +18,7 @@ func TestCardTokens(t *testing.T) {
 	h.Write(append([]byte("citycard card token 1\x00"), 1, 1, 0x49, 0x10, 0x50, 0x70, 0x20, 0, 0, 0, 0, 1))
 	want := [16]byte(h.Sum(nil)[:16])
 
-	tokens := s.CardTokens()
+	tokens := s.Held().CardTokens()
 	for range 2 {
 		if got := tokens.Token(card); got != want {
 			t.Errorf("token %x, want %x", got, want)
@@ -30,7 +30,7 @@ func TestCardTokens(t *testing.T) {
 			t.Error("bytes that derive no key change the token")
 		}
 	}
-	if GenerateTest(2).CardTokens().Token(card) == want {
+	if GenerateTest(2).Held().CardTokens().Token(card) == want {
 		t.Error("the token does not depend on the key")
 	}
 	if allocations := testing.AllocsPerRun(100, func() { tokens.Token(card) }); allocations > 0 {

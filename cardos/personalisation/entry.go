@@ -12,8 +12,9 @@ const (
 	socialEntries  = 5
 )
 
-// TransportKey is the key that blank cards of this project come with: the bytes 40..4F, which card
-// makers publish for samples. It protects only against mistakes; personalisation destroys it.
+// TransportKey is the key that blank cards of this project come with: the bytes 40..4F, which
+// card makers publish for samples. It protects only against mistakes; personalisation destroys
+// it.
 func TransportKey() keys.Key {
 	var k keys.Key
 	for i := range k {
@@ -29,11 +30,6 @@ type Entry struct {
 	Version   byte
 	Algorithm byte // 0 = 3DES
 	Key       keys.Key
-}
-
-func (e Entry) append(b []byte, transport keys.Key) []byte {
-	b = append(b, e.Type, e.Version, e.Algorithm)
-	return append(b, transport.Encrypt(e.Key[:])...)
 }
 
 // keyType is the type of a transit card's key as FMCOS numbers it.
@@ -56,12 +52,27 @@ func keyType(r keys.Role) byte {
 	}
 }
 
-// TransitGroup is the grouping with the keys of a transit card. The last two
-// entries are reserved and zero.
+// Sealed is a key that is enciphered under a transport key, 3DES-ECB.
+type Sealed [16]byte
+
+// Seal enciphers a key.
+func Seal(key, transport keys.Key) Sealed { return Sealed(transport.Encrypt(key[:])) }
+
+// TransitGroup is the grouping with the keys of a transit card.
 func TransitGroup(card keys.CardKeys, transport keys.Key) Group {
+	var sealed [keys.CardRoles]Sealed
+	for i := range sealed {
+		sealed[i] = Seal(card.Key(keys.Role(i+1)), transport)
+	}
+	return SealedTransitGroup(card.Version, sealed)
+}
+
+// SealedTransitGroup is the same of keys that were enciphered before, in the order of their
+// roles. The last two entries are reserved and zero.
+func SealedTransitGroup(version byte, sealed [keys.CardRoles]Sealed) Group {
 	b := make([]byte, 0, transitEntries*entrySize)
-	for r := keys.Role(1); int(r) <= keys.CardRoles; r++ {
-		b = Entry{Type: keyType(r), Version: card.Version, Key: card.Key(r)}.append(b, transport)
+	for i, key := range sealed {
+		b = append(append(b, keyType(keys.Role(i+1)), version, 0), key[:]...)
 	}
 	return Group{ID: GroupTransitKeys, Data: append(b, make([]byte, transitEntries*entrySize-len(b))...)}
 }
@@ -76,9 +87,18 @@ func SocialRoles() []keys.Role {
 
 // SocialGroup is the grouping with the keys of a social-security card, by SocialRoles.
 func SocialGroup(card keys.SocialSecurityKeys, transport keys.Key) Group {
-	b := make([]byte, 0, socialEntries*entrySize)
+	var sealed [socialEntries]Sealed
 	for i, k := range []keys.Key{card.Write, card.Identity, card.PIN, card.Read, card.Genuine} {
-		b = Entry{Type: [...]byte{0x39, 0x39, 0x37, 0x39, 0x34}[i], Version: card.Version, Key: k}.append(b, transport)
+		sealed[i] = Seal(k, transport)
+	}
+	return SealedSocialGroup(card.Version, sealed)
+}
+
+// SealedSocialGroup is the same of keys that were enciphered before.
+func SealedSocialGroup(version byte, sealed [socialEntries]Sealed) Group {
+	b := make([]byte, 0, socialEntries*entrySize)
+	for i, key := range sealed {
+		b = append(append(b, [...]byte{0x39, 0x39, 0x37, 0x39, 0x34}[i], version, 0), key[:]...)
 	}
 	return Group{ID: GroupSocialKeys, Data: b}
 }

@@ -227,14 +227,14 @@ func newBenchIntake(ctx context.Context, c *child, edition *index.Edition, metri
 	if err != nil {
 		return nil, err
 	}
-	shelf, verifier := rules.NewShelf(set), keys.NewKeyring(store)
+	shelf, verifier := rules.NewShelf(set), keys.NewTACs(store.Held())
 	judge := &transit.Judge{Registry: people, Accounts: accounts, TACs: verifier, Rules: shelf.Transit, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
 	codes := &unconfirmed.Codes{Ledger: l}
 	return intake.New(l, c.Kafka, map[string]func() intake.Rules{
-		message.TopicTaps:            func() intake.Rules { return intake.Taps(judge, codes, store.CardTokens()) },
+		message.TopicTaps:            func() intake.Rules { return intake.Taps(judge, codes, store.Held().CardTokens()) },
 		message.TopicTapsUnconfirmed: func() intake.Rules { return intake.UnconfirmedTaps(&unconfirmed.Judge{Registry: people}) },
 		message.TopicLoads: func() intake.Rules {
-			return intake.Loads(&load.Judge{TACs: verifier, Paid: l.Amounts, Written: load.WrittenIn(l), Rules: shelf.Loads}, store.CardTokens())
+			return intake.Loads(&load.Judge{TACs: verifier, Paid: l.Amounts, Written: load.WrittenIn(l), Rules: shelf.Loads}, store.Held().CardTokens())
 		},
 		message.TopicMedicalRequests: func() intake.Rules {
 			return intake.MedicalRequests(&medical.Judge{People: people, Rules: shelf.Medical, Holdings: l.Holdings})

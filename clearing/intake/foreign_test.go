@@ -56,7 +56,7 @@ func TestForeign(t *testing.T) {
 	stop := h.start("pump")
 	h.must(proto.Unmarshal(h.read(message.TopicCleared, 1)[0].Value, &cleared))
 	h.must(stop())
-	if token := h.town.Keys.CardTokens().Token(keys.CardID{Issuer: [8]byte(ours.Debit.Issuer), ASN: [10]byte(ours.Debit.Card)}); string(cleared.CardToken) != string(token[:]) {
+	if token := h.town.Keys.Held().CardTokens().Token(keys.CardID{Issuer: [8]byte(ours.Debit.Issuer), ASN: [10]byte(ours.Debit.Card)}); string(cleared.CardToken) != string(token[:]) {
 		t.Errorf("what was published as cleared is not the ride of our own card: %v", &cleared)
 	}
 	h.must(shadow.Balances(t.Context(), h.ledger, ledger.IDOfCode("float:own"), func(subject ledger.Subject, fen ledger.Fen) error {

@@ -64,7 +64,7 @@ type house struct {
 	twice  *retries  // what had the ledger make an attempt again
 	paid   load.Paid // the ledger's, unless a test puts itself before it
 
-	keyring *keys.Keyring // of the town's keys, unless a test gives its own
+	tacs *keys.TACs // of the town's keys, unless a test gives its own
 
 	intakes *intakes
 	signer  *message.Signer // of what terminals follow; nil for none
@@ -180,9 +180,9 @@ func (h *house) post(stream string, transfers ...ledger.Transfer) {
 // rules are what is done with each input topic.
 func (h *house) rules() map[string]func() intake.Rules {
 	h.Helper()
-	verifier := h.keyring
+	verifier := h.tacs
 	if verifier == nil {
-		verifier = keys.NewKeyring(h.town.Keys)
+		verifier = keys.NewTACs(h.town.Keys.Held())
 	}
 	accounts, err := h.ledger.Accounts(h.Context())
 	h.must(err)
@@ -190,11 +190,11 @@ func (h *house) rules() map[string]func() intake.Rules {
 	loads := &load.Judge{TACs: verifier, Paid: h.paid, Written: load.WrittenIn(h.ledger), Rules: h.town.Rules.Loads}
 	codes := &unconfirmed.Codes{Ledger: h.ledger}
 	all := map[string]func() intake.Rules{
-		message.TopicTaps: func() intake.Rules { return intake.Taps(taps, codes, h.town.Keys.CardTokens()) },
+		message.TopicTaps: func() intake.Rules { return intake.Taps(taps, codes, h.town.Keys.Held().CardTokens()) },
 		message.TopicTapsUnconfirmed: func() intake.Rules {
 			return intake.UnconfirmedTaps(&unconfirmed.Judge{Registry: h.town.Registry})
 		},
-		message.TopicLoads: func() intake.Rules { return intake.Loads(loads, h.town.Keys.CardTokens()) },
+		message.TopicLoads: func() intake.Rules { return intake.Loads(loads, h.town.Keys.Held().CardTokens()) },
 		message.TopicMedicalRequests: func() intake.Rules {
 			return intake.MedicalRequests(&medical.Judge{People: h.town.Registry, Rules: h.town.Rules.Medical, Holdings: h.ledger.Holdings})
 		},

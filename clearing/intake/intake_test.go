@@ -341,7 +341,7 @@ func TestCleared(t *testing.T) {
 	if len(records) != 2 {
 		t.Fatalf("%d records published, want 2", len(records))
 	}
-	token := h.town.Keys.CardTokens().Token(clearingtest.CardID(clearingtest.Card))
+	token := h.town.Keys.Held().CardTokens().Token(clearingtest.CardID(clearingtest.Card))
 	for i, record := range records {
 		var cleared message.Cleared
 		h.must(proto.Unmarshal(record.Value, &cleared))

@@ -22,8 +22,9 @@ func TestRotationWhileRunning(t *testing.T) {
 	h := newHouse(t)
 	path := filepath.Join(t.TempDir(), "keys.age")
 	h.must(h.town.Keys.WithWorkFactor(2).Save(path, "p"))
-	var err error
-	h.keyring, err = keys.OpenKeyring(path, "p", slog.New(slog.DiscardHandler))
+	ring, err := keys.OpenKeyring(path, "p", slog.New(slog.DiscardHandler))
+	h.must(err)
+	h.tacs, err = keys.FollowTACs(t.Context(), ring)
 	h.must(err)
 	h.town.Keys, err = h.town.Keys.Rotate(strings.NewReader(strings.Repeat("rotation", 100)))
 	h.must(err)

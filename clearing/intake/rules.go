@@ -92,7 +92,7 @@ func Taps(judge *transit.Judge, codes *unconfirmed.Codes, tokens *keys.CardToken
 			still := func(ctx context.Context, tx pgx.Tx, _ docket.Place, _ []docket.Ruling) (docket.Answers, error) {
 				return docket.Answers{}, codes.Still(ctx, tx, lost)
 			}
-			return Judged{Answer: still}, judge.Rule(records, lost, d)
+			return Judged{Answer: still}, judge.Rule(ctx, records, lost, d)
 		},
 		Tokens: tokens,
 	}

@@ -47,13 +47,13 @@ type Store struct {
 	zone   *time.Location // of the day that is today
 }
 
-// NewStore is the store in the ledger's database, under the keys of a key store.
-func NewStore(l *ledger.Ledger, store *keys.Store, zone *time.Location) (*Store, error) {
-	data, err := store.PersonData()
+// NewStore is the store in the ledger's database, under the keys that clearing holds.
+func NewStore(l *ledger.Ledger, held *keys.Held, zone *time.Location) (*Store, error) {
+	data, err := held.PersonData()
 	if err != nil {
 		return nil, err
 	}
-	return &Store{ledger: l, data: data, token: store.PersonToken, zone: zone}, nil
+	return &Store{ledger: l, data: data, token: held.PersonToken, zone: zone}, nil
 }
 
 // Person is what is known of a person.

@@ -39,7 +39,7 @@ func newTown(t testing.TB, options ...ledger.Option) *town {
 // townAt is another process on the same database.
 func townAt(t testing.TB, url string, options ...ledger.Option) *town {
 	t.Helper()
-	store, err := NewStore(ledgertest.Connect(t, url, 4, options...), keys.GenerateTest(1), time.UTC)
+	store, err := NewStore(ledgertest.Connect(t, url, 4, options...), keys.GenerateTest(1).Held(), time.UTC)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,7 +324,7 @@ func TestOtherKeys(t *testing.T) {
 		store *keys.Store
 		opens bool
 	}{{rotated, true}, {otherKeys(), false}} {
-		other, err := NewStore(w.ledger, test.store, time.UTC)
+		other, err := NewStore(w.ledger, test.store.Held(), time.UTC)
 		if err != nil {
 			t.Fatal(err)
 		}

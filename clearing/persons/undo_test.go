@@ -378,7 +378,7 @@ func TestManyTwins(t *testing.T) {
 func TestKeysOfOthers(t *testing.T) {
 	w := newTown(t)
 	w.imports(resident(1, "张三", "present", 20200101))
-	store, err := NewStore(w.ledger, otherKeys(), time.UTC)
+	store, err := NewStore(w.ledger, otherKeys().Held(), time.UTC)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -402,7 +402,7 @@ func TestKeysOfOthers(t *testing.T) {
 // people are known under the right one, nothing is undone under the wrong one.
 func TestStoppedUnderOtherKeys(t *testing.T) {
 	w := newTown(t)
-	store, err := NewStore(w.ledger, otherKeys(), time.UTC)
+	store, err := NewStore(w.ledger, otherKeys().Held(), time.UTC)
 	if err != nil {
 		t.Fatal(err)
 	}

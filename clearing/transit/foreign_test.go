@@ -95,11 +95,11 @@ func TestRuleForeign(t *testing.T) {
 		records[i] = docket.Record{Offset: int64(i), Value: clearingtest.Encode(m)}
 	}
 	judge := &transit.Judge{
-		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Rules: town.Rules.Transit,
+		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACs(town.Keys.Held()), Rules: town.Rules.Transit,
 		Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
 	}
 	d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, len(records))
-	if err := judge.Rule(records, nil, d); err != nil {
+	if err := judge.Rule(t.Context(), records, nil, d); err != nil {
 		t.Fatal(err)
 	}
 	checkForeign(t, tests, d, accountCodes(town))
@@ -169,7 +169,7 @@ func TestRuleListed(t *testing.T) {
 		{visitor, 0, verdict.Suspended, verdict.CardListed, chart.Centre},
 	}
 	judge := &transit.Judge{
-		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Rules: town.Rules.Transit,
+		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACs(town.Keys.Held()), Rules: town.Rules.Transit,
 		Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
 	}
 	codes := accountCodes(town)
@@ -179,7 +179,7 @@ func TestRuleListed(t *testing.T) {
 			m.Debit.Issuer = clearingtest.Hex(otherCity)
 		}
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay + 3}, 1)
-		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, nil, d); err != nil {
+		if err := judge.Rule(t.Context(), []docket.Record{{Value: clearingtest.Encode(m)}}, nil, d); err != nil {
 			t.Fatal(err)
 		}
 		r := d.Rulings[0]

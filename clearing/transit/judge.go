@@ -1,6 +1,7 @@
 package transit
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -26,7 +27,7 @@ import (
 type Judge struct {
 	Registry *registry.Registry
 	Accounts *ledger.Chart
-	TACs     *keys.Keyring
+	TACs     *keys.TACs
 	Rules    func() (rules Rules, edition string) // those in force
 	Dates    Plausible
 	Zone     *time.Location // of the cards' dates
@@ -65,7 +66,7 @@ type tap struct {
 // Rule decides every record and adds it to the docket, in order. If the masters in use are out of
 // date (keys.ErrOutdated), it fails and adds nothing: until they are up to date, nobody can say
 // which TAC is wrong. lost are the codes that two people have given up.
-func (j *Judge) Rule(records []docket.Record, lost *unconfirmed.Lost, d *docket.Docket) error {
+func (j *Judge) Rule(ctx context.Context, records []docket.Record, lost *unconfirmed.Lost, d *docket.Docket) error {
 	taps, own := make([]tap, len(records)), make([]*tap, 0, len(records))
 	edition := j.Registry.Current()
 	rules, named := j.Rules()
@@ -80,7 +81,7 @@ func (j *Judge) Rule(records []docket.Record, lost *unconfirmed.Lost, d *docket.
 			own = append(own, t)
 		}
 	}
-	if err := j.verify(own); err != nil {
+	if err := j.verify(ctx, own); err != nil {
 		return err
 	}
 
@@ -110,8 +111,8 @@ func operatorOf(edition *index.Edition, t *tap) string {
 
 // verify checks the TACs. If the terminal could not tell which of two codes is the TAC, the
 // record's second code is tried too.
-func (j *Judge) verify(taps []*tap) error {
-	if err := j.verifySigned(taps); err != nil {
+func (j *Judge) verify(ctx context.Context, taps []*tap) error {
+	if err := j.verifySigned(ctx, taps); err != nil {
 		return err
 	}
 	var again []*tap
@@ -124,15 +125,15 @@ func (j *Judge) verify(taps []*tap) error {
 			again = append(again, t)
 		}
 	}
-	return j.verifySigned(again)
+	return j.verifySigned(ctx, again)
 }
 
-func (j *Judge) verifySigned(taps []*tap) error {
+func (j *Judge) verifySigned(ctx context.Context, taps []*tap) error {
 	signed, verified := make([]keys.PurchaseRecord, len(taps)), make([]bool, len(taps))
 	for i, t := range taps {
 		signed[i] = t.signed
 	}
-	if err := j.TACs.VerifyPurchases(signed, verified); err != nil {
+	if err := j.TACs.VerifyPurchases(ctx, signed, verified); err != nil {
 		return fmt.Errorf("transit: %w", err)
 	}
 	for i, t := range taps {

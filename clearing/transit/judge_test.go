@@ -35,7 +35,7 @@ func TestRule(t *testing.T) {
 		t.Fatal(err)
 	}
 	judge := &transit.Judge{
-		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(rotated), Rules: town.Rules.Transit,
+		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACs(rotated.Held()), Rules: town.Rules.Transit,
 		Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
 	}
 	good := clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: 7, Fen: 80, At: noon(5)}
@@ -145,7 +145,7 @@ func TestRule(t *testing.T) {
 		records[i] = docket.Record{Offset: int64(i), Value: test.value}
 	}
 	d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, len(records))
-	if err := judge.Rule(records, nil, d); err != nil {
+	if err := judge.Rule(t.Context(), records, nil, d); err != nil {
 		t.Fatal(err)
 	}
 	if len(d.Rulings) != len(tests) {
@@ -180,13 +180,13 @@ func TestRule(t *testing.T) {
 // it is kept in suspense under a day of its own.
 func TestRuleImpossibleDate(t *testing.T) {
 	town := clearingtest.New(t, nil)
-	judge := &transit.Judge{Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Rules: town.Rules.Transit, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
+	judge := &transit.Judge{Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACs(town.Keys.Held()), Rules: town.Rules.Transit, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
 	for _, date := range []string{"00000000000000", "20261301120000", "ffffffffffffff"} {
 		m := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: 1, Fen: 80, At: noon(5)})
 		m.Debit.Time = clearingtest.Hex(date)
 		town.Sign(m.Debit)
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
-		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, nil, d); err != nil {
+		if err := judge.Rule(t.Context(), []docket.Record{{Value: clearingtest.Encode(m)}}, nil, d); err != nil {
 			t.Fatal(err)
 		}
 		if r := d.Rulings[0]; r.Verdict != verdict.Suspended || r.Reason != verdict.ImplausibleDate {
@@ -205,11 +205,11 @@ func TestRuleBlockedFromADay(t *testing.T) {
 	town := clearingtest.New(t, func(files map[string]string) {
 		files["cards.csv"] += clearingtest.OtherCard + "," + clearingtest.Issuer + ",01,blocked,20260104,20401231\n"
 	})
-	judge := &transit.Judge{Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Rules: town.Rules.Transit, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
+	judge := &transit.Judge{Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACs(town.Keys.Held()), Rules: town.Rules.Transit, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
 	for day, want := range map[int]verdict.Reason{3: verdict.None, 4: verdict.CardBlocked} {
 		m := town.Tap(clearingtest.Tap{Card: clearingtest.OtherCard, Terminal: clearingtest.BusValidator, Sequence: uint32(day), Fen: 80, At: noon(day)})
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
-		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, nil, d); err != nil {
+		if err := judge.Rule(t.Context(), []docket.Record{{Value: clearingtest.Encode(m)}}, nil, d); err != nil {
 			t.Fatal(err)
 		}
 		if r := d.Rulings[0]; r.Reason != want {
@@ -237,7 +237,7 @@ func TestRuleFareOfTheSignedSecond(t *testing.T) {
 		t.Fatal(err)
 	}
 	judge := &transit.Judge{
-		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys),
+		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACs(town.Keys.Held()),
 		Rules: rules.NewShelf(set).Transit, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
 	}
 	tables := set.Tables.All()
@@ -264,7 +264,7 @@ func TestRuleFareOfTheSignedSecond(t *testing.T) {
 		m := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: uint32(n), Fen: c.fen, At: at})
 		m.FareVersion = tables[c.table].Version()
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
-		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, nil, d); err != nil {
+		if err := judge.Rule(t.Context(), []docket.Record{{Value: clearingtest.Encode(m)}}, nil, d); err != nil {
 			t.Fatal(err)
 		}
 		if r := d.Rulings[0]; r.Flagged != c.flagged || r.Verdict != verdict.Cleared {
@@ -286,14 +286,14 @@ func TestRulePurseOfTheSignedSecond(t *testing.T) {
 		t.Fatal(err)
 	}
 	judge := &transit.Judge{
-		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys),
+		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACs(town.Keys.Held()),
 		Rules: rules.NewShelf(set).Transit, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
 	}
 	four := time.Date(2026, 1, 5, 4, 0, 0, 0, time.UTC)
 	for at, want := range map[time.Time]verdict.Reason{four.Add(-time.Second): verdict.None, four: verdict.AmountTooHigh} {
 		m := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: 1, Fen: 60_000, At: at})
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
-		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, nil, d); err != nil {
+		if err := judge.Rule(t.Context(), []docket.Record{{Value: clearingtest.Encode(m)}}, nil, d); err != nil {
 			t.Fatal(err)
 		}
 		if r := d.Rulings[0]; r.Reason != want {
@@ -307,11 +307,11 @@ func TestRuleLastDay(t *testing.T) {
 	town := clearingtest.New(t, func(files map[string]string) {
 		files["cards.csv"] = strings.Replace(files["cards.csv"], "20250630", "20260104", 1)
 	})
-	judge := &transit.Judge{Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Rules: town.Rules.Transit, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
+	judge := &transit.Judge{Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACs(town.Keys.Held()), Rules: town.Rules.Transit, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
 	for day, want := range map[int]verdict.Reason{3: verdict.None, 4: verdict.None, 5: verdict.CardExpired} {
 		m := town.Tap(clearingtest.Tap{Card: clearingtest.ExpiredCard, Terminal: clearingtest.BusValidator, Sequence: uint32(day), Fen: 80, At: noon(day)})
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
-		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, nil, d); err != nil {
+		if err := judge.Rule(t.Context(), []docket.Record{{Value: clearingtest.Encode(m)}}, nil, d); err != nil {
 			t.Fatal(err)
 		}
 		if r := d.Rulings[0]; r.Reason != want {
@@ -325,7 +325,7 @@ func TestRuleLastDay(t *testing.T) {
 func TestRuleArrived(t *testing.T) {
 	town := clearingtest.New(t, nil)
 	judge := &transit.Judge{
-		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Rules: town.Rules.Transit,
+		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACs(town.Keys.Held()), Rules: town.Rules.Transit,
 		Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}, Zone: time.FixedZone("city", 8*60*60),
 	}
 	for i, test := range []struct {
@@ -343,7 +343,7 @@ func TestRuleArrived(t *testing.T) {
 	} {
 		m := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: uint32(i), Fen: 80, At: test.signed})
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
-		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m), At: test.arrived}}, nil, d); err != nil {
+		if err := judge.Rule(t.Context(), []docket.Record{{Value: clearingtest.Encode(m), At: test.arrived}}, nil, d); err != nil {
 			t.Fatal(err)
 		}
 		if r := d.Rulings[0]; r.Reason != test.reason {
@@ -356,12 +356,12 @@ func TestRuleArrived(t *testing.T) {
 // panics.
 func FuzzRule(f *testing.F) {
 	town := clearingtest.New(f, nil)
-	judge := &transit.Judge{Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Rules: town.Rules.Transit, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
+	judge := &transit.Judge{Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACs(town.Keys.Held()), Rules: town.Rules.Transit, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
 	f.Add(clearingtest.Encode(town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: 7, Fen: 80, At: noon(5)})))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, value []byte) {
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
-		if err := judge.Rule([]docket.Record{{Value: value}}, nil, d); err != nil {
+		if err := judge.Rule(t.Context(), []docket.Record{{Value: value}}, nil, d); err != nil {
 			t.Fatal(err)
 		}
 		if len(d.Rulings) != 1 || len(d.Transfers)+len(d.Memos) != 1 {

@@ -95,7 +95,7 @@ func TestModesAreClaims(t *testing.T) {
 	} {
 		town := clearingtest.New(t, modes(test.registry))
 		judge := &transit.Judge{
-			Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Rules: town.Rules.Transit,
+			Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACs(town.Keys.Held()), Rules: town.Rules.Transit,
 			Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
 		}
 		m := town.Tap(clearingtest.Tap{Card: test.card, Terminal: clearingtest.MetroGate, Sequence: 7, Fen: test.fen, At: noon(5)})
@@ -106,7 +106,7 @@ func TestModesAreClaims(t *testing.T) {
 			m.EntryTime = message.AppendTime(nil, noon(5).Add(-time.Duration(test.minutes)*time.Minute))
 		}
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
-		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, nil, d); err != nil {
+		if err := judge.Rule(t.Context(), []docket.Record{{Value: clearingtest.Encode(m)}}, nil, d); err != nil {
 			t.Fatal(err)
 		}
 		if r := d.Rulings[0]; r.Flagged != test.flagged || r.WrongMode != test.wrong || r.Reason != test.reason {

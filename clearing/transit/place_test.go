@@ -55,14 +55,14 @@ func TestRulePlace(t *testing.T) {
 	} {
 		town := clearingtest.New(t, test.registry)
 		judge := &transit.Judge{
-			Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Rules: town.Rules.Transit,
+			Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACs(town.Keys.Held()), Rules: town.Rules.Transit,
 			Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
 		}
 		m := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: test.terminal, Sequence: 7, Fen: 80, At: noon(5)})
 		m.Line, m.Vehicle = test.line, test.vehicle
 		stray := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.Unlisted, Sequence: 7, Fen: 80, At: noon(5)})
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 2)
-		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}, {Value: clearingtest.Encode(stray)}}, nil, d); err != nil {
+		if err := judge.Rule(t.Context(), []docket.Record{{Value: clearingtest.Encode(m)}, {Value: clearingtest.Encode(stray)}}, nil, d); err != nil {
 			t.Fatal(err)
 		}
 		operator := map[string]string{clearingtest.BusValidator: "bus", clearingtest.MetroGate: "metro"}[test.terminal]
@@ -78,14 +78,14 @@ func TestRulePlace(t *testing.T) {
 func TestMarked(t *testing.T) {
 	town := clearingtest.New(t, nil)
 	judge := &transit.Judge{
-		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Rules: town.Rules.Transit,
+		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACs(town.Keys.Held()), Rules: town.Rules.Transit,
 		Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
 	}
 	plain := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: 7, Fen: 80, At: noon(5)})
 	marked := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: 8, Fen: 80, At: noon(5)})
 	marked.Marks = []message.Mark{message.Mark_MARK_BEHIND, message.Mark_MARK_CLOCK}
 	d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 2)
-	if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(plain)}, {Value: clearingtest.Encode(marked)}}, nil, d); err != nil {
+	if err := judge.Rule(t.Context(), []docket.Record{{Value: clearingtest.Encode(plain)}, {Value: clearingtest.Encode(marked)}}, nil, d); err != nil {
 		t.Fatal(err)
 	}
 	posted := &ledger.Outcome{Transfers: []ledger.Decision{{Result: ledger.Inserted}, {Result: ledger.Inserted}}}

@@ -62,7 +62,7 @@ func TestPersonsAreNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := ledgertest.Connect(t, url, 4)
-	store, err := persons.NewStore(l, keys.GenerateTest(1), time.UTC)
+	store, err := persons.NewStore(l, keys.GenerateTest(1).Held(), time.UTC)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -129,7 +129,7 @@ func withPurse(files map[string]string) {
 // roster begins an import of persons, which is undone, and imports others, and a line that is
 // refused.
 func (l *lived) roster(staff *peopletest.Staff) {
-	store, err := persons.NewStore(l.Ledger, keys.GenerateTest(1), time.UTC)
+	store, err := persons.NewStore(l.Ledger, keys.GenerateTest(1).Held(), time.UTC)
 	l.must(err)
 	order := persons.Order{Charset: persons.UTF8, Part: 2, Undo: true, Person: "ann", At: firstLived.Time(time.UTC), Sign: staff.Signing(l, "ann", "monthly")}
 	ctx, stop := context.WithCancel(l.Context())
@@ -267,7 +267,7 @@ func (l *lived) intake(closed string, records ...*kgo.Record) {
 }
 
 func (l *lived) newIntake() *intake.Intake {
-	verifier := keys.NewKeyring(l.town.Keys)
+	verifier := keys.NewTACs(l.town.Keys.Held())
 	accounts, err := l.Accounts(l.Context())
 	l.must(err)
 	taps := &transit.Judge{
@@ -277,12 +277,12 @@ func (l *lived) newIntake() *intake.Intake {
 	loads := &load.Judge{TACs: verifier, Paid: l.Amounts, Written: load.WrittenIn(l.Ledger), Rules: l.town.Rules.Loads}
 	in, err := intake.New(l.Ledger, l.kafka, map[string]func() intake.Rules{
 		message.TopicTaps: func() intake.Rules {
-			return intake.Taps(taps, &unconfirmed.Codes{Ledger: l.Ledger}, l.town.Keys.CardTokens())
+			return intake.Taps(taps, &unconfirmed.Codes{Ledger: l.Ledger}, l.town.Keys.Held().CardTokens())
 		},
 		message.TopicTapsUnconfirmed: func() intake.Rules {
 			return intake.UnconfirmedTaps(&unconfirmed.Judge{Registry: l.town.Registry})
 		},
-		message.TopicLoads: func() intake.Rules { return intake.Loads(loads, l.town.Keys.CardTokens()) },
+		message.TopicLoads: func() intake.Rules { return intake.Loads(loads, l.town.Keys.Held().CardTokens()) },
 		message.TopicMedicalRequests: func() intake.Rules {
 			return intake.MedicalRequests(&medical.Judge{People: l.town.Registry, Rules: l.town.Rules.Medical, Holdings: l.Ledger.Holdings})
 		},

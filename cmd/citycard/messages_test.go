@@ -376,7 +376,7 @@ func TestExampleSecrets(t *testing.T) {
 	if err != nil || !slices.Equal(mac2[:], exampleOf[*message.LoadAnswer](r).GetMac2()) {
 		t.Errorf("MAC2 is %x: %v", mac2, err)
 	}
-	if token := store.CardTokens().Token(id); !slices.Equal(token[:], exampleOf[*message.Cleared](r).GetCardToken()) {
+	if token := store.Held().CardTokens().Token(id); !slices.Equal(token[:], exampleOf[*message.Cleared](r).GetCardToken()) {
 		t.Errorf("the card's token is %x", token)
 	}
 }

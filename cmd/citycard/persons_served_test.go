@@ -35,7 +35,7 @@ func TestPersonsServed(t *testing.T) {
 	}
 	dir, log, store := t.TempDir(), slog.New(slog.DiscardHandler), keys.GenerateTest(1)
 	program := (&server.Settings{Common: service.Common{Data: dir}}).Alone(b.Ledger, log)
-	program.Persons = func() (*keys.Store, error) { return store, nil }
+	program.Persons = func(context.Context) (*keys.Held, error) { return store.Held(), nil }
 	api, err := server.NewPeople(program, log)
 	if err != nil {
 		t.Fatal(err)

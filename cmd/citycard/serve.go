@@ -62,7 +62,7 @@ func serve(ctx context.Context, s *server.Settings) (err error) {
 		return err
 	}
 
-	in, err := s.ReadInputs(dir.Path, log)
+	in, err := s.ReadInputs(ctx, dir.Path, log)
 	if err != nil {
 		return err
 	}

@@ -322,7 +322,7 @@ func (d *demo) childLanguage() string {
 // open starts clearing and books the money that the funds begin with.
 func (d *demo) open(ctx context.Context) (err error) {
 	phase := d.progress.Phase(opening, 1)
-	in, err := d.ReadInputs(d.dir.Path, d.log)
+	in, err := d.ReadInputs(ctx, d.dir.Path, d.log)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func (c *Server) startAuthority(ctx context.Context, s *Settings, dir string, op
 	}
 	stack.Push("load postings", func(context.Context) error { gatherer.Close(); return nil })
 	authority := &load.Authority{
-		Registry: c.Registry, Keys: c.keys, Poster: gatherer, Books: c.Books.Ledger, Rules: c.Inputs.Rules.Loads, Fresh: c.Inputs.Rules.Fresh,
+		Registry: c.Registry, Keys: c.loads, Poster: gatherer, Books: c.Books.Ledger, Rules: c.Inputs.Rules.Loads, Fresh: c.Inputs.Rules.Fresh,
 		Now: func() time.Time { return time.Now().In(c.zone) },
 	}
 	answers := prometheus.NewCounterVec(prometheus.CounterOpts{

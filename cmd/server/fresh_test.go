@@ -20,7 +20,7 @@ func TestRulesNotLookedUp(t *testing.T) {
 	b, _ := bookstest.New(t)
 	town := clearingtest.New(t, nil)
 	now := time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
-	in := &Inputs{Registry: town.Registry, Rules: rules.Timed(town.Rules.Current(), now, func() time.Time { return now }), keys: keys.NewKeyring(town.Keys)}
+	in := &Inputs{Registry: town.Registry, Rules: rules.Timed(town.Rules.Current(), now, func() time.Time { return now }), tacs: keys.NewTACs(town.Keys.Held())}
 	topics, err := Rules(t.Context(), b, in, new(service.Zone).Location())
 	if err != nil {
 		t.Fatal(err)

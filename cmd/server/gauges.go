@@ -60,7 +60,7 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	gauge(g.fares, 1, g.Server.Rules.Current().Tables.At(rulefile.MomentOf(time.Now().In(g.Server.zone))).Version())
 	gauge(g.cards, float64(edition.Counts()["hotlist"]))
 	test := 0.0
-	if g.Server.keys.Store().Test() {
+	if g.Server.tacs.Held().Test() {
 		test = 1
 	}
 	gauge(g.test, test)

@@ -23,18 +23,18 @@ type Inputs struct {
 	Registry *registry.Registry
 	Rules    *rules.Shelf
 
-	keys     *keys.Keyring
+	tacs     *keys.TACs // with the keys that clearing holds
+	loads    load.KeyService
 	founding *registry.Draft // read early if the registry can only be founded
 	first    *rules.Set      // the same for the rules
 }
 
 // ReadInputs reads all of them that are files, so that a mistake is found before anything starts.
-func (s *Settings) ReadInputs(dir string, log *slog.Logger) (*Inputs, error) {
-	ring, err := OpenKeys(s.KeyPath(dir), s.Passphrase, s.Demo, log)
-	if err != nil {
+func (s *Settings) ReadInputs(ctx context.Context, dir string, log *slog.Logger) (*Inputs, error) {
+	in := &Inputs{}
+	if err := in.openKeys(ctx, s, dir, log); err != nil {
 		return nil, err
 	}
-	in := &Inputs{keys: ring}
 	if err := in.readRules(s, dir); err != nil {
 		return nil, err
 	}
@@ -51,15 +51,15 @@ func Rules(ctx context.Context, b *books.Books, in *Inputs, zone *time.Location)
 	if err != nil {
 		return nil, err
 	}
-	taps := &transit.Judge{Registry: in.Registry, Accounts: accounts, TACs: in.keys, Rules: in.Rules.Transit, Dates: TapWindow(), Zone: zone}
-	loads := &load.Judge{TACs: in.keys, Paid: b.Amounts, Written: load.WrittenIn(b.Ledger), Rules: in.Rules.Loads}
+	taps := &transit.Judge{Registry: in.Registry, Accounts: accounts, TACs: in.tacs, Rules: in.Rules.Transit, Dates: TapWindow(), Zone: zone}
+	loads := &load.Judge{TACs: in.tacs, Paid: b.Amounts, Written: load.WrittenIn(b.Ledger), Rules: in.Rules.Loads}
 	codes := &unconfirmed.Codes{Ledger: b.Ledger}
 	return map[string]func() intake.Rules{
 		message.TopicTaps: func() intake.Rules {
-			return intake.Taps(taps, codes, in.keys.Store().CardTokens()).While(in.Rules.Fresh)
+			return intake.Taps(taps, codes, in.tacs.Held().CardTokens()).While(in.Rules.Fresh)
 		},
 		message.TopicTapsUnconfirmed: func() intake.Rules { return intake.UnconfirmedTaps(&unconfirmed.Judge{Registry: in.Registry}) },
-		message.TopicLoads:           func() intake.Rules { return intake.Loads(loads, in.keys.Store().CardTokens()).While(in.Rules.Fresh) },
+		message.TopicLoads:           func() intake.Rules { return intake.Loads(loads, in.tacs.Held().CardTokens()).While(in.Rules.Fresh) },
 		message.TopicMedicalRequests: func() intake.Rules {
 			return intake.MedicalRequests(&medical.Judge{People: in.Registry, Rules: in.Rules.Medical, Holdings: b.Ledger.Holdings})
 		},

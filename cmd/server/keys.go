@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"io/fs"
@@ -14,6 +15,17 @@ import (
 
 // testMasters is the notice of a process that uses TEST masters.
 const testMasters = "TEST masters are in use: anybody can make cards, taps and loads that verify"
+
+// openKeys opens the key store.
+func (in *Inputs) openKeys(ctx context.Context, s *Settings, dir string, log *slog.Logger) error {
+	ring, err := OpenKeys(s.KeyPath(dir), s.Passphrase, s.Demo, log)
+	if err != nil {
+		return err
+	}
+	in.loads = ring
+	in.tacs, err = keys.FollowTACs(ctx, ring)
+	return err
+}
 
 // OpenKeys opens the key store. TEST masters are refused outside a demonstration.
 func OpenKeys(path, passphraseFile string, demo bool, log *slog.Logger) (*keys.Keyring, error) {

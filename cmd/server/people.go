@@ -56,7 +56,7 @@ func NewPeople(program *Program, log *slog.Logger) (*peopleapi.Server, error) {
 			return zone.String(), nil
 		},
 		Persons: func(ctx context.Context, l *ledger.Ledger) (*persons.Store, error) {
-			store, err := program.Persons()
+			held, err := program.Persons(ctx)
 			if err != nil {
 				return nil, explained(err)
 			}
@@ -64,7 +64,7 @@ func NewPeople(program *Program, log *slog.Logger) (*peopleapi.Server, error) {
 			if err != nil {
 				return nil, err
 			}
-			return persons.NewStore(l, store, zone)
+			return persons.NewStore(l, held, zone)
 		},
 	}), nil
 }

@@ -34,8 +34,8 @@ type Program struct {
 	InEarnest bool
 	// Hosts says whether a host is this process over a network; nil: it has no network.
 	Hosts func(host string) bool
-	// Persons is the key store of persons.
-	Persons func() (*keys.Store, error)
+	// Persons are the keys of persons' data.
+	Persons func(context.Context) (*keys.Held, error)
 	// Inputs are what records are judged with.
 	Inputs func(context.Context) (*Inputs, error)
 	// Kafka connects to Kafka, until release is called.
@@ -220,7 +220,7 @@ func OneOf(days []ledger.DayStatus, day ledger.Day) error {
 func (c *Server) program(dir string, log *slog.Logger) *Program {
 	return &Program{
 		Ledger: c.Books.Ledger, Dir: dir, Log: log, InEarnest: !c.demo,
-		Persons: func() (*keys.Store, error) { return c.keys.Store(), nil },
+		Persons: func(context.Context) (*keys.Held, error) { return c.tacs.Held(), nil },
 		Inputs:  func(context.Context) (*Inputs, error) { return c.Inputs, nil },
 		Kafka:   func(context.Context) (*kgo.Client, func(), error) { return c.Admin, func() {}, nil },
 	}
@@ -231,16 +231,16 @@ func (c *Server) program(dir string, log *slog.Logger) *Program {
 func (s *Settings) Alone(l *ledger.Ledger, log *slog.Logger) *Program {
 	return &Program{
 		Ledger: l, Dir: s.Data, Log: log,
-		Persons: func() (*keys.Store, error) {
-			ring, err := OpenKeys(s.KeyPath(s.Data), s.Passphrase, s.Demo, slog.New(slog.DiscardHandler))
-			if err != nil {
+		Persons: func(ctx context.Context) (*keys.Held, error) {
+			in := &Inputs{}
+			if err := in.openKeys(ctx, s, s.Data, slog.New(slog.DiscardHandler)); err != nil {
 				return nil, err
 			}
-			return ring.Store(), nil
+			return in.tacs.Held(), nil
 		},
 		Inputs: func(ctx context.Context) (*Inputs, error) {
-			ring, err := OpenKeys(s.KeyPath(s.Data), s.Passphrase, s.Demo, log)
-			if err != nil {
+			in := &Inputs{}
+			if err := in.openKeys(ctx, s, s.Data, log); err != nil {
 				return nil, err
 			}
 			edition, err := registry.NewStore(l.Pool()).Load(ctx)
@@ -251,7 +251,8 @@ func (s *Settings) Alone(l *ledger.Ledger, log *slog.Logger) *Program {
 			if err != nil {
 				return nil, err
 			}
-			return &Inputs{Registry: registry.New(edition), Rules: rules.NewShelf(set), keys: ring}, nil
+			in.Registry, in.Rules = registry.New(edition), rules.NewShelf(set)
+			return in, nil
 		},
 		Kafka: func(ctx context.Context) (*kgo.Client, func(), error) {
 			if s.Kafka == "" {

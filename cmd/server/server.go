@@ -140,7 +140,7 @@ func (c *Server) startIntake(ctx context.Context, s *Settings, ops *service.Ops,
 	ops.Check("kafka", c.Admin.Ping)
 	ops.Check("intake", c.intake.Ready)
 	ops.Check("rules", c.Rules.Check)
-	if c.keys.Store().Test() {
+	if c.tacs.Held().Test() {
 		ops.Notice(func() string { return testMasters })
 	}
 	ops.Notice(func() string {
@@ -155,7 +155,7 @@ func (c *Server) startIntake(ctx context.Context, s *Settings, ops *service.Ops,
 		}
 		return ""
 	})
-	ops.Check("keys", func(context.Context) error { return c.keys.Refresh() })
+	ops.Check("keys", c.tacs.Refresh)
 	stack.Go(ctx, "intake", func(ctx context.Context) {
 		if err := c.intake.Run(ctx); err != nil {
 			log.Error("the intake stopped", "error", err)

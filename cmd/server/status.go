@@ -50,7 +50,7 @@ type statusHead struct {
 func (c *Server) statusHead(ctx context.Context) statusHead {
 	head := statusHead{
 		Registry: c.Registry.Version(), Kafka: c.Kafka, Database: c.Books.Description,
-		Fault: c.intake.Ready(ctx), Test: c.keys.Store().Test(), Calendar: c.calendarNotice(time.Now()),
+		Fault: c.intake.Ready(ctx), Test: c.tacs.Held().Test(), Calendar: c.calendarNotice(time.Now()),
 	}
 	if refused := c.intake.RefusedHotlist(); refused != nil {
 		head.Hotlist = refused.Text()

@@ -76,7 +76,7 @@ func settings(office, rehearsal *proposal.Office, rate int) api.Settings {
 		Office: office, Rehearsal: rehearsal, Zone: func(context.Context) (string, error) { return "Asia/Shanghai", nil },
 		Version: "test", Now: time.Now, Log: slog.New(slog.DiscardHandler), Rate: rate,
 		Persons: func(_ context.Context, l *ledger.Ledger) (*persons.Store, error) {
-			return persons.NewStore(l, keys.GenerateTest(1), time.UTC)
+			return persons.NewStore(l, keys.GenerateTest(1).Held(), time.UTC)
 		},
 	}
 }

@@ -24,7 +24,7 @@ type finding struct {
 
 func (w *town) findingIn(l *ledger.Ledger) *finding {
 	w.Helper()
-	store, err := persons.NewStore(l, keys.GenerateTest(1), time.UTC)
+	store, err := persons.NewStore(l, keys.GenerateTest(1).Held(), time.UTC)
 	w.must(err)
 	staff, err := people.NewStore(l)
 	w.must(err)

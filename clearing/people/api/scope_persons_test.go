@@ -36,7 +36,7 @@ func (r *realm) unfinished() {
 	if begun > 0 {
 		return
 	}
-	store, err := persons.NewStore(r.ledger, keys.GenerateTest(1), time.UTC)
+	store, err := persons.NewStore(r.ledger, keys.GenerateTest(1).Held(), time.UTC)
 	r.must(err)
 	ctx, stop := context.WithCancel(r.Context())
 	order := persons.Order{

@@ -44,11 +44,18 @@ func (f *fieldError) Error() string { return f.Unwrap().Error() }
 // Unwrap gives the *Refusal.
 func (f *fieldError) Unwrap() error { return &Refusal{verdict.InvalidField, f.Field + " " + f.What} }
 
+// KeyService computes MAC2 of loads: a key store of the process's own (keys.Keyring) or a service.
+type KeyService interface {
+	// AuthoriseLoad checks MAC1 of an order of a channel and gives MAC2. Errors: keys.ErrMAC, and
+	// others after which the same may be asked again.
+	AuthoriseLoad(ctx context.Context, order keys.LoadOrder) (keys.MAC, error)
+}
+
 // Authority authorises loads: it checks MAC1, takes the channel's money and
 // gives MAC2, in that order.
 type Authority struct {
 	Registry *registry.Registry
-	Keys     *keys.Keyring
+	Keys     KeyService
 	Poster   *ledger.Gatherer
 	Books    *ledger.Ledger                        // where refunds are looked up
 	Rules    func() (rules *Rules, edition string) // those in force
@@ -96,7 +103,7 @@ func (a *Authority) Authorise(ctx context.Context, request *message.LoadRequest)
 	}
 	// MAC2 is computed first, so that MAC1 is verified before money moves. It is returned last, so
 	// that nobody has it before the posting is durable.
-	mac2, err := a.Keys.AuthoriseLoad(order)
+	mac2, err := a.Keys.AuthoriseLoad(ctx, order)
 	if errors.Is(err, keys.ErrMAC) {
 		return keys.MAC{}, &Refusal{verdict.BadMAC1, "MAC1 does not verify under the card's load key"}
 	}

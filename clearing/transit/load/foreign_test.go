@@ -31,7 +31,7 @@ func TestForeignLoad(t *testing.T) {
 	away := &clearingtest.Town{Keys: keys.GenerateTest(2)}
 	m := away.Load(visitor, 3, 5000, 9000, at(12))
 	m.Issuer = clearingtest.Hex(otherCity)
-	judge := &load.Judge{TACs: keys.NewKeyring(town.Keys), Rules: town.Rules.Loads, Paid: func(_ context.Context, orders []ledger.Key) ([]ledger.Fen, error) {
+	judge := &load.Judge{TACs: keys.NewTACs(town.Keys.Held()), Rules: town.Rules.Loads, Paid: func(_ context.Context, orders []ledger.Key) ([]ledger.Fen, error) {
 		return make([]ledger.Fen, len(orders)), nil
 	}, Written: noWords}
 	d := docket.New(docket.Source{Stream: "loads/0", Day: 20260105}, 1)

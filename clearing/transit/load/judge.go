@@ -56,7 +56,7 @@ func Standing(ctx context.Context, paid Paid, orders []*Order) ([]ledger.Fen, er
 
 // Judge rules on the records of written loads.
 type Judge struct {
-	TACs    *keys.Keyring
+	TACs    *keys.TACs
 	Paid    Paid
 	Written Written
 	Rules   func() (rules *Rules, edition string) // those in force
@@ -106,10 +106,10 @@ func (j *Judge) Rule(ctx context.Context, records []docket.Record, d *docket.Doc
 		}
 	}
 	verified := make([]bool, len(signed))
-	if err := j.TACs.VerifyLoads(signed, verified); err != nil {
+	if err := j.TACs.VerifyLoads(ctx, signed, verified); err != nil {
 		return fmt.Errorf("load: %w", err)
 	}
-	if err := j.verifyOther(loads, signed, verified); err != nil {
+	if err := j.verifyOther(ctx, loads, signed, verified); err != nil {
 		return fmt.Errorf("load: %w", err)
 	}
 	for i := range loads {
@@ -142,7 +142,7 @@ func (j *Judge) Rule(ctx context.Context, records []docket.Record, d *docket.Doc
 
 // verifyOther tries the second code of the records whose counter could not tell which of two codes
 // is the TAC.
-func (j *Judge) verifyOther(loads []written, signed []keys.LoadRecord, verified []bool) error {
+func (j *Judge) verifyOther(ctx context.Context, loads []written, signed []keys.LoadRecord, verified []bool) error {
 	var places []int
 	var again []keys.LoadRecord
 	for i := range loads {
@@ -152,7 +152,7 @@ func (j *Judge) verifyOther(loads []written, signed []keys.LoadRecord, verified 
 		}
 	}
 	verdicts := make([]bool, len(again))
-	if err := j.TACs.VerifyLoads(again, verdicts); err != nil {
+	if err := j.TACs.VerifyLoads(ctx, again, verdicts); err != nil {
 		return err
 	}
 	for i, place := range places {

@@ -25,7 +25,7 @@ func TestTACInEitherHalfOfAProof(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	judge := &load.Judge{TACs: keys.NewKeyring(rotated), Rules: town.Rules.Loads, Paid: func(_ context.Context, orders []ledger.Key) ([]ledger.Fen, error) {
+	judge := &load.Judge{TACs: keys.NewTACs(rotated.Held()), Rules: town.Rules.Loads, Paid: func(_ context.Context, orders []ledger.Key) ([]ledger.Fen, error) {
 		paid := make([]ledger.Fen, len(orders))
 		for i := range paid {
 			if _, authorised := identity.AuthorisedLoad(orders[i].ID); authorised {
@@ -82,7 +82,7 @@ func TestTACInEitherHalfOfAProof(t *testing.T) {
 func TestLoadBeyondThePurse(t *testing.T) {
 	town := clearingtest.New(t, nil)
 	paid := map[uint16]ledger.Fen{1: 5000, 2: 5000, 3: 5000, 4: 5000, 5: 0, 6: 4000}
-	judge := &load.Judge{TACs: keys.NewKeyring(town.Keys), Rules: func() (*load.Rules, string) { return datedRules(t), "" }, Paid: func(_ context.Context, orders []ledger.Key) ([]ledger.Fen, error) {
+	judge := &load.Judge{TACs: keys.NewTACs(town.Keys.Held()), Rules: func() (*load.Rules, string) { return datedRules(t), "" }, Paid: func(_ context.Context, orders []ledger.Key) ([]ledger.Fen, error) {
 		amounts := make([]ledger.Fen, len(orders))
 		for i := range orders {
 			if order, authorised := identity.AuthorisedLoad(orders[i].ID); authorised {
