@@ -19,7 +19,7 @@ func main() { os.Exit(service.Run("cardterm", rootCommand())) }
 
 func rootCommand() *ffcli.Command {
 	root := agentCommand()
-	root.Subcommands = []*ffcli.Command{readCommand(), traceCommand(), issueCommand(), stationCommand(), listCommand(), doctorCommand(), outboxCommand(), service.VersionCommand("cardterm")}
+	root.Subcommands = []*ffcli.Command{readCommand(), traceCommand(), issueCommand(), stationCommand(), counterCommand(), listCommand(), doctorCommand(), outboxCommand(), service.VersionCommand("cardterm")}
 	return root
 }
 

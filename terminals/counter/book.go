@@ -29,6 +29,19 @@ const (
 	Late State = 3
 )
 
+// String names a state for programs.
+func (s State) String() string {
+	switch s {
+	case Asked:
+		return "asked"
+	case Told:
+		return "told"
+	case Late:
+		return "late"
+	}
+	return fmt.Sprintf("state %d", byte(s))
+}
+
 // Open is an order whose money is not known to be on its card.
 type Open struct {
 	State State

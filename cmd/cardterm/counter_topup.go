@@ -1,0 +1,262 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+	"golang.org/x/term"
+
+	"citycard/clearing/message"
+	"citycard/cmd/service"
+	"citycard/language"
+	"citycard/terminals/card"
+	"citycard/terminals/counter"
+	"citycard/terminals/reader"
+)
+
+// topUpProgram is `cardterm counter top-up`.
+type topUpProgram struct {
+	counterProgram
+	amount yuanValue
+	yes    bool
+	dry    bool
+}
+
+func counterTopUpCommand() *ffcli.Command {
+	flags := flag.NewFlagSet("cardterm counter top-up", flag.ContinueOnError)
+	p := &topUpProgram{counterProgram: newCounterProgram()}
+	p.LogLevel = 4 // warnings; what was done is on standard output
+	p.registerCounter(flags, 10*time.Second)
+	flags.Var(&p.amount, "amount", "`YUAN` that the customer has paid")
+	flags.BoolVar(&p.yes, "yes", false, "do not ask")
+	flags.BoolVar(&p.dry, "dry-run", false, "show what would be done, and ask for no money")
+	return &ffcli.Command{
+		Name: "top-up", ShortUsage: "cardterm counter top-up --amount YUAN [flags]", ShortHelp: "put money that was paid on the card in the reader",
+		LongHelp: "Shows the card and the amount, asks, and loads that card alone. The order is on the disk before its money is asked\n" +
+			"for. If the card is pulled, or the counter stops, cardterm counter resolve finishes the order with the same card.",
+		FlagSet: flags, Exec: p.exec,
+	}
+}
+
+func (p *topUpProgram) exec(ctx context.Context, args []string) (err error) {
+	if err := service.NoArguments(args); err != nil {
+		return err
+	}
+	if p.amount.fen == 0 {
+		return service.Exit(service.ExitUsage, service.Fail("how much?").Todo("give --amount YUAN"))
+	}
+	stack := service.NewStack(p.Logger(), 10*time.Second)
+	defer func() { err = errors.Join(err, stack.Close()) }()
+	t, err := p.openTill(ctx, stack, service.NewOps("cardterm", p.Logger()).Registry(), true)
+	if err != nil {
+		return err
+	}
+	s, at, err := t.look(ctx, p.wait)
+	if err != nil {
+		return counterError(err)
+	}
+	if err := t.loadable(&s, at); err != nil {
+		return err
+	}
+	offer := loaded{Card: s.Number(), Fen: p.amount.fen, Balance: s.Transit.BalanceFen + p.amount.fen}
+	if p.dry {
+		return p.say(os.Stdout, &offer)
+	}
+	if !p.yes {
+		if err := p.agree(&offer); err != nil {
+			return err
+		}
+	}
+	load, err := t.topUp(ctx, &s, p.amount.fen)
+	if err != nil {
+		return counterError(err)
+	}
+	t.printReceipt(ctx, load.GetOrder())
+	return p.say(os.Stdout, loadedOf(load, t.said(ctx)))
+}
+
+// loadable refuses a card that cannot be loaded here, before any money is asked for.
+func (t *till) loadable(s *counter.Seen, at time.Time) error {
+	nothing := service.Refuse("nothing was done")
+	switch {
+	case s.Transit == nil:
+		return nothing.Because(card.ErrNotTransit)
+	case len(s.Open) > 0:
+		return nothing.Todo("give cardterm counter resolve with this card").Because(counter.ErrOpen)
+	}
+	if found := s.Findings(at, t.till.city); len(found) > 0 && (s.Transit.Expiry < at.Format("20060102") || !s.Transit.Enabled || t.elsewhere(s)) {
+		return nothing.Because(found[0])
+	}
+	return nil
+}
+
+// elsewhere reports whether the card is another city's.
+func (t *till) elsewhere(s *counter.Seen) bool {
+	return t.till.city != "" && s.Transit.City != t.till.city
+}
+
+// topUp puts an amount on the card that was seen.
+func (t *till) topUp(ctx context.Context, s *counter.Seen, fen uint32) (load *message.Load, err error) {
+	if err := t.room(); err != nil {
+		return nil, err
+	}
+	order, err := t.number(t.now())
+	if err != nil {
+		return nil, err
+	}
+	err = t.stand.with(ctx, t.wait, func(ctx context.Context, held *reader.Card) (err error) {
+		load, err = t.desk.TopUp(ctx, held, counter.Ask{Order: order, Card: s.ID, Fen: fen}, t.now())
+		return err
+	})
+	return load, err
+}
+
+// loaded is a load as JSON.
+type loaded struct {
+	Done    bool   `json:"done"`
+	Sent    bool   `json:"sent"` // the brokers have it; else it waits on the disk
+	Order   string `json:"order,omitempty"`
+	Card    string `json:"card"` // masked
+	Fen     uint32 `json:"amount_fen"`
+	Balance uint32 `json:"balance_fen"`
+}
+
+func loadedOf(l *message.Load, sent bool) *loaded {
+	return &loaded{Done: true, Sent: sent, Order: l.GetOrder(), Card: maskedCard(l.GetCard()), Fen: l.GetAmountFen(), Balance: l.GetNewBalanceFen()}
+}
+
+// say prints what was done, or would be.
+func (p *counterProgram) say(out io.Writer, k *loaded) error {
+	if p.json {
+		return printJSON(out, k)
+	}
+	if !k.Done {
+		p.Print("card %s would get %s yuan, and hold %s", k.Card, yuan(k.Fen), yuan(k.Balance))
+		return p.Printed()
+	}
+	p.Print("card %s has got %s yuan by order %s; it holds %s", k.Card, yuan(k.Fen), k.Order, yuan(k.Balance))
+	if !k.Sent {
+		p.Say("its record waits on the disk; a counter that runs with --kafka sends it")
+	}
+	return p.Printed()
+}
+
+// agree asks on a terminal.
+func (p *counterProgram) agree(k *loaded) error {
+	p.Say("card %s gets %s yuan, and holds %s then", k.Card, yuan(k.Fen), yuan(k.Balance))
+	return p.confirmed()
+}
+
+// confirmed asks whether it is to be done.
+func (p *counterProgram) confirmed() error {
+	nothing := service.Refuse("nothing was done")
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
+		return nothing.Todo("give --yes").Because(language.Textf("here is no terminal to ask on"))
+	}
+	p.Say("type yes to do it:")
+	answer, err := bufio.NewReader(os.Stdin).ReadString('\n')
+	if word := strings.TrimSpace(answer); err != nil || word != "yes" && word != "是" {
+		return nothing.Because(language.Textf("the answer was no"))
+	}
+	return nil
+}
+
+// resolveProgram is `cardterm counter resolve`.
+type resolveProgram struct{ counterProgram }
+
+func counterResolveCommand() *ffcli.Command {
+	flags := flag.NewFlagSet("cardterm counter resolve", flag.ContinueOnError)
+	p := &resolveProgram{newCounterProgram()}
+	p.LogLevel = 4
+	p.registerCounter(flags, 10*time.Second)
+	return &ffcli.Command{
+		Name: "resolve", ShortUsage: "cardterm counter resolve [flags]", ShortHelp: "finish the open orders of the card in the reader",
+		LongHelp: "The card tells by its counter, its log and its codes whether it has the money. If it has not, the same order is asked\n" +
+			"for again and written. The money is given back only where this says so.",
+		FlagSet: flags, Exec: p.exec,
+	}
+}
+
+func (p *resolveProgram) exec(ctx context.Context, args []string) (err error) {
+	if err := service.NoArguments(args); err != nil {
+		return err
+	}
+	stack := service.NewStack(p.Logger(), 10*time.Second)
+	defer func() { err = errors.Join(err, stack.Close()) }()
+	t, err := p.openTill(ctx, stack, service.NewOps("cardterm", p.Logger()).Registry(), true)
+	if err != nil {
+		return err
+	}
+	all, err := t.resolve(ctx)
+	for _, r := range all {
+		if r.Load != nil {
+			t.printReceipt(ctx, r.Order)
+		}
+	}
+	if failed := p.resolved(all, t.said(ctx)); failed != nil {
+		return errors.Join(counterError(err), failed)
+	}
+	if len(all) == 0 && err == nil && !p.json {
+		p.Print("the card has no open order here")
+		return p.Printed()
+	}
+	return counterError(err)
+}
+
+// resolve finishes the orders of the card in the reader.
+func (t *till) resolve(ctx context.Context) (all []counter.Resolved, err error) {
+	err = t.stand.with(ctx, t.wait, func(ctx context.Context, held *reader.Card) (err error) {
+		all, err = t.desk.Resolve(ctx, held, t.now())
+		return err
+	})
+	return all, err
+}
+
+// resolvedOrder is an order that was resolved, as JSON.
+type resolvedOrder struct {
+	Order   string          `json:"order"`
+	Fen     uint32          `json:"amount_fen"`
+	Outcome counter.Outcome `json:"outcome"`
+	Logged  bool            `json:"in_card_log,omitempty"`
+	Sent    bool            `json:"sent,omitempty"`
+	Balance uint32          `json:"balance_fen,omitempty"`
+}
+
+func (p *counterProgram) resolved(all []counter.Resolved, sent bool) error {
+	lines := make([]resolvedOrder, 0, len(all))
+	for _, r := range all {
+		lines = append(lines, resolvedOrder{r.Order, r.Fen, r.Outcome, r.Logged, sent && r.Load != nil, r.Load.GetNewBalanceFen()})
+		if !p.json {
+			p.Print("%w", outcomeText(&r))
+		}
+	}
+	if p.json {
+		return printJSON(os.Stdout, lines)
+	}
+	return p.Printed()
+}
+
+// outcomeText says what became of an order, and what to do.
+func outcomeText(r *counter.Resolved) *language.Text {
+	switch r.Outcome {
+	case counter.WasWritten:
+		return language.Textf("order %s: the card has the %s yuan already; nothing is given back", r.Order, yuan(r.Fen))
+	case counter.WrittenNow:
+		return language.Textf("order %s: the card did not have the %s yuan, and has them now", r.Order, yuan(r.Fen))
+	case counter.GivenBack:
+		return language.Textf("order %s: the centre has given the %s yuan back to the channel: give them to the customer", r.Order, yuan(r.Fen))
+	case counter.NotBooked:
+		return language.Textf("order %s: the %s yuan were never taken: give them back to the customer", r.Order, yuan(r.Fen))
+	}
+	if r.Logged {
+		return language.Textf("order %s: the card's log has the %s yuan, and it can prove them no more: give nothing back, and tell the clearing centre the order", r.Order, yuan(r.Fen))
+	}
+	return language.Textf("order %s: the card can no longer tell of the %s yuan: give nothing back, and ask the clearing centre with the order", r.Order, yuan(r.Fen))
+}
