@@ -96,6 +96,9 @@ type Docket struct {
 	// Absent are the keys of rows that were not in the books when the batch was judged. Its rulings
 	// are right only while they are absent.
 	Absent []ledger.Key
+	// Newest, where it is not 0, is the registry's edition by which the batch was judged, and its
+	// rulings are right only while no edition follows it.
+	Newest int64
 
 	// Beside are the marks of the rows that the current attempt stores beside the ledger.
 	Beside Evidence
@@ -121,7 +124,7 @@ func New(source Source, n int) *Docket {
 // Reset empties the docket, so that a batch can be judged again.
 func (d *Docket) Reset() {
 	d.Rulings, d.Transfers, d.Memos, d.rejects = d.Rulings[:0], d.Transfers[:0], d.Memos[:0], d.rejects[:0]
-	d.Absent = d.Absent[:0]
+	d.Absent, d.Newest = d.Absent[:0], 0
 }
 
 // Pay rules that the transfers are posted, all or none; they are linked here.

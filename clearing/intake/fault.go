@@ -50,7 +50,7 @@ func faultOf(err error) fault {
 	case errors.Is(err, ledger.ErrFenced), errors.Is(err, ledger.ErrPosition), errors.Is(err, ledger.ErrNoStream), errors.As(err, &gap):
 		return lost
 	case errors.Is(err, ledger.ErrUnavailable), errors.Is(err, ledger.ErrOutcomeUnknown), errors.Is(err, errBroker),
-		errors.Is(err, docket.ErrMoved), errors.Is(err, keys.ErrOutdated), errors.Is(err, rules.ErrOutdated),
+		errors.Is(err, docket.ErrMoved), errors.Is(err, keys.ErrOutdated), errors.Is(err, rules.ErrOutdated), errors.Is(err, errOutdated),
 		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return passing
 	case errors.As(err, &refused):

@@ -2,6 +2,7 @@ package intake_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"strings"
 	"sync/atomic"
@@ -14,6 +15,9 @@ import (
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/intake"
 	"citycard/clearing/message"
+	"citycard/clearing/registry"
+	"citycard/clearing/registry/index"
+	"citycard/ledger"
 )
 
 const modesHeader = "id,kind,area,effective_from,effective_to,exit_without_entry\n"
@@ -102,6 +106,32 @@ func TestModesArePublished(t *testing.T) {
 		t.Errorf("published are %q", ids)
 	}
 	h.must(stop())
+}
+
+// TestModeBeforeTheRegistryHasIt: terminals may act on a mode before the process that judges their
+// taps has taken up the version of the registry with it. The batch waits for that version, and is
+// judged by it.
+func TestModeBeforeTheRegistryHasIt(t *testing.T) {
+	h := newHouse(t)
+	h.change(clearingtest.Files())
+	h.change(map[string]string{"modes.csv": modesHeader + "now,no_date,operator:metro,20260105000000,,\n"})
+	m := h.town.Tap(clearingtest.Tap{Card: clearingtest.ExpiredCard, Terminal: clearingtest.MetroGate, Sequence: 7, Fen: 200, At: noon(5)})
+	m.ServiceMode = []message.ServiceMode{message.ServiceMode_SERVICE_MODE_NO_DATE}
+	h.send(sent{message.TopicTaps, 1, clearingtest.Encode(m)})
+	stop := h.start("test")
+	h.awaitReady(h.intakes.running[0].Intake, nil, "the registry has a version that this process has not taken up yet")
+	h.wantBalances(map[string]ledger.Fen{"operator:metro": 0, "suspense:card_expired": 0})
+	store := registry.NewStore(h.ledger.Pool())
+	h.must(h.town.Registry.Update(t.Context(), store, func(context.Context, *index.Edition) error { return nil }))
+	h.cleared()
+	h.must(stop())
+	h.wantBalances(map[string]ledger.Fen{"operator:metro": 200, "suspense:card_expired": 0})
+	// What no version gives is judged at once.
+	m = h.town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.MetroGate, Sequence: 8, Fen: 200, At: noon(5)})
+	m.ServiceMode = []message.ServiceMode{message.ServiceMode_SERVICE_MODE_NO_TIME}
+	h.send(sent{message.TopicTaps, 1, clearingtest.Encode(m)})
+	h.clear()
+	h.wantBalances(map[string]ledger.Fen{"operator:metro": 400})
 }
 
 // TestIssuersArePublished: terminals are told whose cards are taken, each row until the next one of

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
 
@@ -11,6 +12,7 @@ import (
 	"citycard/clearing/medical"
 	"citycard/clearing/message"
 	"citycard/clearing/pension"
+	"citycard/clearing/registry"
 	"citycard/clearing/transit"
 	"citycard/clearing/transit/load"
 	"citycard/clearing/transit/unconfirmed"
@@ -90,12 +92,27 @@ func Taps(judge *transit.Judge, codes *unconfirmed.Codes, tokens *keys.CardToken
 				return Judged{}, err
 			}
 			still := func(ctx context.Context, tx pgx.Tx, _ docket.Place, _ []docket.Ruling) (docket.Answers, error) {
-				return docket.Answers{}, codes.Still(ctx, tx, lost)
+				return docket.Answers{}, errors.Join(codes.Still(ctx, tx, lost), newest(ctx, tx, d))
 			}
 			return Judged{Answer: still}, judge.Rule(ctx, records, lost, d)
 		},
 		Tokens: tokens,
 	}
+}
+
+// errOutdated: the batch waits until this process follows.
+var errOutdated = errors.New("the registry has a version that this process has not taken up yet")
+
+// newest makes sure that a docket which is right under the newest registry alone was judged by it.
+func newest(ctx context.Context, tx pgx.Tx, d *docket.Docket) error {
+	if d.Newest == 0 {
+		return nil
+	}
+	follows, err := registry.Follows(ctx, tx, d.Newest)
+	if err == nil && follows {
+		err = errOutdated
+	}
+	return err
 }
 
 // UnconfirmedTaps keeps taps without a TAC.

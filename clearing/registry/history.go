@@ -43,6 +43,14 @@ func (s *Store) versions(ctx context.Context, after int64) ([]version, error) {
 	return versions, nil
 }
 
+// Follows reports, in a transaction, whether the registry has a version after one.
+func Follows(ctx context.Context, tx pgx.Tx, number int64) (follows bool, err error) {
+	if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM registry_versions WHERE number = $1)", number+1).Scan(&follows); err != nil {
+		return false, fmt.Errorf("read the registry's versions: %w", err)
+	}
+	return follows, nil
+}
+
 // Load reads the edition in force, checking all rows against what was approved. It
 // fails with ErrEmpty where there is none. With kinds it reads only rows of these
 // and checks nothing.

@@ -96,6 +96,9 @@ func (j *Judge) Rule(ctx context.Context, records []docket.Record, lost *unconfi
 		default:
 			j.post(edition, &rules, t, windows.of(t.record.At), payees, lost, d)
 		}
+		if taps[i].wrongMode {
+			d.Newest = edition.Number() // the mode may have begun since: terminals hear of it at once
+		}
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ import (
 
 	"citycard/broker"
 	"citycard/broker/kafkatest"
+	"citycard/cardos/chip"
 	"citycard/clearing/message"
 	"citycard/cmd/books"
 	"citycard/cmd/books/bookstest"
@@ -27,41 +28,60 @@ import (
 	"citycard/simulators/specimen"
 )
 
-// centre is a clearing centre that serves what the torture has sent: `citycard serve` with a broker
-// of its own, which begins while the passengers ride.
+// centre is a clearing centre: `citycard serve` with a broker of its own.
 type centre struct {
 	*testing.T
 	dir     string
 	env     []string
 	kafka   int
+	pages   string
 	serving *exec.Cmd
 	words   said
 	begun   chan error
 }
 
-// startCentre starts one that knows the torture's cards and SAMs.
-func (r *torture) startCentre() *centre {
+// startCentre starts one that knows cards and, on buses of a line, SAMs. It begins while the test
+// goes on.
+func startCentre(t *testing.T, cards []*chip.TransitDescribed, line int, terminals ...string) *centre {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "citycard-test-")
-	must(r.T, err)
-	must(r.T, os.Chmod(dir, 0o755)) // its database is another user's
+	must(t, err)
+	must(t, os.Chmod(dir, 0o755)) // its database is another user's
 	c := &centre{
-		T: r.T, dir: dir, kafka: kafkatest.FreePort(r.T), begun: make(chan error, 1),
+		T: t, dir: dir, kafka: kafkatest.FreePort(t), pages: freeAddress(t), begun: make(chan error, 1),
 		env: append(os.Environ(), "LC_ALL=C", service.PassphraseVariable+"="+passphrase),
 	}
-	if url := bookstest.Database(r.T); url != "" {
+	if url := bookstest.Database(t); url != "" {
 		c.env = append(c.env, "CITYCARD_DB="+url)
 	}
-	r.Cleanup(c.end)
-	go func() { c.begun <- c.begin(r) }()
+	t.Cleanup(c.end)
+	go func() { c.begun <- c.begin(cards, line, terminals) }()
 	return c
 }
+
+// startCentre starts a centre that knows the torture's cards and SAMs.
+func (r *torture) startCentre() *centre {
+	r.Helper()
+	var cards []*chip.TransitDescribed
+	for _, v := range r.cards {
+		cards = append(cards, v.before)
+	}
+	var terminals []string
+	for i := range r.lanes {
+		terminals = append(terminals, doorTerminal(i))
+	}
+	return startCentre(r.T, cards, 1, terminals...)
+}
+
+// doorTerminal is the number of a door's SAM.
+func doorTerminal(door int) string { return fmt.Sprintf("49101000%04x", 1<<8|door) }
 
 func (c *centre) path(elements ...string) string {
 	return filepath.Join(append([]string{c.dir}, elements...)...)
 }
 
 // begin makes keys and a registry, and starts to serve.
-func (c *centre) begin(r *torture) error {
+func (c *centre) begin(known []*chip.TransitDescribed, line int, validators []string) error {
 	if out, err := exec.CommandContext(c.Context(), "go", "build", "-o", c.dir, "citycard/cmd/citycard", "citycard/cmd/cardsim").CombinedOutput(); err != nil {
 		return fmt.Errorf("build: %w: %s", err, out)
 	}
@@ -77,12 +97,12 @@ func (c *centre) begin(r *torture) error {
 	}
 	var cards, terminals strings.Builder
 	cards.WriteString("card,issuer,type,status,effective_from,expires\n")
-	for _, v := range r.cards {
-		fmt.Fprintf(&cards, "%s,%s,%02x,active,20200101,20991231\n", v.before.Number, v.before.Issuer, v.before.CardType)
+	for _, v := range known {
+		fmt.Fprintf(&cards, "%s,%s,%02x,active,20200101,20991231\n", v.Number, v.Issuer, v.CardType)
 	}
 	terminals.WriteString("terminal,operator,mode,line,station,effective_from,effective_to\n")
-	for i := range r.lanes {
-		fmt.Fprintf(&terminals, "49101000%04x,bus,bus,1,,20200101,\n", 1<<8|i)
+	for _, number := range validators {
+		fmt.Fprintf(&terminals, "%s,bus,bus,%d,,20200101,\n", number, line)
 	}
 	for name, text := range map[string]string{
 		"operators.csv": "id,name,name_en,mode,effective_from,effective_to\nbus,公交,Bus,bus,20200101,\n",
@@ -93,8 +113,11 @@ func (c *centre) begin(r *torture) error {
 			return err
 		}
 	}
+	if _, err := c.run("citycard", "publish-key", "make", "--data", c.path("data")); err != nil {
+		return err
+	}
 	c.serving = c.command("citycard", "serve", "--demo", "--examples", "--data", c.path("data"), "--registry", c.path("field", "registry"),
-		"--kafka-port", fmt.Sprint(c.kafka), "--api", "127.0.0.1:0", "--ops", "127.0.0.1:0")
+		"--kafka-port", fmt.Sprint(c.kafka), "--api", "127.0.0.1:0", "--ops", c.pages)
 	c.serving.Stdout, c.serving.Stderr = &c.words, &c.words
 	if err := c.serving.Start(); err != nil {
 		c.serving = nil
@@ -162,13 +185,19 @@ type booked struct {
 	Sequence uint32 `json:"sequence"`
 }
 
+// lodged is a tap in the ledger with its record.
+type lodged struct {
+	booked
+	Evidence string `json:"evidence_hex"`
+}
+
 // taps are the taps of a terminal in the ledger.
-func (c *centre) taps(terminal string) (taps []booked) {
+func (c *centre) taps(terminal string) (taps []lodged) {
 	c.Helper()
 	out, err := c.run("citycard", "tap", "find", "--terminal", terminal, "--json", "--data", c.path("data"))
 	must(c.T, err)
 	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
-		var b booked
+		var b lodged
 		if err := decoder.Decode(&b); errors.Is(err, io.EOF) {
 			return taps
 		} else if err != nil {
@@ -202,17 +231,18 @@ func (r *torture) audit(c *centre) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), time.Minute)
 	defer cancel()
-	var got []booked
+	var got []lodged
 	for got = nil; ; got = nil {
 		for i := range r.lanes {
-			got = append(got, c.taps(fmt.Sprintf("49101000%04x", 1<<8|i))...)
+			got = append(got, c.taps(doorTerminal(i))...)
 		}
 		if len(got) >= len(taps)+len(claimed) || ctx.Err() != nil {
 			break
 		}
 	}
 	seen := map[booked]int{}
-	for _, b := range got {
+	for _, k := range got {
+		b := k.booked
 		if b.Verdict == "duplicate" {
 			continue
 		}
