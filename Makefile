@@ -20,7 +20,7 @@ BENCHED  ?= ./...
 DATABASE ?=
 ARGS     ?=
 
-.PHONY: help demo test test-cockroach build setup setup-test lint vet bench fuzz soak generate clean bin/citycard bin/cardterm bin/cardsim
+.PHONY: help demo test test-cockroach build setup setup-test lint vet bench fuzz soak generate clean bin/citycard bin/cardterm bin/cardsim bin/cardhsm
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -35,18 +35,18 @@ test: setup-test build vet ## all tests, and which were not run and why; with CI
 test-cockroach: setup-test ## the tests and the demonstration on a real CockroachDB (COCKROACH_BINARY=program PARTS="kills three")
 	@GO="$(GO)" deploy/test-cockroach.sh $(PARTS)
 
-build: bin/citycard bin/cardterm bin/cardsim ## the three programs, into bin/
+build: bin/citycard bin/cardterm bin/cardsim bin/cardhsm ## the four programs, into bin/
 
 # The programs say which commit they are. Where git does not answer (no git, sources without
 # their history, a work tree of another user's), they are built without.
 VCS = $(if $(shell git status --porcelain >/dev/null 2>&1 && echo yes),auto,false)
 
-# cardterm alone reaches the PC/SC library through cgo.
+# cardterm and cardhsm reach the libraries of readers and of security modules through cgo.
 bin/citycard bin/cardsim:
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$(VCS) -o $@ ./cmd/$(@F)
 
-bin/cardterm: setup
-	CGO_ENABLED=1 $(GO) build -trimpath -buildvcs=$(VCS) -o $@ ./cmd/cardterm
+bin/cardterm bin/cardhsm: setup
+	CGO_ENABLED=1 $(GO) build -trimpath -buildvcs=$(VCS) -o $@ ./cmd/$(@F)
 
 setup: ## install what is missing on Debian or Ubuntu; elsewhere say what to install
 	@deploy/setup.sh

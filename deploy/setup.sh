@@ -3,7 +3,7 @@
 #
 #   deploy/setup.sh         install what is missing (Debian, Ubuntu; as root or with sudo)
 #   deploy/setup.sh check   only say what is missing; exit code 1 if anything is
-#   deploy/setup.sh test    and what only the tests need (Java and Maven, for a real Kafka; Python; Chromium)
+#   deploy/setup.sh test    and what only the tests need (Java and Maven, for a real Kafka; Python; Chromium; SoftHSM2)
 #
 # Where everything is there, nothing is installed, updated or asked from the network. Elsewhere
 # it prints what to install and ends with exit code 1. Go itself is never installed: it says so.
@@ -36,6 +36,13 @@ has_java() { command -v java >/dev/null; }
 has_maven() { command -v mvn >/dev/null; }
 has_python() { command -v python3 >/dev/null; }
 has_chromium() { command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null; }
+has_softhsm() {
+	for library in /usr/lib/softhsm/libsofthsm2.so /usr/lib/*/softhsm/libsofthsm2.so /usr/lib64/softhsm/libsofthsm2.so \
+		/usr/local/lib/softhsm/libsofthsm2.so; do
+		[ -e "$library" ] && return 0
+	done
+	return 1
+}
 has_promtool() { command -v promtool >/dev/null; }
 has_systemd_analyze() { command -v systemd-analyze >/dev/null; }
 has_postgresql() {
@@ -50,7 +57,7 @@ has_postgresql() {
 # One line for each need: Debian package, check, what it is for.
 needs='
 ca-certificates has_certificates certificates, for the Go module proxy
-gcc has_gcc C compiler, for the PC/SC binding and the race detector
+gcc has_gcc C compiler, for the bindings to PC/SC and PKCS#11 and the race detector
 libc6-dev has_gcc C library headers, for the same
 pkg-config has_pkg_config finds the PC/SC library
 libpcsclite-dev has_libpcsclite PC/SC library and headers, for cardterm
@@ -62,6 +69,7 @@ test_needs='default-jre-headless has_java Java, runs the real Kafka that the tes
 maven has_maven Maven, fetches it
 python3 has_python Python, runs the foreign reader that reads the virtual cards
 systemd has_systemd_analyze systemd-analyze, checks the units of systemd; nothing is started
+libsofthsm2 has_softhsm SoftHSM2, the PKCS#11 token in software that stands for an HSM
 chromium has_chromium Chromium, a browser in which the pages of desks are driven
 promtool has_promtool checks the alert rules; of Debian package prometheus, whose service is not wanted
 '

@@ -31,7 +31,7 @@ func (s *Store) Rotate(rand io.Reader) (*Store, error) {
 	c.older = append([]generation{s.current}, s.older...)
 	c.current.version++
 	for r := Role(1); r < roleEnd; r++ {
-		if int(r) > CardRoles && r != RolePersonData {
+		if !r.Rotates() {
 			continue
 		}
 		if _, err := io.ReadFull(rand, c.current.masters[r][:]); err != nil {

@@ -29,6 +29,12 @@ func (k Key) Seal(challenge []byte, message []byte) MAC {
 // data, padded with 80 00.. to whole blocks where it does not fill them. It takes at
 // most 255 bytes and reports false for more.
 func (k Key) Wrap(data []byte) ([]byte, bool) {
+	b, ok := WrapText(data)
+	return k.Encrypt(b), ok
+}
+
+// WrapText is what Wrap enciphers.
+func WrapText(data []byte) ([]byte, bool) {
 	if len(data) > 255 {
 		return nil, false
 	}
@@ -39,7 +45,7 @@ func (k Key) Wrap(data []byte) ([]byte, bool) {
 	for len(b)%8 != 0 {
 		b = append(b, 0)
 	}
-	return k.Encrypt(b), true
+	return b, true
 }
 
 // Unwrap is the inverse of Wrap; it reports false for what Wrap did not make.

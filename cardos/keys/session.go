@@ -25,10 +25,15 @@ func (k Key) Prepare() Prepared { return Prepared{k.block()} }
 // LoadSession derives the key of a load, and with the overdraft key that of an
 // overdraft update.
 func (p Prepared) LoadSession(random [4]byte, onlineSequence uint16) Session {
-	return p.session([8]byte{
+	return p.session(LoadSessionData(random, onlineSequence))
+}
+
+// LoadSessionData is what the key of a load is derived from.
+func LoadSessionData(random [4]byte, onlineSequence uint16) [8]byte {
+	return [8]byte{
 		random[0], random[1], random[2], random[3],
 		byte(onlineSequence >> 8), byte(onlineSequence), 0x80, 0,
-	})
+	}
 }
 
 // PurchaseSession derives the key of a purchase or composite purchase; only the low two bytes of
@@ -89,14 +94,17 @@ type LoadStart struct {
 	Terminal   [6]byte
 }
 
-// LoadMAC1 proves to the host that the card is genuine.
-func (s Session) LoadMAC1(in LoadStart) MAC {
+// Covered are the bytes that MAC1 is computed over.
+func (l LoadStart) Covered() []byte {
 	b := make([]byte, 0, 16)
-	b = binary.BigEndian.AppendUint32(b, in.OldBalance)
-	b = binary.BigEndian.AppendUint32(b, in.Amount)
-	b = append(b, in.Type)
-	return s.MAC(append(b, in.Terminal[:]...))
+	b = binary.BigEndian.AppendUint32(b, l.OldBalance)
+	b = binary.BigEndian.AppendUint32(b, l.Amount)
+	b = append(b, l.Type)
+	return append(b, l.Terminal[:]...)
 }
+
+// LoadMAC1 proves to the host that the card is genuine.
+func (s Session) LoadMAC1(in LoadStart) MAC { return s.MAC(in.Covered()) }
 
 // Movement is what a purchase's MAC1 and a load's MAC2 cover.
 type Movement struct {
@@ -113,11 +121,14 @@ func (m Movement) append(b []byte) []byte {
 	return append(b, m.Time[:]...)
 }
 
+// Covered are the bytes that a purchase's MAC1 and a load's MAC2 are computed over.
+func (m Movement) Covered() []byte { return m.append(make([]byte, 0, 24)) }
+
 // LoadMAC2 allows the card to take the money: host to card.
-func (s Session) LoadMAC2(in Movement) MAC { return s.MAC(in.append(make([]byte, 0, 24))) }
+func (s Session) LoadMAC2(in Movement) MAC { return s.MAC(in.Covered()) }
 
 // PurchaseMAC1 allows the card to give the money: SAM to card.
-func (s Session) PurchaseMAC1(in Movement) MAC { return s.MAC(in.append(make([]byte, 0, 24))) }
+func (s Session) PurchaseMAC1(in Movement) MAC { return s.MAC(in.Covered()) }
 
 // PurchaseMAC2 proves to the SAM that the card gave the money.
 func (s Session) PurchaseMAC2(amount uint32) MAC {

@@ -10,10 +10,10 @@ import (
 )
 
 // Backend keeps the masters and uses them. All of its operations can be done by a PKCS#11 token
-// that lets no master and no derived key out (the package comment says how). Errors of all
-// operations: keys.ErrOutdated where it cannot be said whether the masters are the newest, and
-// those of the backend's own machinery; after each of them the same may be asked again. It is
-// safe for concurrent use, and nothing that it answers is stored by it.
+// that lets no master out by which money moves (package hsm says how). Errors of all operations:
+// keys.ErrOutdated where it cannot be said whether the masters are the newest, and those of the
+// backend's own machinery; after each of them the same may be asked again. It is safe for
+// concurrent use, and nothing that it answers is stored by it.
 type Backend interface {
 	// Held gives the keys that clearing holds itself, as they are now: the same pointer as long as
 	// they are the same.

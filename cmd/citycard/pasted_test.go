@@ -64,6 +64,7 @@ func treatments() []treatment {
 		{"docs/persons.md", "citycard persons import", "", stand + "TestPersons does it"},
 		{"docs/operations.md", "pg_dump", "", postgres},
 		{"docs/operations.md", "createdb", "", postgres},
+		{"docs/hsm.md", "cardhsm tokens", "", stand + "TestScripts of cardhsm does it"},
 		{"docs/ledger.md", "$ citycard account limit", "", nothing + "TestLooks does it"},
 		{"docs/ledger.md", "citycard audit find", "", stand + "TestAudit does it"},
 	}
@@ -195,7 +196,7 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
-func ours() []string { return []string{"citycard", "cardsim", "cardterm"} }
+func ours() []string { return []string{"citycard", "cardsim", "cardterm", "cardhsm"} }
 
 func treatmentOf(f fence) (treatment, bool) {
 	all := treatments()

@@ -48,6 +48,7 @@ var (
 		"C":                                {"terminals/reader", "cmd/cardterm"},
 		"github.com/coreos/go-systemd/...": {"cmd/service"},
 		"github.com/ebfe/scard":            {"terminals/reader", "cmd/cardterm"},
+		"github.com/miekg/pkcs11":          {"cardos/hsm"},
 		"github.com/jackc/pgx/...":         {"ledger/...", "clearing/...", "cmd/..."},
 		"github.com/cockroachdb/...":       {"ledger/...", "clearing/...", "cmd/..."},
 		"github.com/twmb/franz-go/...":     {"broker/...", "clearing/intake", "clearing/topics", "terminals/outbox", "terminals/downlink", "simulators/...", "cmd/..."},
@@ -99,7 +100,7 @@ func offences(tree fs.FS) ([]string, error) {
 	found = append(found, packageOffences(sources)...)
 	imports := importsOf(sources)
 	for _, program := range withoutCgo {
-		found = append(found, reachOffences(imports, program, "cgo", "C", "github.com/ebfe/scard")...)
+		found = append(found, reachOffences(imports, program, "cgo", "C", "github.com/ebfe/scard", "github.com/miekg/pkcs11")...)
 	}
 	for _, offline := range withoutDriver {
 		found = append(found, reachOffences(imports, offline, "a database driver", "github.com/jackc/pgx/...", "database/sql/...")...)
