@@ -50,6 +50,14 @@ const (
 	PurposeCodeFound
 )
 
+// Purposes of what operators take in cash themselves. It is theirs, and no transfer: a desk's cash
+// for updates and for exit tickets, and what it gives back for those that no longer count.
+const (
+	DeskCash   = "desk_cash"
+	ExitTicket = "exit_ticket"
+	ExitVoid   = "exit_ticket_void"
+)
+
 // MetroEntry is the reason under which a metro entry of 0 fen is kept; it makes
 // no transfer.
 const MetroEntry = "metro_entry"

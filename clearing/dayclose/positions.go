@@ -9,6 +9,7 @@ import (
 	"citycard/clearing/identity"
 	"citycard/clearing/registry/index"
 	"citycard/clearing/settlement"
+	"citycard/clearing/transit/exits"
 	"citycard/ledger"
 )
 
@@ -70,12 +71,19 @@ func Positions(ctx context.Context, l *ledger.Ledger, r *index.Edition, day ledg
 	if err != nil {
 		return nil, nil, fmt.Errorf("positions of day %s: %w", day, err)
 	}
+	cash, err := exits.Cash(ctx, l, day)
+	if err != nil {
+		return nil, nil, err
+	}
 	booked := map[ledger.AccountID]bool{}
 	for _, t := range turnovers {
 		// Payments are left out of the positions, so a close that is resumed states the same.
 		if t.Purpose != chart.PurposeSettlement {
 			booked[t.Debit], booked[t.Credit] = true, true
 		}
+	}
+	for _, c := range cash {
+		booked[ledger.IDOfCode(chart.Operator(c.Operator))] = true
 	}
 	people := participants(r, day, func(code string) bool { return booked[ledger.IDOfCode(code)] })
 	byAccount := make(map[ledger.AccountID]string, len(people))
@@ -102,6 +110,11 @@ func Positions(ctx context.Context, l *ledger.Ledger, r *index.Edition, day ledg
 		}
 		add(t.Credit, t.Sum)
 		add(t.Debit, -t.Sum)
+	}
+	for _, c := range cash {
+		if code, ok := byAccount[ledger.IDOfCode(chart.Operator(c.Operator))]; ok {
+			rows = append(rows, settlement.Row{Participant: code, Day: c.Day, Purpose: c.Purpose, Count: c.Count, Fen: int64(c.Fen), Own: true})
+		}
 	}
 	positions, err = settlement.Net(rows, people)
 	return positions, paid, err

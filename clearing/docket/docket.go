@@ -24,6 +24,9 @@ const (
 	KindJudged     = "judged"
 	// KindUnconfirmed is the kind of a memo with a tap that has no TAC.
 	KindUnconfirmed = "unconfirmed"
+	// KindNoted is the kind of a memo with what a desk says that moves no money; its reason is the
+	// purpose.
+	KindNoted = "noted"
 )
 
 // Source is where a batch came from: the stream (topic/partition) and the
@@ -67,6 +70,9 @@ type Ruling struct {
 
 	// Record is the tap or the load, as its judge decoded it.
 	Record message.CardRecord
+
+	// Cash is what the operator took itself beside it, in cash; without a purpose there is none.
+	Cash Cash
 
 	Operator  string // of the terminal that a tap names, or UnregisteredOperator
 	Verified  bool   // its TAC
@@ -175,6 +181,13 @@ func (d *Docket) KeepUnconfirmed(purpose string, fen ledger.Fen, key ledger.Key,
 	return d.add(r)
 }
 
+// Note rules that what a desk says is kept. It moves nothing; fen is what it says.
+func (d *Docket) Note(purpose string, fen ledger.Fen, key ledger.Key, evidence []byte) *Ruling {
+	r := Ruling{Verdict: verdict.Noted, Purpose: purpose, Fen: fen, memo: len(d.Memos)}
+	d.Memos = append(d.Memos, ledger.Memo{Day: key.Day, Subject: key.Subject, ID: key.ID, Kind: KindNoted, Reason: purpose, Evidence: evidence})
+	return d.add(r)
+}
+
 // CodeFound is the purpose of the ruling that gives a lost code's money back as a record of zero
 // fen comes.
 const CodeFound = "code_found"
@@ -252,6 +265,7 @@ type Note struct {
 	Versions map[string]string `json:"versions,omitempty"`
 	Tally    []Line            `json:"tally"`
 	TACs     []TACs            `json:"tacs,omitempty"` // of taps
+	Cash     []Cash            `json:"cash,omitempty"`
 	Flags
 	Evidence
 }
@@ -328,5 +342,5 @@ func (d *Docket) Operators() map[OperatorVerdict]int64 {
 // EncodeNote encodes the docket's note; the same rulings give the same bytes.
 func (d *Docket) EncodeNote() ([]byte, error) {
 	lines, flags := d.Tally()
-	return json.Marshal(Note{Versions: d.Versions, Tally: lines, TACs: d.tacs(), Flags: flags, Evidence: d.Beside})
+	return json.Marshal(Note{Versions: d.Versions, Tally: lines, TACs: d.tacs(), Cash: d.cash(), Flags: flags, Evidence: d.Beside})
 }

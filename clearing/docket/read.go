@@ -110,6 +110,8 @@ func (r *Reader) memo(kind, reason string) (b Booked, ok bool) {
 		b.Reason, b.Cause = cause(reason)
 	case KindUnconfirmed:
 		b.Verdict = verdict.Unconfirmed
+	case KindNoted:
+		b.Verdict, b.Purpose = verdict.Noted, reason
 	case ledger.DisputeKind:
 		b.Verdict = verdict.Disputed
 	default:

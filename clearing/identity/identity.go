@@ -3,6 +3,7 @@ package identity
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 
 	"citycard/ledger"
 )
@@ -27,6 +28,8 @@ const (
 	kindUnconfirmed    = 0x52
 	kindResolved       = 0x53
 	kindCodeFound      = 0x54
+	kindExitTicket     = 0x55
+	kindExitVoid       = 0x56
 )
 
 // MedicalPart is the part of a settlement that one row stands for.
@@ -198,6 +201,23 @@ func ParseUnconfirmed(id ledger.ID) (spend ledger.ID, ok bool) {
 	}
 	_, _, ok = ParseSpend([]byte(id[1:]))
 	return id[1:], ok
+}
+
+// ExitTicket is the id of an exit ticket, by its running number at its desk. Its day is the one on
+// which it was given, and the desk is the subject.
+func ExitTicket(number uint32) ledger.ID {
+	return ledger.ID(binary.BigEndian.AppendUint32([]byte{kindExitTicket}, number))
+}
+
+// ExitVoid is the id of what a desk says of a ticket that no longer counts, under the same day and
+// subject.
+func ExitVoid(number uint32) ledger.ID {
+	return ledger.ID(binary.BigEndian.AppendUint32([]byte{kindExitVoid}, number))
+}
+
+// Desk is the subject of what a desk says of itself, by the number of its SAM, of 6 bytes.
+func Desk(terminal []byte) ledger.Subject {
+	return ledger.Subject("desk:" + hex.EncodeToString(terminal))
 }
 
 // Reject is the id of bytes that were refused: their hash, since nothing in them

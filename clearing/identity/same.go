@@ -78,6 +78,14 @@ func codes(m signed, unsure message.Unsure) [][]byte {
 	return list
 }
 
+// SameExitTicket reports whether two records of one exit ticket say the same. Nothing signs it, so
+// all fields count.
+func SameExitTicket(standing, now []byte) bool {
+	a, err := message.CheckExitTicket(standing)
+	b, also := message.CheckExitTicket(now)
+	return err == nil && also == nil && proto.Equal(a, b)
+}
+
 // SameUnconfirmed reports whether two taps without a TAC say the same. No signature covers any of
 // their fields, so all of them count.
 func SameUnconfirmed(standing, now []byte) bool {

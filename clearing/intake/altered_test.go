@@ -33,7 +33,7 @@ func unsigned(card, issuer []byte) (alterations []func(card, issuer []byte)) {
 func (h *house) tally() map[verdict.Verdict]int64 {
 	h.Helper()
 	names := map[string]verdict.Verdict{}
-	for v := verdict.Cleared; v <= verdict.Unconfirmed; v++ {
+	for v := verdict.Cleared; v <= verdict.Noted; v++ {
 		names[v.String()] = v
 	}
 	counts := map[verdict.Verdict]int64{}

@@ -34,6 +34,7 @@ import (
 	"citycard/clearing/rules"
 	"citycard/clearing/topics"
 	"citycard/clearing/transit"
+	"citycard/clearing/transit/exits"
 	"citycard/clearing/transit/load"
 	"citycard/clearing/transit/unconfirmed"
 	"citycard/ledger"
@@ -233,6 +234,7 @@ func newBenchIntake(ctx context.Context, c *child, edition *index.Edition, metri
 	return intake.New(l, c.Kafka, map[string]func() intake.Rules{
 		message.TopicTaps:            func() intake.Rules { return intake.Taps(judge, codes, store.Held().CardTokens()) },
 		message.TopicTapsUnconfirmed: func() intake.Rules { return intake.UnconfirmedTaps(&unconfirmed.Judge{Registry: people}) },
+		message.TopicExitTickets:     func() intake.Rules { return intake.ExitTickets(&exits.Judge{Registry: people}) },
 		message.TopicLoads: func() intake.Rules {
 			return intake.Loads(&load.Judge{TACs: verifier, Paid: l.Amounts, Written: load.WrittenIn(l), Rules: shelf.Loads}, store.Held().CardTokens())
 		},

@@ -28,6 +28,7 @@ import (
 	"citycard/clearing/schema"
 	"citycard/clearing/topics"
 	"citycard/clearing/transit"
+	"citycard/clearing/transit/exits"
 	"citycard/clearing/transit/load"
 	"citycard/clearing/transit/unconfirmed"
 	"citycard/ledger"
@@ -194,7 +195,8 @@ func (h *house) rules() map[string]func() intake.Rules {
 		message.TopicTapsUnconfirmed: func() intake.Rules {
 			return intake.UnconfirmedTaps(&unconfirmed.Judge{Registry: h.town.Registry})
 		},
-		message.TopicLoads: func() intake.Rules { return intake.Loads(loads, h.town.Keys.Held().CardTokens()) },
+		message.TopicExitTickets: func() intake.Rules { return intake.ExitTickets(&exits.Judge{Registry: h.town.Registry}) },
+		message.TopicLoads:       func() intake.Rules { return intake.Loads(loads, h.town.Keys.Held().CardTokens()) },
 		message.TopicMedicalRequests: func() intake.Rules {
 			return intake.MedicalRequests(&medical.Judge{People: h.town.Registry, Rules: h.town.Rules.Medical, Holdings: h.ledger.Holdings})
 		},

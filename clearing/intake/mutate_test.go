@@ -30,6 +30,8 @@ func (h *house) seeds(topic string, from uint32) (seeds []proto.Message) {
 		return []proto.Message{
 			h.town.Load(clearingtest.Card, uint16(from), 5000, 5000, noon(5)), h.town.Load(clearingtest.OtherCard, uint16(from), 1, 1, noon(5)),
 		}
+	case message.TopicExitTickets:
+		return []proto.Message{exitTicket(from, 900), voided(exitTicket(from+1, 450), 450)}
 	case message.TopicMedicalRequests:
 		inpatient := claim("i", clearingtest.Retired)
 		inpatient.Kind, inpatient.InScopeFen, inpatient.OwnPayFen = "inpatient", 0, 20_000

@@ -14,6 +14,7 @@ import (
 	"citycard/clearing/pension"
 	"citycard/clearing/registry"
 	"citycard/clearing/transit"
+	"citycard/clearing/transit/exits"
 	"citycard/clearing/transit/load"
 	"citycard/clearing/transit/unconfirmed"
 	"citycard/clearing/verdict"
@@ -61,6 +62,8 @@ func topicOf(name string) topic {
 		return topic{same: identity.SameTap}
 	case message.TopicTapsUnconfirmed:
 		return topic{same: identity.SameUnconfirmed}
+	case message.TopicExitTickets:
+		return topic{same: identity.SameExitTicket}
 	case message.TopicLoads:
 		return topic{same: identity.SameLoad}
 	case message.TopicMedicalRequests, message.TopicPensionBatches:
@@ -124,6 +127,16 @@ func UnconfirmedTaps(judge *unconfirmed.Judge) Rules {
 				return docket.Answers{}, unconfirmed.Keep(ctx, tx, d)
 			}
 			return Judged{Answer: keep}, nil
+		},
+	}
+}
+
+// ExitTickets keeps what desks say of exit tickets.
+func ExitTickets(judge *exits.Judge) Rules {
+	return Rules{
+		Rule: func(_ context.Context, records []docket.Record, d *docket.Docket) (Judged, error) {
+			judge.Rule(records, d)
+			return Judged{}, nil
 		},
 	}
 }

@@ -248,6 +248,63 @@ func (UpdateReason) EnumDescriptor() ([]byte, []int) {
 	return file_citycard_proto_rawDescGZIP(), []int{3}
 }
 
+// ExitReason is why a passenger leaves a station with an exit ticket (出站票). No public source has codes
+// for it, so the numbers are ours.
+type ExitReason int32
+
+const (
+	ExitReason_EXIT_REASON_UNSPECIFIED  ExitReason = 0
+	ExitReason_EXIT_REASON_DAMAGED_CARD ExitReason = 1 // the card cannot be read (坏卡)
+	ExitReason_EXIT_REASON_LOST_TICKET  ExitReason = 2 // the passenger has neither card nor ticket (无票)
+	ExitReason_EXIT_REASON_TRIP_ENDED   ExitReason = 3 // a desk has ended the trip on the card, so no gate opens for it
+	ExitReason_EXIT_REASON_STAFF        ExitReason = 4 // staff decide, and say why
+)
+
+// Enum value maps for ExitReason.
+var (
+	ExitReason_name = map[int32]string{
+		0: "EXIT_REASON_UNSPECIFIED",
+		1: "EXIT_REASON_DAMAGED_CARD",
+		2: "EXIT_REASON_LOST_TICKET",
+		3: "EXIT_REASON_TRIP_ENDED",
+		4: "EXIT_REASON_STAFF",
+	}
+	ExitReason_value = map[string]int32{
+		"EXIT_REASON_UNSPECIFIED":  0,
+		"EXIT_REASON_DAMAGED_CARD": 1,
+		"EXIT_REASON_LOST_TICKET":  2,
+		"EXIT_REASON_TRIP_ENDED":   3,
+		"EXIT_REASON_STAFF":        4,
+	}
+)
+
+func (x ExitReason) Enum() *ExitReason {
+	p := new(ExitReason)
+	*p = x
+	return p
+}
+
+func (x ExitReason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ExitReason) Descriptor() protoreflect.EnumDescriptor {
+	return file_citycard_proto_enumTypes[4].Descriptor()
+}
+
+func (ExitReason) Type() protoreflect.EnumType {
+	return &file_citycard_proto_enumTypes[4]
+}
+
+func (x ExitReason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ExitReason.Descriptor instead.
+func (ExitReason) EnumDescriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{4}
+}
+
 // ServiceMode is what terminals of a line, a station or an operator do not check for a while (降级模式):
 // docs/modes.md says what each of them does.
 type ServiceMode int32
@@ -295,11 +352,11 @@ func (x ServiceMode) String() string {
 }
 
 func (ServiceMode) Descriptor() protoreflect.EnumDescriptor {
-	return file_citycard_proto_enumTypes[4].Descriptor()
+	return file_citycard_proto_enumTypes[5].Descriptor()
 }
 
 func (ServiceMode) Type() protoreflect.EnumType {
-	return &file_citycard_proto_enumTypes[4]
+	return &file_citycard_proto_enumTypes[5]
 }
 
 func (x ServiceMode) Number() protoreflect.EnumNumber {
@@ -308,7 +365,7 @@ func (x ServiceMode) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ServiceMode.Descriptor instead.
 func (ServiceMode) EnumDescriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{4}
+	return file_citycard_proto_rawDescGZIP(), []int{5}
 }
 
 // ExitWithoutEntry is what becomes of a card that wants to leave and has not entered, while the order
@@ -352,11 +409,11 @@ func (x ExitWithoutEntry) String() string {
 }
 
 func (ExitWithoutEntry) Descriptor() protoreflect.EnumDescriptor {
-	return file_citycard_proto_enumTypes[5].Descriptor()
+	return file_citycard_proto_enumTypes[6].Descriptor()
 }
 
 func (ExitWithoutEntry) Type() protoreflect.EnumType {
-	return &file_citycard_proto_enumTypes[5]
+	return &file_citycard_proto_enumTypes[6]
 }
 
 func (x ExitWithoutEntry) Number() protoreflect.EnumNumber {
@@ -365,7 +422,7 @@ func (x ExitWithoutEntry) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ExitWithoutEntry.Descriptor instead.
 func (ExitWithoutEntry) EnumDescriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{5}
+	return file_citycard_proto_rawDescGZIP(), []int{6}
 }
 
 // Unsure is why a record names two codes of which one is the TAC. Each one more is one
@@ -404,11 +461,11 @@ func (x Unsure) String() string {
 }
 
 func (Unsure) Descriptor() protoreflect.EnumDescriptor {
-	return file_citycard_proto_enumTypes[6].Descriptor()
+	return file_citycard_proto_enumTypes[7].Descriptor()
 }
 
 func (Unsure) Type() protoreflect.EnumType {
-	return &file_citycard_proto_enumTypes[6]
+	return &file_citycard_proto_enumTypes[7]
 }
 
 func (x Unsure) Number() protoreflect.EnumNumber {
@@ -417,7 +474,7 @@ func (x Unsure) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Unsure.Descriptor instead.
 func (Unsure) EnumDescriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{6}
+	return file_citycard_proto_rawDescGZIP(), []int{7}
 }
 
 // Mark is a fault under which a terminal took a card all the same.
@@ -454,11 +511,11 @@ func (x Mark) String() string {
 }
 
 func (Mark) Descriptor() protoreflect.EnumDescriptor {
-	return file_citycard_proto_enumTypes[7].Descriptor()
+	return file_citycard_proto_enumTypes[8].Descriptor()
 }
 
 func (Mark) Type() protoreflect.EnumType {
-	return &file_citycard_proto_enumTypes[7]
+	return &file_citycard_proto_enumTypes[8]
 }
 
 func (x Mark) Number() protoreflect.EnumNumber {
@@ -467,7 +524,7 @@ func (x Mark) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Mark.Descriptor instead.
 func (Mark) EnumDescriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{7}
+	return file_citycard_proto_rawDescGZIP(), []int{8}
 }
 
 // IntentState is how far a payment has come whose outcome is not known yet.
@@ -510,11 +567,11 @@ func (x IntentState) String() string {
 }
 
 func (IntentState) Descriptor() protoreflect.EnumDescriptor {
-	return file_citycard_proto_enumTypes[8].Descriptor()
+	return file_citycard_proto_enumTypes[9].Descriptor()
 }
 
 func (IntentState) Type() protoreflect.EnumType {
-	return &file_citycard_proto_enumTypes[8]
+	return &file_citycard_proto_enumTypes[9]
 }
 
 func (x IntentState) Number() protoreflect.EnumNumber {
@@ -523,7 +580,7 @@ func (x IntentState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use IntentState.Descriptor instead.
 func (IntentState) EnumDescriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{8}
+	return file_citycard_proto_rawDescGZIP(), []int{9}
 }
 
 // Debit is one purse debit exactly as the card signed it: the TAC covers
@@ -902,6 +959,218 @@ func (x *Update) GetStaff() string {
 	return ""
 }
 
+// ExitTicket is a ticket with which a passenger leaves through the side gate: the operator's own paper,
+// that staff read. No card and no gate takes part, and nothing signs it: it is what a desk says, moves
+// no money, and its cash is the operator's own.
+type ExitTicket struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Terminal      []byte                 `protobuf:"bytes,1,opt,name=terminal,proto3" json:"terminal,omitempty"`                       // the desk's SAM, 6 bytes: by it the registry knows whose desk it is
+	Number        uint32                 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`                          // running number of the desk, from 1; it never begins again
+	Time          []byte                 `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`                               // when it was given, 7 bytes BCD
+	ValidUntil    []byte                 `protobuf:"bytes,4,opt,name=valid_until,json=validUntil,proto3" json:"valid_until,omitempty"` // 7 bytes BCD
+	Reason        ExitReason             `protobuf:"varint,5,opt,name=reason,proto3,enum=citycard.v1.ExitReason" json:"reason,omitempty"`
+	Update        UpdateReason           `protobuf:"varint,6,opt,name=update,proto3,enum=citycard.v1.UpdateReason" json:"update,omitempty"` // of a trip that a desk ended: the update
+	CashFen       uint32                 `protobuf:"varint,7,opt,name=cash_fen,json=cashFen,proto3" json:"cash_fen,omitempty"`              // what was paid for it; 0 of a trip that a desk ended: its update has it
+	Card          []byte                 `protobuf:"bytes,8,opt,name=card,proto3" json:"card,omitempty"`                                    // 10 bytes BCD, or absent: nobody knows it
+	Staff         string                 `protobuf:"bytes,9,opt,name=staff,proto3" json:"staff,omitempty"`                                  // who gave it, by the operator's own number or name
+	Line          uint32                 `protobuf:"varint,10,opt,name=line,proto3" json:"line,omitempty"`
+	Station       uint32                 `protobuf:"varint,11,opt,name=station,proto3" json:"station,omitempty"`
+	Because       string                 `protobuf:"bytes,12,opt,name=because,proto3" json:"because,omitempty"` // why, in words; must be given where staff decide
+	Void          *TicketVoid            `protobuf:"bytes,13,opt,name=void,proto3" json:"void,omitempty"`       // of a ticket that no longer counts: then the other fields repeat the ticket
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExitTicket) Reset() {
+	*x = ExitTicket{}
+	mi := &file_citycard_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExitTicket) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExitTicket) ProtoMessage() {}
+
+func (x *ExitTicket) ProtoReflect() protoreflect.Message {
+	mi := &file_citycard_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExitTicket.ProtoReflect.Descriptor instead.
+func (*ExitTicket) Descriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ExitTicket) GetTerminal() []byte {
+	if x != nil {
+		return x.Terminal
+	}
+	return nil
+}
+
+func (x *ExitTicket) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *ExitTicket) GetTime() []byte {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *ExitTicket) GetValidUntil() []byte {
+	if x != nil {
+		return x.ValidUntil
+	}
+	return nil
+}
+
+func (x *ExitTicket) GetReason() ExitReason {
+	if x != nil {
+		return x.Reason
+	}
+	return ExitReason_EXIT_REASON_UNSPECIFIED
+}
+
+func (x *ExitTicket) GetUpdate() UpdateReason {
+	if x != nil {
+		return x.Update
+	}
+	return UpdateReason_UPDATE_REASON_UNSPECIFIED
+}
+
+func (x *ExitTicket) GetCashFen() uint32 {
+	if x != nil {
+		return x.CashFen
+	}
+	return 0
+}
+
+func (x *ExitTicket) GetCard() []byte {
+	if x != nil {
+		return x.Card
+	}
+	return nil
+}
+
+func (x *ExitTicket) GetStaff() string {
+	if x != nil {
+		return x.Staff
+	}
+	return ""
+}
+
+func (x *ExitTicket) GetLine() uint32 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *ExitTicket) GetStation() uint32 {
+	if x != nil {
+		return x.Station
+	}
+	return 0
+}
+
+func (x *ExitTicket) GetBecause() string {
+	if x != nil {
+		return x.Because
+	}
+	return ""
+}
+
+func (x *ExitTicket) GetVoid() *TicketVoid {
+	if x != nil {
+		return x.Void
+	}
+	return nil
+}
+
+// TicketVoid is why an exit ticket no longer counts.
+type TicketVoid struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Time          []byte                 `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"` // 7 bytes BCD
+	Staff         string                 `protobuf:"bytes,2,opt,name=staff,proto3" json:"staff,omitempty"`
+	Because       string                 `protobuf:"bytes,3,opt,name=because,proto3" json:"because,omitempty"`
+	CashBackFen   uint32                 `protobuf:"varint,4,opt,name=cash_back_fen,json=cashBackFen,proto3" json:"cash_back_fen,omitempty"` // what the passenger got back of its cash
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TicketVoid) Reset() {
+	*x = TicketVoid{}
+	mi := &file_citycard_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TicketVoid) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TicketVoid) ProtoMessage() {}
+
+func (x *TicketVoid) ProtoReflect() protoreflect.Message {
+	mi := &file_citycard_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TicketVoid.ProtoReflect.Descriptor instead.
+func (*TicketVoid) Descriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *TicketVoid) GetTime() []byte {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *TicketVoid) GetStaff() string {
+	if x != nil {
+		return x.Staff
+	}
+	return ""
+}
+
+func (x *TicketVoid) GetBecause() string {
+	if x != nil {
+		return x.Because
+	}
+	return ""
+}
+
+func (x *TicketVoid) GetCashBackFen() uint32 {
+	if x != nil {
+		return x.CashBackFen
+	}
+	return 0
+}
+
 // Intent is a payment that a card was, or may have been, told to make, and whose outcome is not
 // known. It is gone as soon as the card has told the outcome: as a record without a value.
 type Intent struct {
@@ -914,7 +1183,7 @@ type Intent struct {
 
 func (x *Intent) Reset() {
 	*x = Intent{}
-	mi := &file_citycard_proto_msgTypes[3]
+	mi := &file_citycard_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -926,7 +1195,7 @@ func (x *Intent) String() string {
 func (*Intent) ProtoMessage() {}
 
 func (x *Intent) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[3]
+	mi := &file_citycard_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -939,7 +1208,7 @@ func (x *Intent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intent.ProtoReflect.Descriptor instead.
 func (*Intent) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{3}
+	return file_citycard_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Intent) GetTap() *Tap {
@@ -982,7 +1251,7 @@ type Load struct {
 
 func (x *Load) Reset() {
 	*x = Load{}
-	mi := &file_citycard_proto_msgTypes[4]
+	mi := &file_citycard_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -994,7 +1263,7 @@ func (x *Load) String() string {
 func (*Load) ProtoMessage() {}
 
 func (x *Load) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[4]
+	mi := &file_citycard_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1007,7 +1276,7 @@ func (x *Load) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Load.ProtoReflect.Descriptor instead.
 func (*Load) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{4}
+	return file_citycard_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Load) GetMedium() Medium {
@@ -1145,7 +1414,7 @@ type LoadRequest struct {
 
 func (x *LoadRequest) Reset() {
 	*x = LoadRequest{}
-	mi := &file_citycard_proto_msgTypes[5]
+	mi := &file_citycard_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1157,7 +1426,7 @@ func (x *LoadRequest) String() string {
 func (*LoadRequest) ProtoMessage() {}
 
 func (x *LoadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[5]
+	mi := &file_citycard_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1170,7 +1439,7 @@ func (x *LoadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoadRequest.ProtoReflect.Descriptor instead.
 func (*LoadRequest) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{5}
+	return file_citycard_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *LoadRequest) GetOrder() string {
@@ -1275,7 +1544,7 @@ type LoadAnswer struct {
 
 func (x *LoadAnswer) Reset() {
 	*x = LoadAnswer{}
-	mi := &file_citycard_proto_msgTypes[6]
+	mi := &file_citycard_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1287,7 +1556,7 @@ func (x *LoadAnswer) String() string {
 func (*LoadAnswer) ProtoMessage() {}
 
 func (x *LoadAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[6]
+	mi := &file_citycard_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1300,7 +1569,7 @@ func (x *LoadAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoadAnswer.ProtoReflect.Descriptor instead.
 func (*LoadAnswer) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{6}
+	return file_citycard_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *LoadAnswer) GetMac2() []byte {
@@ -1339,7 +1608,7 @@ type MedicalClaim struct {
 
 func (x *MedicalClaim) Reset() {
 	*x = MedicalClaim{}
-	mi := &file_citycard_proto_msgTypes[7]
+	mi := &file_citycard_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1351,7 +1620,7 @@ func (x *MedicalClaim) String() string {
 func (*MedicalClaim) ProtoMessage() {}
 
 func (x *MedicalClaim) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[7]
+	mi := &file_citycard_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1364,7 +1633,7 @@ func (x *MedicalClaim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MedicalClaim.ProtoReflect.Descriptor instead.
 func (*MedicalClaim) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{7}
+	return file_citycard_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *MedicalClaim) GetSettlement() string {
@@ -1462,7 +1731,7 @@ type MedicalResult struct {
 
 func (x *MedicalResult) Reset() {
 	*x = MedicalResult{}
-	mi := &file_citycard_proto_msgTypes[8]
+	mi := &file_citycard_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1474,7 +1743,7 @@ func (x *MedicalResult) String() string {
 func (*MedicalResult) ProtoMessage() {}
 
 func (x *MedicalResult) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[8]
+	mi := &file_citycard_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1487,7 +1756,7 @@ func (x *MedicalResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MedicalResult.ProtoReflect.Descriptor instead.
 func (*MedicalResult) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{8}
+	return file_citycard_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *MedicalResult) GetSettlement() string {
@@ -1569,7 +1838,7 @@ type PensionBatch struct {
 
 func (x *PensionBatch) Reset() {
 	*x = PensionBatch{}
-	mi := &file_citycard_proto_msgTypes[9]
+	mi := &file_citycard_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1581,7 +1850,7 @@ func (x *PensionBatch) String() string {
 func (*PensionBatch) ProtoMessage() {}
 
 func (x *PensionBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[9]
+	mi := &file_citycard_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1594,7 +1863,7 @@ func (x *PensionBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PensionBatch.ProtoReflect.Descriptor instead.
 func (*PensionBatch) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{9}
+	return file_citycard_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PensionBatch) GetBatch() string {
@@ -1642,7 +1911,7 @@ type PensionLine struct {
 
 func (x *PensionLine) Reset() {
 	*x = PensionLine{}
-	mi := &file_citycard_proto_msgTypes[10]
+	mi := &file_citycard_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1654,7 +1923,7 @@ func (x *PensionLine) String() string {
 func (*PensionLine) ProtoMessage() {}
 
 func (x *PensionLine) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[10]
+	mi := &file_citycard_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1667,7 +1936,7 @@ func (x *PensionLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PensionLine.ProtoReflect.Descriptor instead.
 func (*PensionLine) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{10}
+	return file_citycard_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PensionLine) GetPerson() []byte {
@@ -1697,7 +1966,7 @@ type PensionResult struct {
 
 func (x *PensionResult) Reset() {
 	*x = PensionResult{}
-	mi := &file_citycard_proto_msgTypes[11]
+	mi := &file_citycard_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1709,7 +1978,7 @@ func (x *PensionResult) String() string {
 func (*PensionResult) ProtoMessage() {}
 
 func (x *PensionResult) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[11]
+	mi := &file_citycard_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1722,7 +1991,7 @@ func (x *PensionResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PensionResult.ProtoReflect.Descriptor instead.
 func (*PensionResult) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{11}
+	return file_citycard_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PensionResult) GetBatch() string {
@@ -1764,7 +2033,7 @@ type PensionReturn struct {
 
 func (x *PensionReturn) Reset() {
 	*x = PensionReturn{}
-	mi := &file_citycard_proto_msgTypes[12]
+	mi := &file_citycard_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1776,7 +2045,7 @@ func (x *PensionReturn) String() string {
 func (*PensionReturn) ProtoMessage() {}
 
 func (x *PensionReturn) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[12]
+	mi := &file_citycard_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1789,7 +2058,7 @@ func (x *PensionReturn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PensionReturn.ProtoReflect.Descriptor instead.
 func (*PensionReturn) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{12}
+	return file_citycard_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PensionReturn) GetPerson() []byte {
@@ -1829,7 +2098,7 @@ type FareTable struct {
 
 func (x *FareTable) Reset() {
 	*x = FareTable{}
-	mi := &file_citycard_proto_msgTypes[13]
+	mi := &file_citycard_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1841,7 +2110,7 @@ func (x *FareTable) String() string {
 func (*FareTable) ProtoMessage() {}
 
 func (x *FareTable) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[13]
+	mi := &file_citycard_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1854,7 +2123,7 @@ func (x *FareTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FareTable.ProtoReflect.Descriptor instead.
 func (*FareTable) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{13}
+	return file_citycard_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *FareTable) GetVersion() string {
@@ -1912,7 +2181,7 @@ type CardFares struct {
 
 func (x *CardFares) Reset() {
 	*x = CardFares{}
-	mi := &file_citycard_proto_msgTypes[14]
+	mi := &file_citycard_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1924,7 +2193,7 @@ func (x *CardFares) String() string {
 func (*CardFares) ProtoMessage() {}
 
 func (x *CardFares) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[14]
+	mi := &file_citycard_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1937,7 +2206,7 @@ func (x *CardFares) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CardFares.ProtoReflect.Descriptor instead.
 func (*CardFares) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{14}
+	return file_citycard_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CardFares) GetCardType() uint32 {
@@ -1978,7 +2247,7 @@ type BusFare struct {
 
 func (x *BusFare) Reset() {
 	*x = BusFare{}
-	mi := &file_citycard_proto_msgTypes[15]
+	mi := &file_citycard_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1990,7 +2259,7 @@ func (x *BusFare) String() string {
 func (*BusFare) ProtoMessage() {}
 
 func (x *BusFare) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[15]
+	mi := &file_citycard_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2003,7 +2272,7 @@ func (x *BusFare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BusFare.ProtoReflect.Descriptor instead.
 func (*BusFare) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{15}
+	return file_citycard_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *BusFare) GetLine() uint32 {
@@ -2034,7 +2303,7 @@ type Reject struct {
 
 func (x *Reject) Reset() {
 	*x = Reject{}
-	mi := &file_citycard_proto_msgTypes[16]
+	mi := &file_citycard_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2046,7 +2315,7 @@ func (x *Reject) String() string {
 func (*Reject) ProtoMessage() {}
 
 func (x *Reject) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[16]
+	mi := &file_citycard_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2059,7 +2328,7 @@ func (x *Reject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reject.ProtoReflect.Descriptor instead.
 func (*Reject) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{16}
+	return file_citycard_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Reject) GetReason() string {
@@ -2117,7 +2386,7 @@ type Cleared struct {
 
 func (x *Cleared) Reset() {
 	*x = Cleared{}
-	mi := &file_citycard_proto_msgTypes[17]
+	mi := &file_citycard_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2129,7 +2398,7 @@ func (x *Cleared) String() string {
 func (*Cleared) ProtoMessage() {}
 
 func (x *Cleared) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[17]
+	mi := &file_citycard_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2142,7 +2411,7 @@ func (x *Cleared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cleared.ProtoReflect.Descriptor instead.
 func (*Cleared) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{17}
+	return file_citycard_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Cleared) GetCardToken() []byte {
@@ -2225,7 +2494,7 @@ type ClearedBatch struct {
 
 func (x *ClearedBatch) Reset() {
 	*x = ClearedBatch{}
-	mi := &file_citycard_proto_msgTypes[18]
+	mi := &file_citycard_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2237,7 +2506,7 @@ func (x *ClearedBatch) String() string {
 func (*ClearedBatch) ProtoMessage() {}
 
 func (x *ClearedBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[18]
+	mi := &file_citycard_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2250,7 +2519,7 @@ func (x *ClearedBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearedBatch.ProtoReflect.Descriptor instead.
 func (*ClearedBatch) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{18}
+	return file_citycard_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ClearedBatch) GetRecords() []*Cleared {
@@ -2274,7 +2543,7 @@ type RegistryEntry struct {
 
 func (x *RegistryEntry) Reset() {
 	*x = RegistryEntry{}
-	mi := &file_citycard_proto_msgTypes[19]
+	mi := &file_citycard_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2286,7 +2555,7 @@ func (x *RegistryEntry) String() string {
 func (*RegistryEntry) ProtoMessage() {}
 
 func (x *RegistryEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[19]
+	mi := &file_citycard_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2299,7 +2568,7 @@ func (x *RegistryEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryEntry.ProtoReflect.Descriptor instead.
 func (*RegistryEntry) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{19}
+	return file_citycard_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RegistryEntry) GetVersion() int64 {
@@ -2340,7 +2609,7 @@ type RegistryRow struct {
 
 func (x *RegistryRow) Reset() {
 	*x = RegistryRow{}
-	mi := &file_citycard_proto_msgTypes[20]
+	mi := &file_citycard_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2352,7 +2621,7 @@ func (x *RegistryRow) String() string {
 func (*RegistryRow) ProtoMessage() {}
 
 func (x *RegistryRow) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[20]
+	mi := &file_citycard_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2365,7 +2634,7 @@ func (x *RegistryRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryRow.ProtoReflect.Descriptor instead.
 func (*RegistryRow) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{20}
+	return file_citycard_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RegistryRow) GetColumns() map[string]string {
@@ -2389,7 +2658,7 @@ type HotlistEntry struct {
 
 func (x *HotlistEntry) Reset() {
 	*x = HotlistEntry{}
-	mi := &file_citycard_proto_msgTypes[21]
+	mi := &file_citycard_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2401,7 +2670,7 @@ func (x *HotlistEntry) String() string {
 func (*HotlistEntry) ProtoMessage() {}
 
 func (x *HotlistEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[21]
+	mi := &file_citycard_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2414,7 +2683,7 @@ func (x *HotlistEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HotlistEntry.ProtoReflect.Descriptor instead.
 func (*HotlistEntry) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{21}
+	return file_citycard_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *HotlistEntry) GetVersion() int64 {
@@ -2449,7 +2718,7 @@ type HotlistRow struct {
 
 func (x *HotlistRow) Reset() {
 	*x = HotlistRow{}
-	mi := &file_citycard_proto_msgTypes[22]
+	mi := &file_citycard_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2461,7 +2730,7 @@ func (x *HotlistRow) String() string {
 func (*HotlistRow) ProtoMessage() {}
 
 func (x *HotlistRow) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[22]
+	mi := &file_citycard_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2474,7 +2743,7 @@ func (x *HotlistRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HotlistRow.ProtoReflect.Descriptor instead.
 func (*HotlistRow) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{22}
+	return file_citycard_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *HotlistRow) GetFrom() string {
@@ -2511,7 +2780,7 @@ type ModeList struct {
 
 func (x *ModeList) Reset() {
 	*x = ModeList{}
-	mi := &file_citycard_proto_msgTypes[23]
+	mi := &file_citycard_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2523,7 +2792,7 @@ func (x *ModeList) String() string {
 func (*ModeList) ProtoMessage() {}
 
 func (x *ModeList) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[23]
+	mi := &file_citycard_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2536,7 +2805,7 @@ func (x *ModeList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModeList.ProtoReflect.Descriptor instead.
 func (*ModeList) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{23}
+	return file_citycard_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ModeList) GetVersion() int64 {
@@ -2572,7 +2841,7 @@ type IssuerEntry struct {
 
 func (x *IssuerEntry) Reset() {
 	*x = IssuerEntry{}
-	mi := &file_citycard_proto_msgTypes[24]
+	mi := &file_citycard_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2584,7 +2853,7 @@ func (x *IssuerEntry) String() string {
 func (*IssuerEntry) ProtoMessage() {}
 
 func (x *IssuerEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[24]
+	mi := &file_citycard_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2597,7 +2866,7 @@ func (x *IssuerEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssuerEntry.ProtoReflect.Descriptor instead.
 func (*IssuerEntry) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{24}
+	return file_citycard_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *IssuerEntry) GetInstitution() []byte {
@@ -2638,7 +2907,7 @@ type ModeEntry struct {
 
 func (x *ModeEntry) Reset() {
 	*x = ModeEntry{}
-	mi := &file_citycard_proto_msgTypes[25]
+	mi := &file_citycard_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2650,7 +2919,7 @@ func (x *ModeEntry) String() string {
 func (*ModeEntry) ProtoMessage() {}
 
 func (x *ModeEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[25]
+	mi := &file_citycard_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2663,7 +2932,7 @@ func (x *ModeEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModeEntry.ProtoReflect.Descriptor instead.
 func (*ModeEntry) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{25}
+	return file_citycard_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ModeEntry) GetId() string {
@@ -2743,7 +3012,7 @@ type Publication struct {
 
 func (x *Publication) Reset() {
 	*x = Publication{}
-	mi := &file_citycard_proto_msgTypes[26]
+	mi := &file_citycard_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2755,7 +3024,7 @@ func (x *Publication) String() string {
 func (*Publication) ProtoMessage() {}
 
 func (x *Publication) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[26]
+	mi := &file_citycard_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2768,7 +3037,7 @@ func (x *Publication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publication.ProtoReflect.Descriptor instead.
 func (*Publication) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{26}
+	return file_citycard_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Publication) GetTopic() string {
@@ -2853,7 +3122,7 @@ type SignedPublication struct {
 
 func (x *SignedPublication) Reset() {
 	*x = SignedPublication{}
-	mi := &file_citycard_proto_msgTypes[27]
+	mi := &file_citycard_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2865,7 +3134,7 @@ func (x *SignedPublication) String() string {
 func (*SignedPublication) ProtoMessage() {}
 
 func (x *SignedPublication) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[27]
+	mi := &file_citycard_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2878,7 +3147,7 @@ func (x *SignedPublication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedPublication.ProtoReflect.Descriptor instead.
 func (*SignedPublication) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{27}
+	return file_citycard_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SignedPublication) GetPublication() []byte {
@@ -2907,7 +3176,7 @@ type FollowState struct {
 
 func (x *FollowState) Reset() {
 	*x = FollowState{}
-	mi := &file_citycard_proto_msgTypes[28]
+	mi := &file_citycard_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2919,7 +3188,7 @@ func (x *FollowState) String() string {
 func (*FollowState) ProtoMessage() {}
 
 func (x *FollowState) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[28]
+	mi := &file_citycard_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2932,7 +3201,7 @@ func (x *FollowState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowState.ProtoReflect.Descriptor instead.
 func (*FollowState) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{28}
+	return file_citycard_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *FollowState) GetKey() []byte {
@@ -2974,7 +3243,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_citycard_proto_msgTypes[29]
+	mi := &file_citycard_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2986,7 +3255,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[29]
+	mi := &file_citycard_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2999,7 +3268,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{29}
+	return file_citycard_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Ack) GetTerminal() []byte {
@@ -3104,7 +3373,30 @@ const file_citycard_proto_rawDesc = "" +
 	"\x06Update\x121\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x19.citycard.v1.UpdateReasonR\x06reason\x12\x19\n" +
 	"\bcash_fen\x18\x02 \x01(\rR\acashFen\x12\x14\n" +
-	"\x05staff\x18\x03 \x01(\tR\x05staff\"\\\n" +
+	"\x05staff\x18\x03 \x01(\tR\x05staff\"\x93\x03\n" +
+	"\n" +
+	"ExitTicket\x12\x1a\n" +
+	"\bterminal\x18\x01 \x01(\fR\bterminal\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\rR\x06number\x12\x12\n" +
+	"\x04time\x18\x03 \x01(\fR\x04time\x12\x1f\n" +
+	"\vvalid_until\x18\x04 \x01(\fR\n" +
+	"validUntil\x12/\n" +
+	"\x06reason\x18\x05 \x01(\x0e2\x17.citycard.v1.ExitReasonR\x06reason\x121\n" +
+	"\x06update\x18\x06 \x01(\x0e2\x19.citycard.v1.UpdateReasonR\x06update\x12\x19\n" +
+	"\bcash_fen\x18\a \x01(\rR\acashFen\x12\x12\n" +
+	"\x04card\x18\b \x01(\fR\x04card\x12\x14\n" +
+	"\x05staff\x18\t \x01(\tR\x05staff\x12\x12\n" +
+	"\x04line\x18\n" +
+	" \x01(\rR\x04line\x12\x18\n" +
+	"\astation\x18\v \x01(\rR\astation\x12\x18\n" +
+	"\abecause\x18\f \x01(\tR\abecause\x12+\n" +
+	"\x04void\x18\r \x01(\v2\x17.citycard.v1.TicketVoidR\x04void\"t\n" +
+	"\n" +
+	"TicketVoid\x12\x12\n" +
+	"\x04time\x18\x01 \x01(\fR\x04time\x12\x14\n" +
+	"\x05staff\x18\x02 \x01(\tR\x05staff\x12\x18\n" +
+	"\abecause\x18\x03 \x01(\tR\abecause\x12\"\n" +
+	"\rcash_back_fen\x18\x04 \x01(\rR\vcashBackFen\"\\\n" +
 	"\x06Intent\x12\"\n" +
 	"\x03tap\x18\x01 \x01(\v2\x10.citycard.v1.TapR\x03tap\x12.\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x18.citycard.v1.IntentStateR\x05state\"\xf0\x03\n" +
@@ -3326,7 +3618,14 @@ const file_citycard_proto_rawDesc = "" +
 	"\x19UPDATE_REASON_OVER_TRAVEL\x10\x02\x12\x1a\n" +
 	"\x16UPDATE_REASON_NO_ENTRY\x10\x03\x12\x1b\n" +
 	"\x17UPDATE_REASON_HAS_ENTRY\x10\x10\x12\x1f\n" +
-	"\x1bUPDATE_REASON_ENTRY_TIMEOUT\x10\x12*\xce\x01\n" +
+	"\x1bUPDATE_REASON_ENTRY_TIMEOUT\x10\x12*\x97\x01\n" +
+	"\n" +
+	"ExitReason\x12\x1b\n" +
+	"\x17EXIT_REASON_UNSPECIFIED\x10\x00\x12\x1c\n" +
+	"\x18EXIT_REASON_DAMAGED_CARD\x10\x01\x12\x1b\n" +
+	"\x17EXIT_REASON_LOST_TICKET\x10\x02\x12\x1a\n" +
+	"\x16EXIT_REASON_TRIP_ENDED\x10\x03\x12\x15\n" +
+	"\x11EXIT_REASON_STAFF\x10\x04*\xce\x01\n" +
 	"\vServiceMode\x12\x1c\n" +
 	"\x18SERVICE_MODE_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18SERVICE_MODE_TRAIN_FAULT\x10\x01\x12\x19\n" +
@@ -3370,86 +3669,92 @@ func file_citycard_proto_rawDescGZIP() []byte {
 }
 
 var (
-	file_citycard_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
-	file_citycard_proto_msgTypes  = make([]protoimpl.MessageInfo, 32)
+	file_citycard_proto_enumTypes = make([]protoimpl.EnumInfo, 10)
+	file_citycard_proto_msgTypes  = make([]protoimpl.MessageInfo, 34)
 	file_citycard_proto_goTypes   = []any{
 		Medium(0),                 // 0: citycard.v1.Medium
 		Mode(0),                   // 1: citycard.v1.Mode
 		Movement(0),               // 2: citycard.v1.Movement
 		UpdateReason(0),           // 3: citycard.v1.UpdateReason
-		ServiceMode(0),            // 4: citycard.v1.ServiceMode
-		ExitWithoutEntry(0),       // 5: citycard.v1.ExitWithoutEntry
-		Unsure(0),                 // 6: citycard.v1.Unsure
-		Mark(0),                   // 7: citycard.v1.Mark
-		IntentState(0),            // 8: citycard.v1.IntentState
-		(*Debit)(nil),             // 9: citycard.v1.Debit
-		(*Tap)(nil),               // 10: citycard.v1.Tap
-		(*Update)(nil),            // 11: citycard.v1.Update
-		(*Intent)(nil),            // 12: citycard.v1.Intent
-		(*Load)(nil),              // 13: citycard.v1.Load
-		(*LoadRequest)(nil),       // 14: citycard.v1.LoadRequest
-		(*LoadAnswer)(nil),        // 15: citycard.v1.LoadAnswer
-		(*MedicalClaim)(nil),      // 16: citycard.v1.MedicalClaim
-		(*MedicalResult)(nil),     // 17: citycard.v1.MedicalResult
-		(*PensionBatch)(nil),      // 18: citycard.v1.PensionBatch
-		(*PensionLine)(nil),       // 19: citycard.v1.PensionLine
-		(*PensionResult)(nil),     // 20: citycard.v1.PensionResult
-		(*PensionReturn)(nil),     // 21: citycard.v1.PensionReturn
-		(*FareTable)(nil),         // 22: citycard.v1.FareTable
-		(*CardFares)(nil),         // 23: citycard.v1.CardFares
-		(*BusFare)(nil),           // 24: citycard.v1.BusFare
-		(*Reject)(nil),            // 25: citycard.v1.Reject
-		(*Cleared)(nil),           // 26: citycard.v1.Cleared
-		(*ClearedBatch)(nil),      // 27: citycard.v1.ClearedBatch
-		(*RegistryEntry)(nil),     // 28: citycard.v1.RegistryEntry
-		(*RegistryRow)(nil),       // 29: citycard.v1.RegistryRow
-		(*HotlistEntry)(nil),      // 30: citycard.v1.HotlistEntry
-		(*HotlistRow)(nil),        // 31: citycard.v1.HotlistRow
-		(*ModeList)(nil),          // 32: citycard.v1.ModeList
-		(*IssuerEntry)(nil),       // 33: citycard.v1.IssuerEntry
-		(*ModeEntry)(nil),         // 34: citycard.v1.ModeEntry
-		(*Publication)(nil),       // 35: citycard.v1.Publication
-		(*SignedPublication)(nil), // 36: citycard.v1.SignedPublication
-		(*FollowState)(nil),       // 37: citycard.v1.FollowState
-		(*Ack)(nil),               // 38: citycard.v1.Ack
-		nil,                       // 39: citycard.v1.RegistryRow.ColumnsEntry
-		nil,                       // 40: citycard.v1.FollowState.VersionsEntry
+		ExitReason(0),             // 4: citycard.v1.ExitReason
+		ServiceMode(0),            // 5: citycard.v1.ServiceMode
+		ExitWithoutEntry(0),       // 6: citycard.v1.ExitWithoutEntry
+		Unsure(0),                 // 7: citycard.v1.Unsure
+		Mark(0),                   // 8: citycard.v1.Mark
+		IntentState(0),            // 9: citycard.v1.IntentState
+		(*Debit)(nil),             // 10: citycard.v1.Debit
+		(*Tap)(nil),               // 11: citycard.v1.Tap
+		(*Update)(nil),            // 12: citycard.v1.Update
+		(*ExitTicket)(nil),        // 13: citycard.v1.ExitTicket
+		(*TicketVoid)(nil),        // 14: citycard.v1.TicketVoid
+		(*Intent)(nil),            // 15: citycard.v1.Intent
+		(*Load)(nil),              // 16: citycard.v1.Load
+		(*LoadRequest)(nil),       // 17: citycard.v1.LoadRequest
+		(*LoadAnswer)(nil),        // 18: citycard.v1.LoadAnswer
+		(*MedicalClaim)(nil),      // 19: citycard.v1.MedicalClaim
+		(*MedicalResult)(nil),     // 20: citycard.v1.MedicalResult
+		(*PensionBatch)(nil),      // 21: citycard.v1.PensionBatch
+		(*PensionLine)(nil),       // 22: citycard.v1.PensionLine
+		(*PensionResult)(nil),     // 23: citycard.v1.PensionResult
+		(*PensionReturn)(nil),     // 24: citycard.v1.PensionReturn
+		(*FareTable)(nil),         // 25: citycard.v1.FareTable
+		(*CardFares)(nil),         // 26: citycard.v1.CardFares
+		(*BusFare)(nil),           // 27: citycard.v1.BusFare
+		(*Reject)(nil),            // 28: citycard.v1.Reject
+		(*Cleared)(nil),           // 29: citycard.v1.Cleared
+		(*ClearedBatch)(nil),      // 30: citycard.v1.ClearedBatch
+		(*RegistryEntry)(nil),     // 31: citycard.v1.RegistryEntry
+		(*RegistryRow)(nil),       // 32: citycard.v1.RegistryRow
+		(*HotlistEntry)(nil),      // 33: citycard.v1.HotlistEntry
+		(*HotlistRow)(nil),        // 34: citycard.v1.HotlistRow
+		(*ModeList)(nil),          // 35: citycard.v1.ModeList
+		(*IssuerEntry)(nil),       // 36: citycard.v1.IssuerEntry
+		(*ModeEntry)(nil),         // 37: citycard.v1.ModeEntry
+		(*Publication)(nil),       // 38: citycard.v1.Publication
+		(*SignedPublication)(nil), // 39: citycard.v1.SignedPublication
+		(*FollowState)(nil),       // 40: citycard.v1.FollowState
+		(*Ack)(nil),               // 41: citycard.v1.Ack
+		nil,                       // 42: citycard.v1.RegistryRow.ColumnsEntry
+		nil,                       // 43: citycard.v1.FollowState.VersionsEntry
 	}
 )
 
 var file_citycard_proto_depIdxs = []int32{
-	6,  // 0: citycard.v1.Debit.other_tac_reason:type_name -> citycard.v1.Unsure
+	7,  // 0: citycard.v1.Debit.other_tac_reason:type_name -> citycard.v1.Unsure
 	0,  // 1: citycard.v1.Tap.medium:type_name -> citycard.v1.Medium
-	9,  // 2: citycard.v1.Tap.debit:type_name -> citycard.v1.Debit
+	10, // 2: citycard.v1.Tap.debit:type_name -> citycard.v1.Debit
 	1,  // 3: citycard.v1.Tap.mode:type_name -> citycard.v1.Mode
 	2,  // 4: citycard.v1.Tap.movement:type_name -> citycard.v1.Movement
-	4,  // 5: citycard.v1.Tap.service_mode:type_name -> citycard.v1.ServiceMode
-	11, // 6: citycard.v1.Tap.update:type_name -> citycard.v1.Update
-	7,  // 7: citycard.v1.Tap.marks:type_name -> citycard.v1.Mark
+	5,  // 5: citycard.v1.Tap.service_mode:type_name -> citycard.v1.ServiceMode
+	12, // 6: citycard.v1.Tap.update:type_name -> citycard.v1.Update
+	8,  // 7: citycard.v1.Tap.marks:type_name -> citycard.v1.Mark
 	3,  // 8: citycard.v1.Update.reason:type_name -> citycard.v1.UpdateReason
-	10, // 9: citycard.v1.Intent.tap:type_name -> citycard.v1.Tap
-	8,  // 10: citycard.v1.Intent.state:type_name -> citycard.v1.IntentState
-	0,  // 11: citycard.v1.Load.medium:type_name -> citycard.v1.Medium
-	6,  // 12: citycard.v1.Load.other_tac_reason:type_name -> citycard.v1.Unsure
-	19, // 13: citycard.v1.PensionBatch.lines:type_name -> citycard.v1.PensionLine
-	21, // 14: citycard.v1.PensionResult.returns:type_name -> citycard.v1.PensionReturn
-	23, // 15: citycard.v1.FareTable.fares:type_name -> citycard.v1.CardFares
-	24, // 16: citycard.v1.CardFares.bus:type_name -> citycard.v1.BusFare
-	26, // 17: citycard.v1.ClearedBatch.records:type_name -> citycard.v1.Cleared
-	29, // 18: citycard.v1.RegistryEntry.rows:type_name -> citycard.v1.RegistryRow
-	39, // 19: citycard.v1.RegistryRow.columns:type_name -> citycard.v1.RegistryRow.ColumnsEntry
-	31, // 20: citycard.v1.HotlistEntry.rows:type_name -> citycard.v1.HotlistRow
-	34, // 21: citycard.v1.ModeList.modes:type_name -> citycard.v1.ModeEntry
-	33, // 22: citycard.v1.ModeList.issuers:type_name -> citycard.v1.IssuerEntry
-	4,  // 23: citycard.v1.ModeEntry.kind:type_name -> citycard.v1.ServiceMode
-	1,  // 24: citycard.v1.ModeEntry.transport:type_name -> citycard.v1.Mode
-	5,  // 25: citycard.v1.ModeEntry.exit_without_entry:type_name -> citycard.v1.ExitWithoutEntry
-	40, // 26: citycard.v1.FollowState.versions:type_name -> citycard.v1.FollowState.VersionsEntry
-	27, // [27:27] is the sub-list for method output_type
-	27, // [27:27] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	4,  // 9: citycard.v1.ExitTicket.reason:type_name -> citycard.v1.ExitReason
+	3,  // 10: citycard.v1.ExitTicket.update:type_name -> citycard.v1.UpdateReason
+	14, // 11: citycard.v1.ExitTicket.void:type_name -> citycard.v1.TicketVoid
+	11, // 12: citycard.v1.Intent.tap:type_name -> citycard.v1.Tap
+	9,  // 13: citycard.v1.Intent.state:type_name -> citycard.v1.IntentState
+	0,  // 14: citycard.v1.Load.medium:type_name -> citycard.v1.Medium
+	7,  // 15: citycard.v1.Load.other_tac_reason:type_name -> citycard.v1.Unsure
+	22, // 16: citycard.v1.PensionBatch.lines:type_name -> citycard.v1.PensionLine
+	24, // 17: citycard.v1.PensionResult.returns:type_name -> citycard.v1.PensionReturn
+	26, // 18: citycard.v1.FareTable.fares:type_name -> citycard.v1.CardFares
+	27, // 19: citycard.v1.CardFares.bus:type_name -> citycard.v1.BusFare
+	29, // 20: citycard.v1.ClearedBatch.records:type_name -> citycard.v1.Cleared
+	32, // 21: citycard.v1.RegistryEntry.rows:type_name -> citycard.v1.RegistryRow
+	42, // 22: citycard.v1.RegistryRow.columns:type_name -> citycard.v1.RegistryRow.ColumnsEntry
+	34, // 23: citycard.v1.HotlistEntry.rows:type_name -> citycard.v1.HotlistRow
+	37, // 24: citycard.v1.ModeList.modes:type_name -> citycard.v1.ModeEntry
+	36, // 25: citycard.v1.ModeList.issuers:type_name -> citycard.v1.IssuerEntry
+	5,  // 26: citycard.v1.ModeEntry.kind:type_name -> citycard.v1.ServiceMode
+	1,  // 27: citycard.v1.ModeEntry.transport:type_name -> citycard.v1.Mode
+	6,  // 28: citycard.v1.ModeEntry.exit_without_entry:type_name -> citycard.v1.ExitWithoutEntry
+	43, // 29: citycard.v1.FollowState.versions:type_name -> citycard.v1.FollowState.VersionsEntry
+	30, // [30:30] is the sub-list for method output_type
+	30, // [30:30] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_citycard_proto_init() }
@@ -3462,8 +3767,8 @@ func file_citycard_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_citycard_proto_rawDesc), len(file_citycard_proto_rawDesc)),
-			NumEnums:      9,
-			NumMessages:   32,
+			NumEnums:      10,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

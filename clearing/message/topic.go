@@ -1,14 +1,14 @@
 package message
 
 // Topics of the message log (docs/architecture.md). Taps, confirmed or not, and loads are keyed by
-// card number, medical and pension messages by person token or batch.
+// card number, exit tickets by desk, medical and pension messages by person token or batch.
 const (
 	TopicTaps            = "taps"
 	TopicLoads           = "loads"
 	TopicMedicalRequests = "medical.requests"
 	TopicPensionBatches  = "pension.batches"
 	TopicPensionResults  = "pension.results"
-	TopicRejectsTransit  = "rejects.transit" // of taps, confirmed or not
+	TopicRejectsTransit  = "rejects.transit" // of taps, confirmed or not, and exit tickets
 	TopicRejectsLoads    = "rejects.loads"
 	TopicRejectsMedical  = "rejects.medical" // of claims, whole
 	TopicRejectsPension  = "rejects.pension" // of payment lists and the bank's answers, line by line
@@ -22,6 +22,9 @@ const (
 	// TopicTapsUnconfirmed has taps without a TAC, of payments whose outcome has been unknown for
 	// long; CheckUnconfirmed has the rules. They say that a card may have paid, and move no money.
 	TopicTapsUnconfirmed = "taps.unconfirmed"
+	// TopicExitTickets has what desks say of exit tickets, under the number of the desk's SAM;
+	// CheckExitTicket has the rules. They move no money.
+	TopicExitTickets = "exit.tickets"
 	// TopicModes has the service modes that are in force or to come, in one record under ModesKey.
 	TopicModes = "modes"
 	// TopicAcks has what each lane says that it follows.
@@ -35,7 +38,7 @@ const RecordLimit = 4 << 10
 
 // InputTopics are the topics that clearing consumes.
 func InputTopics() []string {
-	return []string{TopicTaps, TopicTapsUnconfirmed, TopicLoads, TopicMedicalRequests, TopicPensionBatches, TopicPensionResults}
+	return []string{TopicTaps, TopicTapsUnconfirmed, TopicExitTickets, TopicLoads, TopicMedicalRequests, TopicPensionBatches, TopicPensionResults}
 }
 
 // OutputTopics are the topics of clearing's results, with messages in the order of their commits.
@@ -48,7 +51,7 @@ func OutputTopics() []string {
 // one need not be allowed to read another. Empty for any other topic.
 func RejectsOf(input string) string {
 	switch input {
-	case TopicTaps, TopicTapsUnconfirmed:
+	case TopicTaps, TopicTapsUnconfirmed, TopicExitTickets:
 		return TopicRejectsTransit
 	case TopicLoads:
 		return TopicRejectsLoads

@@ -21,6 +21,7 @@ const (
 	titleLine   = "# 结算文件 settlement file, layout 1"
 	columnsLine = "# 列 columns: 交易日 day, 用途 purpose, 笔数 count, 金额(分) amount in fen"
 	columns     = "day,purpose,count,fen"
+	ownLead     = "# 自收现金 own cash, in no total: "
 	hashLead    = "# sha256 "
 )
 
@@ -38,6 +39,9 @@ func (f File) Encode() []byte {
 		fmt.Fprintf(&b, "%s,%s,%d,%d\n", line.Day, line.Purpose, line.Count, line.Fen)
 	}
 	fmt.Fprintf(&b, "total,,%d,%d\n", p.Count, p.Fen)
+	for _, line := range p.Own {
+		fmt.Fprintf(&b, "%s%s,%s,%d,%d\n", ownLead, line.Day, line.Purpose, line.Count, line.Fen)
+	}
 	return seal(b.String())
 }
 
@@ -102,7 +106,11 @@ func parse[T interface{ Encode() []byte }](kind string, data []byte, parseLines 
 const headerLines = 6
 
 func parseLines(lines []string) (File, error) {
-	if len(lines) < headerLines+1 || lines[0] != titleLine {
+	end := len(lines)
+	for end > 0 && strings.HasPrefix(lines[end-1], ownLead) {
+		end--
+	}
+	if end < headerLines+1 || lines[0] != titleLine {
 		return File{}, fmt.Errorf("line 1: want %q and at least %d lines", titleLine, headerLines+1)
 	}
 	if lines[5] != columns {
@@ -116,22 +124,34 @@ func parseLines(lines []string) (File, error) {
 	if err != nil {
 		return File{}, fmt.Errorf("line 3: %w", err)
 	}
-	var parsed []Line
-	for i, text := range lines[headerLines : len(lines)-1] {
-		line, err := parseLine(text)
-		if err != nil {
-			return File{}, fmt.Errorf("line %d: %w", headerLines+i+1, err)
-		}
-		if i > 0 && compareLines(parsed[i-1], line) >= 0 {
-			return File{}, fmt.Errorf("line %d: want day and purpose after those of the line before", headerLines+i+1)
-		}
-		parsed = append(parsed, line)
+	parsed, err := parseRun(lines[headerLines:end-1], headerLines, "")
+	if err != nil {
+		return File{}, err
 	}
-	position, err := newPosition(participant, parsed)
+	own, err := parseRun(lines[end:], end, ownLead)
+	if err != nil {
+		return File{}, err
+	}
+	position, err := newPosition(participant, parsed, own)
 	if err != nil {
 		return File{}, err
 	}
 	return File{Day: day, Position: position}, nil
+}
+
+// parseRun reads lines of a file, of which before come others, in their order.
+func parseRun(lines []string, before int, lead string) (parsed []Line, err error) {
+	for i, text := range lines {
+		line, err := parseLine(strings.TrimPrefix(text, lead))
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", before+i+1, err)
+		}
+		if i > 0 && compareLines(parsed[i-1], line) >= 0 {
+			return nil, fmt.Errorf("line %d: want day and purpose after those of the line before", before+i+1)
+		}
+		parsed = append(parsed, line)
+	}
+	return parsed, nil
 }
 
 func parseParticipant(text string) (Participant, error) {

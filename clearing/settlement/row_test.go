@@ -16,15 +16,20 @@ import (
 // one of the 23rd, a load paid at the counter, one claim and its fund.
 func dayRows() []Row {
 	return []Row{
-		{"operator:metro", 20261124, "metro_exit", 2, 570},
-		{"operator:metro", 20261124, "metro_entry", 3, 0},
-		{"operator:metro", 20261123, "metro_exit", 1, 190},
-		{"operator:bus-a", 20261124, "bus", 10, 800},
-		{"operator:metro", 20261124, "metro_exit", 1, 380},
-		{"channel:counter", 20261124, "load", 2, -15000},
-		{"hospital:h-301", 20261124, "medical_fund", 1, 773500},
-		{"hospital:h-301", 20261124, "medical_account", 1, 100000},
-		{"fund:employee", 20261124, "medical_fund", 1, -773500},
+		{"operator:metro", 20261124, "metro_exit", 2, 570, false},
+		{"operator:metro", 20261124, "metro_entry", 3, 0, false},
+		{"operator:metro", 20261123, "metro_exit", 1, 190, false},
+		{"operator:bus-a", 20261124, "bus", 10, 800, false},
+		{"operator:metro", 20261124, "metro_exit", 1, 380, false},
+		{"channel:counter", 20261124, "load", 2, -15000, false},
+		{"hospital:h-301", 20261124, "medical_fund", 1, 773500, false},
+		{"hospital:h-301", 20261124, "medical_account", 1, 100000, false},
+		{"fund:employee", 20261124, "medical_fund", 1, -773500, false},
+		// Its desks took two tickets and an update in cash, and gave one ticket's back.
+		{"operator:metro", 20261124, "exit_ticket", 1, 900, true},
+		{"operator:metro", 20261124, "exit_ticket", 1, 450, true},
+		{"operator:metro", 20261124, "exit_ticket_void", 1, -450, true},
+		{"operator:metro", 20261123, "desk_cash", 1, 300, true},
 	}
 }
 
@@ -77,7 +82,7 @@ func TestNet(t *testing.T) {
 }
 
 func TestNetRefuses(t *testing.T) {
-	row := Row{"operator:metro", 20261124, "bus", 1, 100}
+	row := Row{"operator:metro", 20261124, "bus", 1, 100, false}
 	for _, c := range []struct {
 		name  string
 		alter func(r *Row, p *Participant)
@@ -110,15 +115,15 @@ func TestNetRefuses(t *testing.T) {
 	if _, err := Net(nil, []Participant{{Code: "operator:a"}, {Code: "operator:a"}}); err == nil {
 		t.Error("a participant listed twice: accepted")
 	}
-	huge := []Row{{"operator:metro", 20261124, "bus", 1, math.MaxInt64}, {"operator:metro", 20261124, "bus", 1, 1}}
+	huge := []Row{{"operator:metro", 20261124, "bus", 1, math.MaxInt64, false}, {"operator:metro", 20261124, "bus", 1, 1, false}}
 	if _, err := Net(huge, []Participant{{Code: "operator:metro"}}); err == nil {
 		t.Error("a sum past the range: accepted")
 	}
-	owing := []Row{{"operator:metro", 20261124, "bus", 1, -math.MaxInt64}, {"operator:metro", 20261124, "bus", 1, -2}}
+	owing := []Row{{"operator:metro", 20261124, "bus", 1, -math.MaxInt64, false}, {"operator:metro", 20261124, "bus", 1, -2, false}}
 	if _, err := Net(owing, []Participant{{Code: "operator:metro"}}); err == nil {
 		t.Error("a debt past the range: accepted")
 	}
-	many := []Row{{"operator:metro", 20261124, "bus", math.MaxInt64, 0}, {"operator:metro", 20261124, "bus", 1, 0}}
+	many := []Row{{"operator:metro", 20261124, "bus", math.MaxInt64, 0, false}, {"operator:metro", 20261124, "bus", 1, 0, false}}
 	if _, err := Net(many, []Participant{{Code: "operator:metro"}}); err == nil {
 		t.Error("a count past the range: accepted")
 	}

@@ -66,7 +66,7 @@ func wantTopics(t *testing.T, client *kgo.Client, partitions, replicas int, insy
 	timed := maps.Clone(compacted)
 	timed["message.timestamp.type"] = "LogAppendTime"
 	want := map[string]map[string]string{
-		"taps": truth, "loads": truth, "medical.requests": truth, "pension.batches": truth, "pension.results": truth, "taps.unconfirmed": truth,
+		"taps": truth, "loads": truth, "medical.requests": truth, "pension.batches": truth, "pension.results": truth, "taps.unconfirmed": truth, "exit.tickets": truth,
 		"rejects.transit": keeps, "rejects.loads": keeps, "rejects.medical": keeps, "rejects.pension": keeps, "cleared": keeps,
 		"fares": compacted, "registry": compacted, "hotlist": compacted, "modes": compacted, "intents": compacted, "acks": timed,
 	}

@@ -259,6 +259,9 @@ func (j *Judge) post(edition *index.Edition, rules *Rules, t *tap, w window, pay
 		ruling.Operator = docket.UnregisteredOperator
 	}
 	ruling.Verified, ruling.Record = !t.foreign, &t.message
+	if cash := t.message.GetUpdate().GetCashFen(); cash > 0 && t.dated {
+		ruling.Cash = docket.Cash{Day: t.day, Purpose: chart.DeskCash, Fen: ledger.Fen(cash)}
+	}
 	if reason == verdict.None {
 		ruling.Flagged = !rules.fareAgrees(&t.message, t.at, t.relief(edition))
 		ruling.WrongMode = t.wrongMode

@@ -18,6 +18,7 @@ const (
 	Rejected
 	Quarantined
 	Unconfirmed
+	Noted
 )
 
 // names gives the verdict's name in reports and metrics, which is an English word, and its Chinese
@@ -40,6 +41,8 @@ func (v Verdict) names() (english, chinese string) {
 		return "quarantined", "隔离"
 	case Unconfirmed:
 		return "unconfirmed", "未确认"
+	case Noted:
+		return "noted", "备查"
 	}
 	return fmt.Sprintf("verdict(%d)", uint8(v)), ""
 }
@@ -58,7 +61,7 @@ func (v Verdict) In(l language.Language) string {
 
 // Parse finds the verdict with a name; ok is false where there is none.
 func Parse(name string) (v Verdict, ok bool) {
-	for v = Cleared; v <= Unconfirmed; v++ {
+	for v = Cleared; v <= Noted; v++ {
 		if v.String() == name {
 			return v, true
 		}

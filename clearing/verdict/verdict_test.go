@@ -39,7 +39,7 @@ func TestList(t *testing.T) {
 // TestIn shows codes with their words in both languages.
 func TestIn(t *testing.T) {
 	english, chinese := language.Language{}, language.Chinese()
-	for v := verdict.Cleared; v <= verdict.Unconfirmed; v++ {
+	for v := verdict.Cleared; v <= verdict.Noted; v++ {
 		if parsed, ok := verdict.Parse(v.String()); parsed != v || !ok {
 			t.Errorf("Parse(%s) = %d, %v", v, parsed, ok)
 		}
@@ -47,13 +47,13 @@ func TestIn(t *testing.T) {
 			t.Errorf("%s in English: %s", v, got)
 		}
 	}
-	if _, ok := verdict.Parse("verdict(9)"); ok {
+	if _, ok := verdict.Parse("verdict(10)"); ok {
 		t.Error("an unknown verdict was read")
 	}
 	for _, c := range [][2]string{
 		{verdict.Suspended.In(chinese), "suspended（挂账）"},
 		{verdict.Pending.In(chinese), "pending（待异地确认）"},
-		{verdict.Verdict(9).In(chinese), "verdict(9)"},
+		{verdict.Verdict(10).In(chinese), "verdict(10)"},
 		{verdict.UnknownTerminal.In(english), "unknown_terminal (the terminal is not registered on that day)"},
 		{verdict.UnknownTerminal.In(chinese), "unknown_terminal（终端当日未登记）"},
 		{verdict.Reason("no_such").In(chinese), "no_such"},

@@ -37,6 +37,7 @@ import (
 	"citycard/clearing/rules"
 	"citycard/clearing/topics"
 	"citycard/clearing/transit"
+	"citycard/clearing/transit/exits"
 	"citycard/clearing/transit/load"
 	"citycard/clearing/transit/unconfirmed"
 	"citycard/clearing/verdict"
@@ -282,7 +283,8 @@ func (l *lived) newIntake() *intake.Intake {
 		message.TopicTapsUnconfirmed: func() intake.Rules {
 			return intake.UnconfirmedTaps(&unconfirmed.Judge{Registry: l.town.Registry})
 		},
-		message.TopicLoads: func() intake.Rules { return intake.Loads(loads, l.town.Keys.Held().CardTokens()) },
+		message.TopicExitTickets: func() intake.Rules { return intake.ExitTickets(&exits.Judge{Registry: l.town.Registry}) },
+		message.TopicLoads:       func() intake.Rules { return intake.Loads(loads, l.town.Keys.Held().CardTokens()) },
 		message.TopicMedicalRequests: func() intake.Rules {
 			return intake.MedicalRequests(&medical.Judge{People: l.town.Registry, Rules: l.town.Rules.Medical, Holdings: l.Ledger.Holdings})
 		},

@@ -58,6 +58,8 @@ seal-key show | there is no seal key
 statement --subject 6361726431
 suspense list
 tap find --from 20260105 --to 20260105
+tap cash
+tap exits
 tap unconfirmed
 tap show --card 03105070200000000001 --issuer 1000500000000000 --from 20260105 --to 20260105
 trial-balance --day 20260105

@@ -224,7 +224,7 @@ func exposedTopics(t *testing.T, records []*kgo.Record) []byte {
 	for _, r := range records {
 		seen[r.Topic] = true
 		switch r.Topic {
-		case message.TopicTaps, message.TopicTapsUnconfirmed, message.TopicLoads, message.TopicHotlist, message.TopicIntents:
+		case message.TopicTaps, message.TopicTapsUnconfirmed, message.TopicExitTickets, message.TopicLoads, message.TopicHotlist, message.TopicIntents:
 			continue
 		case message.TopicRejectsTransit, message.TopicRejectsLoads, message.TopicRejectsMedical, message.TopicRejectsPension:
 			var reject message.Reject

@@ -149,11 +149,11 @@ func TestExamplesAreCleared(t *testing.T) {
 	c := startExampleCity(t)
 	want := map[string]example{} // by topic
 	var rejected []example
-	inputs := map[string]example{}
+	inputs := map[string][]example{}
 	for _, e := range c.examples() {
 		switch {
 		case slices.Contains(message.InputTopics(), e.topic):
-			inputs[e.topic] = e
+			inputs[e.topic] = append(inputs[e.topic], e)
 		case e.topic == message.TopicIntents || e.topic == message.TopicAcks: // nothing answers
 		case e.topic != "HTTP" && e.topic != message.TopicFares:
 			want[e.topic] = e
@@ -166,12 +166,14 @@ func TestExamplesAreCleared(t *testing.T) {
 		t.Errorf("the load authority answers %v", answer)
 	}
 	for _, topic := range message.InputTopics() {
-		c.send(topic, inputs[topic].key, c.encoded(inputs[topic].message))
+		for _, e := range inputs[topic] {
+			c.send(topic, e.key, c.encoded(e.message))
+		}
 	}
 	for _, e := range rejected {
 		reject, _ := e.message.(*message.Reject)
 		input, _, _ := strings.Cut(reject.GetStream(), "/")
-		c.send(input, inputs[input].key, reject.GetOriginal())
+		c.send(input, inputs[input][0].key, reject.GetOriginal())
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

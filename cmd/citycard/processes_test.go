@@ -112,7 +112,7 @@ func TestTwoProcesses(t *testing.T) {
 }
 
 // allStreams are the partitions of all input topics.
-const allStreams = 24
+const allStreams = 28
 
 // streams is how many partitions the server has now.
 func (s *process) streams() int {

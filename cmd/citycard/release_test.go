@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/rogpeppe/go-internal/testscript"
+	"google.golang.org/protobuf/proto"
 
 	"citycard/cardos/keys"
 	"citycard/clearing/chart"
@@ -17,6 +18,7 @@ import (
 	"citycard/clearing/identity"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
+	"citycard/clearing/transit/exits"
 	"citycard/clearing/transit/unconfirmed"
 	"citycard/clearing/verdict"
 	"citycard/cmd/books"
@@ -97,6 +99,46 @@ func fillDecisions(t *testing.T, b *books.Books) {
 	}...)
 	keepAlone(t, b)
 	keepUnconfirmed(t, b)
+	keepExits(t, b)
+}
+
+// keepExits keeps two exit tickets of the metro's desk, of which one no longer counts.
+func keepExits(t *testing.T, b *books.Books) {
+	t.Helper()
+	town := clearingtest.New(t, nil)
+	at := func(minute int) []byte {
+		return message.AppendTime(nil, time.Date(2026, 1, 5, 9, minute, 0, 0, time.UTC))
+	}
+	damaged := &message.ExitTicket{
+		Terminal: clearingtest.Hex(clearingtest.MetroGate), Number: 41, Time: at(20), ValidUntil: at(35), Reason: message.ExitReason_EXIT_REASON_DAMAGED_CARD,
+		CashFen: 900, Card: clearingtest.Hex(clearingtest.OtherCard), Staff: "A17", Line: 1, Station: 1,
+	}
+	twice := &message.ExitTicket{
+		Terminal: damaged.Terminal, Number: 42, Time: at(21), ValidUntil: at(36), Reason: message.ExitReason_EXIT_REASON_STAFF, CashFen: 450,
+		Because: "paid before", Staff: "A17", Station: 1,
+	}
+	over := proto.CloneOf(twice)
+	over.Void = &message.TicketVoid{Time: at(22), Staff: "B2", Because: "not needed", CashBackFen: 450}
+	var records []docket.Record
+	for _, m := range []*message.ExitTicket{damaged, twice, over} {
+		records = append(records, docket.Record{Value: clearingtest.Encode(m)})
+	}
+	_, err := b.PostOnce(t.Context(), message.TopicExitTickets+"/0", "test", 0, func(batch *ledger.Batch) error {
+		d := docket.New(docket.Source{Stream: batch.Stream, Day: batch.Day}, len(records))
+		(&exits.Judge{Registry: town.Registry}).Rule(records, d)
+		d.Versions = nil // it is no version of these books
+		batch.Memos = d.Memos
+		batch.Finish = func(_ context.Context, _ pgx.Tx, out *ledger.Outcome) ([]byte, error) {
+			if _, err := d.Settle(out, verdict.None); err != nil {
+				return nil, err
+			}
+			return d.EncodeNote()
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // keepUnconfirmed keeps two taps of which no TAC came. The card went on after the first with the

@@ -52,12 +52,12 @@ type tapQuery struct {
 	reason   string
 	verdict  string
 	marked   bool
-	from, to books.Day
-	limit    int
+	span
+	limit int
 }
 
 func tapCommand() *ffcli.Command {
-	return group("tap", "look verdicts up, and close taps of which no TAC came", "", tapShowCommand(), tapFindCommand(), tapUnconfirmedCommand(), tapResolveCommand())
+	return group("tap", "look verdicts, exit tickets and cash of desks up, and close taps of which no TAC came", "", tapShowCommand(), tapFindCommand(), tapUnconfirmedCommand(), tapResolveCommand(), tapExitsCommand(), tapCashCommand())
 }
 
 func newTapQuery(name, usage, short, long string) *tapQuery {
@@ -87,7 +87,7 @@ func tapFindCommand() *ffcli.Command {
 		"Reads through the whole of the days named; with --json in constant memory, however large --limit is.")
 	q.flags.StringVar(&q.terminal, "terminal", "", "SAM terminal number, 12 `digits`")
 	q.flags.StringVar(&q.reason, "reason", "", "reason `code`, such as unknown_terminal")
-	q.flags.StringVar(&q.verdict, "verdict", "", "`verdict`: cleared, pending, suspended, disputed, rejected, quarantined, unconfirmed")
+	q.flags.StringVar(&q.verdict, "verdict", "", "`verdict`: cleared, pending, suspended, disputed, rejected, quarantined, unconfirmed, noted")
 	q.flags.BoolVar(&q.marked, "marked", false, "only taps that the terminal took under a fault of its own")
 	q.flags.IntVar(&q.limit, "limit", 1000, "the greatest `number` of results")
 	return q.looks(q.find)
@@ -127,7 +127,7 @@ func (item ruled) marks(l language.Language) (words []string) {
 // looks makes the command print the results of look.
 func (q *tapQuery) looks(look func(context.Context, *tapReader, func(ruled) error) error) *ffcli.Command {
 	return q.reads(func(ctx context.Context, b *books.Books) error {
-		if err := q.complete(ctx, b.Ledger); err != nil {
+		if err := q.usual(ctx, b.Ledger); err != nil {
 			return err
 		}
 		accounts, err := b.Accounts(ctx)
@@ -142,25 +142,33 @@ func (q *tapQuery) looks(look func(context.Context, *tapReader, func(ruled) erro
 // usualDays is the number of days before the last one that are searched if no first day is given.
 const usualDays = 30
 
-// complete fills in the days that were not given. A card may have signed a date one day after the
+// usual fills in the days that were not given. A card may have signed a date one day after the
 // clearing day.
-func (q *tapQuery) complete(ctx context.Context, b *ledger.Ledger) error {
-	if q.to == 0 {
+func (s *span) usual(ctx context.Context, b *ledger.Ledger) error {
+	if s.to == 0 {
 		days, err := b.Days(ctx)
 		if err != nil || len(days) == 0 {
 			return err
 		}
-		q.to = books.Day(days[len(days)-1].Day.Next())
+		s.to = books.Day(days[len(days)-1].Day.Next())
 	}
-	if q.from == 0 {
-		q.from = books.Day(ledger.Day(q.to).Add(-usualDays))
+	if s.from == 0 {
+		s.from = books.Day(ledger.Day(s.to).Add(-usualDays))
 	}
-	return q.check()
+	return s.checkGiven()
+}
+
+// checkGiven checks the days that were given.
+func (s *span) checkGiven() error {
+	if s.from != 0 && s.to != 0 {
+		return s.check()
+	}
+	return nil
 }
 
 func (q *tapQuery) check() error {
-	if q.from != 0 && q.to != 0 && q.from > q.to {
-		return language.Textf("--from %s --to %s: want two days, the first not after the last", q.from.String(), q.to.String())
+	if err := q.checkGiven(); err != nil {
+		return err
 	}
 	if _, err := hex.DecodeString(q.terminal); q.terminal != "" && (err != nil || len(q.terminal) != 12) {
 		return language.Textf("--terminal %q: want 12 digits", q.terminal)
@@ -268,6 +276,9 @@ func (r *tapReader) read(row *ledger.Row) (item ruled, ok bool) {
 // readEvidence reads the record. Evidence that is neither tap nor load is shown if it was rejected,
 // disputed or quarantined, and its kind is named if it can be told.
 func (r *tapReader) readEvidence(row *ledger.Row, item *ruled, is verdict.Verdict) bool {
+	if is == verdict.Noted {
+		return item.readTicket(row.Evidence)
+	}
 	var tap message.Tap
 	if err := proto.Unmarshal(row.Evidence, &tap); err == nil && len(tap.GetDebit().GetCard()) == len(index.Number{}) {
 		d := tap.GetDebit()

@@ -13,6 +13,7 @@ import (
 	"citycard/clearing/registry"
 	"citycard/clearing/rules"
 	"citycard/clearing/transit"
+	"citycard/clearing/transit/exits"
 	"citycard/clearing/transit/load"
 	"citycard/clearing/transit/unconfirmed"
 	"citycard/cmd/books"
@@ -59,6 +60,7 @@ func Rules(ctx context.Context, b *books.Books, in *Inputs, zone *time.Location)
 			return intake.Taps(taps, codes, in.tacs.Held().CardTokens()).While(in.Rules.Fresh)
 		},
 		message.TopicTapsUnconfirmed: func() intake.Rules { return intake.UnconfirmedTaps(&unconfirmed.Judge{Registry: in.Registry}) },
+		message.TopicExitTickets:     func() intake.Rules { return intake.ExitTickets(&exits.Judge{Registry: in.Registry}) },
 		message.TopicLoads:           func() intake.Rules { return intake.Loads(loads, in.tacs.Held().CardTokens()).While(in.Rules.Fresh) },
 		message.TopicMedicalRequests: func() intake.Rules {
 			return intake.MedicalRequests(&medical.Judge{People: in.Registry, Rules: in.Rules.Medical, Holdings: b.Ledger.Holdings})
