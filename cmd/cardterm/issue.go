@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -29,6 +28,9 @@ type issueProgram struct {
 	service.Common
 	readerFlags
 	keyFlags
+	job    string
+	report string
+	dry    bool
 }
 
 func issueCommand() *ffcli.Command {
@@ -37,12 +39,17 @@ func issueCommand() *ffcli.Command {
 	p.Register(flags)
 	p.readerFlags.register(flags, time.Minute)
 	p.keyFlags.register(flags)
+	flags.StringVar(&p.job, "job", "", "make the cards of a job `FILE`, JSON lines or CSV, one after the other, in place of standard input")
+	flags.StringVar(&p.report, "report", "", "`FILE` that says which cards of --job are made, and which were spoilt; empty: FILE.report beside the job")
+	flags.BoolVar(&p.dry, "dry-run", false, "with --job: check the job, say how many cards are left to be made, and make none")
 	return &ffcli.Command{
-		Name: "issue", ShortUsage: "cardterm issue --keys FILE [flags] < ORDERS",
+		Name: "issue", ShortUsage: "cardterm issue --keys FILE [--job FILE] [flags] < ORDERS",
 		ShortHelp: "personalise cards, one JSON order a line",
 		LongHelp: "Reads one order a line, waits for a blank card, personalises it, and prints one JSON result a line:\n" +
 			`  {"ok":true,"issued":{…},"seconds":0.03} or {"ok":false,"error":"…"}` + "\n" +
-			"Then it waits until the card is taken out, and asks for that. A smart card service that is away is waited for. A failed order does not end it; its exit code is 1 then.",
+			"Then it waits until the card is taken out, and asks for that. A smart card service that is away is waited for. A failed order does not end it; its exit code is 1 then.\n\n" +
+			"With --job it checks every line first, says when to put a card in and to take it out, and keeps a report; the same\n" +
+			"command goes on with the first card that is not made. A card that was pulled is put in once more: it may be finished.",
 		FlagSet: flags, Exec: p.exec,
 	}
 }
@@ -50,6 +57,9 @@ func issueCommand() *ffcli.Command {
 func (p *issueProgram) exec(ctx context.Context, args []string) (err error) {
 	if err := service.NoArguments(args); err != nil {
 		return err
+	}
+	if p.job != "" {
+		return p.runJob(ctx)
 	}
 	store, err := p.keyFlags.open()
 	if err != nil {
@@ -178,7 +188,7 @@ func (d *issueDesk) emptied(ctx context.Context) error {
 // one carries out one order. A fatal error ends the program: without a reader the next order would
 // fail too.
 func (d *issueDesk) one(ctx context.Context, line []byte) (result, error) {
-	order, err := parseOrder(line)
+	order, err := counter.ParseOrder(line)
 	if err != nil {
 		return result{Error: err.Error()}, nil
 	}
@@ -205,19 +215,4 @@ func (d *issueDesk) one(ctx context.Context, line []byte) (result, error) {
 		r.Issued = &issued
 	}
 	return r, nil
-}
-
-// parseOrder reads an order and refuses fields it does not know, so that a
-// mistyped one does not make a wrong card.
-func parseOrder(line []byte) (counter.Order, error) {
-	var order counter.Order
-	decoder := json.NewDecoder(bytes.NewReader(line))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&order); err != nil {
-		return order, language.Textf("not an order in JSON: %w", err)
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return order, language.Textf("more than one order on the line")
-	}
-	return order, order.Validate()
 }

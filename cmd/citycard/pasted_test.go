@@ -61,6 +61,8 @@ func treatments() []treatment {
 		{"docs/messages.md", "printf 'citycard person token", "a person's token", ""},
 		{"docs/people.md", "citycard person key", "", stand + "TestPeople does it"},
 		{"docs/people.md", "citycard account limit", "", stand + "TestTwoChange does it"},
+		{"docs/counter.md", "cardterm counter look", "", stand + "TestCounterTopUp and its neighbours do it"},
+		{"docs/counter.md", "cardterm issue --keys", "", stand + "TestIssueJob does it"},
 		{"docs/persons.md", "citycard persons import", "", stand + "TestPersons does it"},
 		{"docs/operations.md", "pg_dump", "", postgres},
 		{"docs/operations.md", "createdb", "", postgres},

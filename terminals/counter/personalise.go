@@ -56,11 +56,21 @@ type step struct {
 func run(ctx context.Context, card apdu.Card, steps []step) error {
 	for _, s := range steps {
 		if _, err := apdu.Exchange(ctx, card, s.command); err != nil {
-			return fmt.Errorf("personalise: %s: %w", s.act, err)
+			return &SpoiltError{s.act, err}
 		}
 	}
 	return nil
 }
+
+// SpoiltError: the card was being written and cannot be written again. It is put aside and counted.
+type SpoiltError struct {
+	Act string
+	Err error
+}
+
+func (e *SpoiltError) Error() string { return fmt.Sprintf("personalise: %s: %v", e.Act, e.Err) }
+
+func (e *SpoiltError) Unwrap() error { return e.Err }
 
 // unlock proves to a blank card that we are its issuer.
 func unlock(ctx context.Context, card apdu.Card, application []byte) error {
@@ -119,10 +129,10 @@ func personaliseTransit(ctx context.Context, card apdu.Card, store *keys.Store, 
 	}
 	answer, err := apdu.Exchange(ctx, card, apdu.ReadBinary(tunion.ApplicationSFI, 0, tunion.ApplicationSize))
 	if err != nil {
-		return Issued{}, fmt.Errorf("personalise: read back file 0015: %w", err)
+		return Issued{}, &SpoiltError{"read back file 0015", err}
 	}
 	if string(answer) != string(application[:]) {
-		return Issued{}, errors.New("personalise: the card does not say in file 0015 what was written")
+		return Issued{}, &SpoiltError{"read back file 0015", errors.New("the card does not say what was written")}
 	}
 	number, err := tunion.Number(id.ASN)
 	if err != nil {
@@ -159,11 +169,11 @@ func personaliseSocial(ctx context.Context, card apdu.Card, atr []byte, store *k
 	field, _ := ssc.FieldOf(ssc.TagIdentification)
 	answer, err := apdu.Exchange(ctx, card, ssc.Read(field, ssc.ByTagAndFile))
 	if err != nil {
-		return Issued{}, fmt.Errorf("personalise: read back the identification: %w", err)
+		return Issued{}, &SpoiltError{"read back the identification", err}
 	}
 	r, err := ssc.ParseRecord(answer)
 	if err != nil || string(r.Value) != string(c.issuer.Identification[:]) {
-		return Issued{}, errors.New("personalise: the card does not say the identification that was written")
+		return Issued{}, &SpoiltError{"read back the identification", errors.New("the card does not say what was written")}
 	}
 	return Issued{CardNumber: c.issuer.CardNumber, Identification: c.issuer.Identification.String()}, nil
 }
