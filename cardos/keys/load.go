@@ -15,6 +15,7 @@ var (
 // LoadOrder is a card's request to be loaded: what INITIALIZE FOR LOAD
 // answered, and what the load will be.
 type LoadOrder struct {
+	Number         string // the order's, of its channel: no MAC covers it, a log names it
 	Card           CardID
 	OldBalance     uint32
 	Amount         uint32

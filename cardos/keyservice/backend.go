@@ -2,11 +2,11 @@ package keyservice
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"citycard/cardos/keys"
 	"citycard/cardos/personalisation"
+	"citycard/language"
 )
 
 // Backend keeps the masters and uses them. All of its operations can be done by a PKCS#11 token
@@ -70,6 +70,7 @@ func (c Card) String() string {
 
 // Command is a card command that wants secure messaging.
 type Command struct {
+	Order      string // for what it is; it is in the log of uses
 	Card       Card
 	KeyVersion byte    // of a transit card, as it answered it; without meaning for others
 	Challenge  [8]byte // of the card; one of four bytes with zeros behind
@@ -90,7 +91,7 @@ const (
 const maxData = 200
 
 // ErrCommand says that no MAC is made of such a command.
-var ErrCommand = errors.New("no command that the key service secures")
+var ErrCommand = language.Textf("no command that the key service secures")
 
 // Role is the key that a command is secured with, and whether its data are enciphered. It fails
 // with ErrCommand.
@@ -123,6 +124,7 @@ func (c Command) Message(data []byte) []byte {
 
 // Blank is a blank card that is to become a card.
 type Blank struct {
+	Order     string // by which the card is made; it is in the log of uses
 	Card      Card
 	Challenge [8]byte // of the blank
 }

@@ -1,0 +1,327 @@
+package keyservice
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"citycard/cardos/keys"
+)
+
+// Server answers a key service's clients. It is an http.Handler behind TLS that asks for clients'
+// certificates; whether one is known is the server's to say.
+type Server struct {
+	Backend Backend
+	TACs    *keys.TACs       // that follow the backend
+	Clients func() *Clients  // as their file is now
+	Uses    *Uses            // each use is in it before its answer leaves
+	Now     func() time.Time // for certificates, rates and the log
+	Log     *slog.Logger
+	Done    func(o Operation, outcome string) // is told of each operation, and of refused requests
+}
+
+// refused is a request that is not answered.
+type refused struct {
+	status int
+	fault
+}
+
+func (r *refused) Error() string { return string(r.Code) + ": " + r.Detail }
+
+func unanswerable(status int, code Code, format string, args ...any) *refused {
+	return &refused{status, fault{code, fmt.Sprintf(format, args...)}}
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	answers, err := s.serve(r)
+	status, body := http.StatusOK, any(struct {
+		Answers []answer `json:"answers"`
+	}{answers})
+	if no := (*refused)(nil); errors.As(err, &no) {
+		status, body = no.status, no.fault
+		s.Done("", string(no.Code))
+		if no.Code == TooMany {
+			w.Header().Set("Retry-After", "1")
+		}
+	}
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		http.Error(w, "cannot encode the answer", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(encoded)))
+	w.WriteHeader(status)
+	if _, err := w.Write(encoded); err != nil {
+		s.Log.Warn("answer not delivered", "error", err)
+	}
+}
+
+// serve answers all questions of a request, or none.
+func (s *Server) serve(r *http.Request) ([]answer, error) {
+	who, err := s.client(r)
+	if err != nil {
+		return nil, err
+	}
+	questions, err := readQuestions(r)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.allow(who, questions); err != nil {
+		return nil, err
+	}
+	answers, uses := make([]answer, len(questions)), make([]Use, len(questions))
+	failed := make([]error, len(questions))
+	at := s.Now()
+	each(len(questions), func(i int) {
+		answers[i], uses[i], failed[i] = s.answer(r.Context(), &questions[i])
+		uses[i].At, uses[i].Client = at, who.name
+	})
+	if err := errors.Join(failed...); errors.Is(err, errQuestion) {
+		return nil, unanswerable(http.StatusBadRequest, Malformed, "%v", err)
+	} else if err != nil {
+		s.Log.Error("key service: not answered", "client", who.name, "error", err)
+		return nil, unanswerable(http.StatusServiceUnavailable, Unavailable, "the masters cannot be used now")
+	}
+	return answers, s.note(uses)
+}
+
+// note writes the uses to their log, on disk before anything is answered. TACs that were checked
+// give nothing away that could be used, and wait for nobody.
+func (s *Server) note(uses []Use) error {
+	for i := range uses {
+		s.Done(uses[i].Operation, uses[i].Outcome)
+	}
+	uses = slices.DeleteFunc(uses, func(u Use) bool { return u.Outcome == unchanged })
+	if len(uses) == 0 {
+		return nil
+	}
+	durably := slices.ContainsFunc(uses, func(u Use) bool { return u.Operation != TACs })
+	if err := s.Uses.Add(uses, durably); err != nil {
+		s.Log.Error("key service: no use without its line in the log", "error", err)
+		return unanswerable(http.StatusServiceUnavailable, Unavailable, "the log of uses cannot be written")
+	}
+	return nil
+}
+
+// each runs work for 0..n, several at once where there are several.
+func each(n int, work func(i int)) {
+	const parallel = 4
+	if n == 1 {
+		work(0)
+		return
+	}
+	var wg sync.WaitGroup
+	for from := range min(parallel, n) {
+		wg.Go(func() {
+			for i := from; i < n; i += parallel {
+				work(i)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// client finds who asks.
+func (s *Server) client(r *http.Request) (*client, error) {
+	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+		return nil, unanswerable(http.StatusForbidden, UnknownClient, "no certificate")
+	}
+	certificate := r.TLS.PeerCertificates[0]
+	who := s.Clients().by[FingerprintOf(certificate)]
+	if who == nil {
+		print := FingerprintOf(certificate)
+		s.Log.Warn("key service: unknown certificate", "from", r.RemoteAddr, "sha256", fmt.Sprintf("%x", print))
+		return nil, unanswerable(http.StatusForbidden, UnknownClient, "%x", print[:])
+	}
+	return who, s.dated(certificate, who)
+}
+
+// dated refuses a certificate whose time is over or has not come.
+func (s *Server) dated(c *x509.Certificate, who *client) error {
+	switch now := s.Now(); {
+	case now.After(c.NotAfter):
+		return unanswerable(http.StatusForbidden, Expired, "%s: valid until %s", who.name, c.NotAfter.UTC().Format(time.RFC3339))
+	case now.Before(c.NotBefore):
+		return unanswerable(http.StatusForbidden, Expired, "%s: valid from %s", who.name, c.NotBefore.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+func readQuestions(r *http.Request) ([]question, error) {
+	if r.Method != http.MethodPost {
+		return nil, unanswerable(http.StatusMethodNotAllowed, Malformed, "want POST")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxRequest))
+	if err != nil {
+		return nil, unanswerable(http.StatusBadRequest, Malformed, "the body has more than %d bytes or broke off", maxRequest)
+	}
+	var request struct {
+		Questions []question `json:"questions"`
+	}
+	if err := json.Unmarshal(body, &request); err != nil {
+		return nil, unanswerable(http.StatusBadRequest, Malformed, "the body is not JSON of questions") // the error would quote it
+	}
+	if n := len(request.Questions); n < 1 || n > maxQuestions {
+		return nil, unanswerable(http.StatusBadRequest, Malformed, "%d questions, want 1 to %d", n, maxQuestions)
+	}
+	for i := range request.Questions {
+		if q := &request.Questions[i]; len(q.Order) > maxOrder || len(q.ID) > maxOrder {
+			return nil, unanswerable(http.StatusBadRequest, Malformed, "an order of more than %d characters", maxOrder)
+		}
+	}
+	return request.Questions, nil
+}
+
+// allow refuses what a client may not, and what is too much. A refused operation is in the log.
+func (s *Server) allow(who *client, questions []question) error {
+	now := s.Now()
+	if burst := who.limiter.Burst(); len(questions) > burst {
+		return unanswerable(http.StatusTooManyRequests, TooMany, "%d operations at once, at most %d", len(questions), burst)
+	}
+	if !who.limiter.AllowN(now, len(questions)) {
+		return unanswerable(http.StatusTooManyRequests, TooMany, "%g operations a second", float64(who.limiter.Limit()))
+	}
+	for i := range questions {
+		q := &questions[i]
+		if slices.Contains(who.may, q.Operation) {
+			continue
+		}
+		use := Use{At: now, Client: who.name, Operation: q.Operation, Order: q.Order, Outcome: string(NotAllowed)}
+		if !slices.Contains(Operations(), q.Operation) {
+			return unanswerable(http.StatusBadRequest, Malformed, "there is no operation %.20q", q.Operation)
+		}
+		if err := s.Uses.Add([]Use{use}, true); err != nil {
+			return unanswerable(http.StatusServiceUnavailable, Unavailable, "the log of uses cannot be written")
+		}
+		return unanswerable(http.StatusForbidden, NotAllowed, "%s", q.Operation)
+	}
+	return nil
+}
+
+// unchanged is the outcome of a question for clearing's keys that gave none away.
+const unchanged = "unchanged"
+
+// answer does one operation. An error means that there is no answer to any question.
+func (s *Server) answer(ctx context.Context, q *question) (a answer, u Use, err error) {
+	a = answer{ID: q.ID, Operation: q.Operation, Order: q.Order}
+	u = Use{Operation: q.Operation, Order: q.Order, Outcome: given}
+	if q.Operation == Clearing {
+		u.Detail, u.Outcome, err = s.clearing(ctx, q, &a)
+		return a, u, err
+	}
+	card, err := q.Card.card()
+	if err != nil {
+		return a, u, err
+	}
+	a.Card = card.String()
+	u.Card = a.Card
+	switch q.Operation {
+	case Loads:
+		u.Amount = q.amount()
+		err = s.load(ctx, q, card, &a)
+	case TACs:
+		u.Amount = q.amount()
+		err = s.tac(ctx, q, card, &a)
+	case PINs, Files, Blocks:
+		err = s.command(ctx, q, card, &a)
+	case Personalise:
+		err = s.personalise(ctx, q, card, &a)
+	case Clearing:
+	}
+	switch {
+	case errors.Is(err, keys.ErrMAC):
+		a.Refusal = BadMAC
+	case errors.Is(err, keys.ErrKeyVersion):
+		a.Refusal = BadVersion
+	case errors.Is(err, ErrCommand):
+		a.Refusal = BadCommand
+	default:
+		return a, u, err
+	}
+	u.Outcome = string(a.Refusal)
+	return a, u, nil
+}
+
+func (q *question) amount() uint32 {
+	if q.Load == nil {
+		return 0
+	}
+	return q.Load.Amount
+}
+
+func (s *Server) load(ctx context.Context, q *question, card Card, a *answer) error {
+	order, err := q.loadOrder(card)
+	if err != nil {
+		return err
+	}
+	mac2, err := s.Backend.AuthoriseLoad(ctx, order)
+	a.MAC = mac2[:]
+	return err
+}
+
+func (s *Server) tac(ctx context.Context, q *question, card Card, a *answer) error {
+	record, err := q.loadRecord(card)
+	if err != nil {
+		return err
+	}
+	verified := make([]bool, 1)
+	if err := s.TACs.VerifyLoads(ctx, []keys.LoadRecord{record}, verified); err != nil {
+		return err
+	}
+	if !verified[0] {
+		return keys.ErrMAC
+	}
+	return nil
+}
+
+func (s *Server) command(ctx context.Context, q *question, card Card, a *answer) error {
+	command, err := q.command(card)
+	if err != nil {
+		return err
+	}
+	a.Data, err = s.Backend.Secure(ctx, command)
+	return err
+}
+
+func (s *Server) personalise(ctx context.Context, q *question, card Card, a *answer) error {
+	blank := Blank{Order: q.Order, Card: card}
+	if err := fixed(blank.Challenge[:], q.Challenge, "challenge"); err != nil {
+		return err
+	}
+	if q.Order == "" {
+		return fmt.Errorf("%w: a card is personalised by an order", errQuestion)
+	}
+	issue, err := s.Backend.Personalise(ctx, blank)
+	if err != nil {
+		return err
+	}
+	a.Version, a.Answer = issue.Version, issue.Answer[:]
+	for _, k := range issue.Keys {
+		a.Keys = append(a.Keys, k[:])
+	}
+	return nil
+}
+
+func (s *Server) clearing(ctx context.Context, q *question, a *answer) (detail, outcome string, err error) {
+	held, err := s.Backend.Held(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	fingerprint := held.Fingerprint()
+	if fingerprint == q.Fingerprint {
+		return fingerprint, unchanged, nil
+	}
+	a.Held = held.Encode()
+	return "keys " + fingerprint, given, nil
+}
