@@ -83,42 +83,41 @@ func (t *Token) open() (*login, error) {
 
 // again opens the token after a login was lost, unless somebody did so meanwhile. It starts the
 // library again: many see a token that came back only then.
-func (t *Token) again(gone *login, cause error) (*login, error) {
+func (t *Token) again(gone *login, cause error) error {
 	t.using.Lock()
 	defer t.using.Unlock()
-	if now := t.now.Load(); now != gone {
-		return now, nil
-	}
-	if t.refused != nil {
-		return nil, t.refused
+	switch {
+	case t.now.Load() != gone:
+		return nil
+	case t.refused != nil:
+		return t.refused
 	}
 	_ = t.module.calls.Finalize() // a library that lost its token may not even do that
 	if err := t.module.calls.Initialize(); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrAway, err)
+		return fmt.Errorf("%w: %w", ErrAway, err)
 	}
 	opened, err := t.open()
 	if err != nil {
 		if errors.Is(err, ErrPIN) || errors.Is(err, ErrLocked) {
 			t.refused = err
 		}
-		return nil, err
+		return err
 	}
 	t.log.Warn("the token was opened again", "token", t.label, "because", cause)
 	t.now.Store(opened)
-	return opened, nil
+	return nil
 }
 
 // attempts is how often the token is opened again for one operation.
-const attempts = 3
+const attempts = 5
 
 // do runs an operation in a session. Where the token was taken out or ended the login, the token is
 // opened again and the operation is repeated; so an operation changes nothing that lasts.
 func (t *Token) do(ctx context.Context, act string, operation func(*work) error) error {
-	now := t.now.Load()
-	err := t.run(ctx, now, operation)
+	in, err := t.run(ctx, operation)
 	for attempt := 0; attempt < attempts && lost(err); attempt++ {
-		if now, err = t.again(now, err); err == nil {
-			err = t.run(ctx, now, operation)
+		if err = t.again(in, err); err == nil {
+			in, err = t.run(ctx, operation)
 		}
 	}
 	if err != nil {
@@ -129,15 +128,17 @@ func (t *Token) do(ctx context.Context, act string, operation func(*work) error)
 
 // once runs an operation that makes or destroys lasting objects; it is not repeated.
 func (t *Token) once(ctx context.Context, act string, operation func(*work) error) error {
-	if err := t.run(ctx, t.now.Load(), operation); err != nil {
+	if _, err := t.run(ctx, operation); err != nil {
 		return fault(act, err)
 	}
 	return nil
 }
 
-func (t *Token) run(ctx context.Context, l *login, operation func(*work) error) error {
+// run runs an operation in a session of the present login, and returns that too.
+func (t *Token) run(ctx context.Context, operation func(*work) error) (*login, error) {
 	t.using.RLock()
 	defer t.using.RUnlock()
+	l := t.now.Load() // not earlier: the handles of a login that is over may be others' by now
 	select {
 	case session := <-l.free:
 		w := &work{login: l, calls: t.module.calls, session: session}
@@ -149,9 +150,9 @@ func (t *Token) run(ctx context.Context, l *login, operation func(*work) error) 
 			err = errors.Join(err, gone)
 		}
 		l.free <- session
-		return err
+		return l, err
 	case <-ctx.Done():
-		return fmt.Errorf("wait for a session of the token: %w", context.Cause(ctx))
+		return l, fmt.Errorf("wait for a session of the token: %w", context.Cause(ctx))
 	}
 }
 

@@ -42,7 +42,8 @@ func readPIN(file, flag string, question *language.Text, twice bool, l language.
 
 func pinOf(file, flag string) (string, error) {
 	info, err := os.Stat(file)
-	if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+	// What systemd gives a service as a credential can be read by a group of one.
+	if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o037 != 0 {
 		return "", service.Fail("others may read the PIN in %s", file).Todo("chmod 600 %s", file)
 	}
 	var text []byte
