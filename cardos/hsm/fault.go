@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/miekg/pkcs11"
+
+	"citycard/cardos/keyservice"
 )
 
 // Errors that say what a person has to do.
@@ -37,20 +39,36 @@ func lost(err error) bool {
 
 // fault says in an error what a person has to do about it.
 func fault(act string, err error) error {
+	if is := meaning(err); is != nil {
+		if !errors.Is(err, is) {
+			err = fmt.Errorf("%w: %w", is, err)
+		}
+		err = &keyservice.HaltedError{What: is.Error(), Err: err}
+	}
+	return fmt.Errorf("%s: %w", act, err)
+}
+
+// meaning is which of our errors one of the token means, or nil.
+func meaning(err error) error {
+	for _, is := range []error{ErrAway, ErrTwoTokens, ErrPIN, ErrLocked, ErrUnable, ErrNoMasters, ErrMasters, ErrBroken} {
+		if errors.Is(err, is) {
+			return is
+		}
+	}
 	var code pkcs11.Error
 	if !errors.As(err, &code) {
-		return fmt.Errorf("%s: %w", act, err)
+		return nil
 	}
 	switch code {
 	case pkcs11.CKR_PIN_INCORRECT, pkcs11.CKR_PIN_INVALID, pkcs11.CKR_PIN_LEN_RANGE, pkcs11.CKR_PIN_EXPIRED:
-		return fmt.Errorf("%s: %w: %w", act, ErrPIN, err)
+		return ErrPIN
 	case pkcs11.CKR_PIN_LOCKED:
-		return fmt.Errorf("%s: %w: %w", act, ErrLocked, err)
+		return ErrLocked
 	case pkcs11.CKR_DEVICE_REMOVED, pkcs11.CKR_TOKEN_NOT_PRESENT, pkcs11.CKR_TOKEN_NOT_RECOGNIZED, pkcs11.CKR_SLOT_ID_INVALID:
-		return fmt.Errorf("%s: %w: %w", act, ErrAway, err)
+		return ErrAway
 	case pkcs11.CKR_MECHANISM_INVALID, pkcs11.CKR_MECHANISM_PARAM_INVALID, pkcs11.CKR_FUNCTION_NOT_SUPPORTED,
 		pkcs11.CKR_KEY_FUNCTION_NOT_PERMITTED, pkcs11.CKR_TEMPLATE_INCONSISTENT, pkcs11.CKR_ATTRIBUTE_VALUE_INVALID:
-		return fmt.Errorf("%s: %w: %w", act, ErrUnable, err)
+		return ErrUnable
 	}
-	return fmt.Errorf("%s: %w", act, err)
+	return nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"citycard/cardos/hsm/hsmtest"
 	"citycard/cardos/keys"
+	"citycard/cardos/keyservice"
 )
 
 const (
@@ -288,7 +289,8 @@ func TestTokenGoesAndComesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := ask(); !errors.Is(err, ErrAway) {
+		var halted *keyservice.HaltedError
+		if err := ask(); !errors.Is(err, ErrAway) || !errors.As(err, &halted) || halted.What != "the token is not there" {
 			t.Errorf("while the token is away: %v, want ErrAway", err)
 		}
 	}

@@ -28,6 +28,18 @@ type Backend interface {
 	Personalise(ctx context.Context, b Blank) (Issue, error)
 }
 
+// HaltedError says that the masters cannot be used until somebody does something about it. Clients
+// are told what it is.
+type HaltedError struct {
+	What string // for the one who asks: "the token is not there"
+	Err  error  // all of it
+}
+
+func (h *HaltedError) Error() string { return h.Err.Error() }
+
+// Unwrap gives the cause.
+func (h *HaltedError) Unwrap() error { return h.Err }
+
 // Kind is a kind of card.
 type Kind string
 

@@ -91,7 +91,11 @@ func (s *Server) serve(r *http.Request) ([]answer, error) {
 		return nil, unanswerable(http.StatusBadRequest, Malformed, "%v", err)
 	} else if err != nil {
 		s.Log.Error("key service: not answered", "client", who.name, "error", err)
-		return nil, unanswerable(http.StatusServiceUnavailable, Unavailable, "the masters cannot be used now")
+		detail := "the masters cannot be used now"
+		if halted := (*HaltedError)(nil); errors.As(err, &halted) {
+			detail = halted.What
+		}
+		return nil, unanswerable(http.StatusServiceUnavailable, Unavailable, "%s", detail)
 	}
 	return answers, s.note(uses)
 }
