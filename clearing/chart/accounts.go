@@ -21,6 +21,7 @@ func Accounts(r *index.Edition) []ledger.Account {
 	accounts := []ledger.Account{
 		{Code: Reserve, Kind: ledger.Asset, Owner: "issuer"},
 		{Code: Unwritten, Kind: ledger.Liability, Owner: "issuer", Shards: hotShards, Flags: guarded},
+		{Code: Waiting, Kind: ledger.Liability, Owner: "issuer", Flags: guarded},
 		{Code: Float, Kind: ledger.Liability, Owner: "issuer", Shards: hotShards},
 		{Code: Centre, Kind: ledger.Asset, Owner: "centre", Shards: hotShards},
 		{Code: Deposits, Kind: ledger.Liability, Owner: "issuer"},

@@ -13,6 +13,7 @@ import (
 const (
 	Reserve         = "reserve"
 	Unwritten       = "unwritten:own"
+	Waiting         = "waiting:own"
 	Float           = "float:own"
 	Centre          = "centre"
 	Deposits        = "deposits:own"
@@ -48,6 +49,8 @@ const (
 	PurposeCorrection
 	PurposeCodeLost
 	PurposeCodeFound
+	PurposeLoadPlaced
+	PurposeLoadWithdrawn
 )
 
 // Purposes of what operators take in cash themselves. It is theirs, and no transfer: a desk's cash
@@ -89,6 +92,10 @@ func PurposeName(p ledger.Purpose) string {
 		return "pension_again"
 	case PurposeLoadRefund:
 		return "load_refund"
+	case PurposeLoadPlaced:
+		return "load_placed"
+	case PurposeLoadWithdrawn:
+		return "load_withdrawn"
 	case PurposeRelease:
 		return "release"
 	case PurposeCorrection:

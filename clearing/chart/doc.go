@@ -4,6 +4,7 @@
 //	reserve             asset      money received for purses, at the bank
 //	channel:ID          asset      what a top-up channel took and still owes
 //	unwritten:own       liability  loads paid for, not yet on a card; debits never exceed credits
+//	waiting:own         liability  loads paid for that wait for their card; likewise
 //	float:own           liability  purse balances owed to card holders
 //	centre              asset      what the national centre owes for cards of other cities
 //	deposits:own        liability  deposits on cards, owed to their holders

@@ -11,6 +11,8 @@
 //	load written     day signed     subject card    02 type online sequence(2)
 //	load authorised  none           subject card    03 type online sequence(2), attempt from 2 on
 //	load refunded    none           subject card    04 as what is refunded
+//	load order       none           subject placer  05 hash of the placer's order number
+//	load withdrawn   none           subject placer  06 hash of the placer's order number
 //	medical          day of claim   subject person  10 part hash of hospital and settlement
 //	pension          first of month subject person  20 YYYYMM
 //	pension return   first of month subject person  21 YYYYMM, payment from the second on

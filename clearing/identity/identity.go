@@ -15,6 +15,7 @@ const (
 	kindLoadAuthorised = 0x03
 	kindLoadRefunded   = 0x04
 	kindLoadOrder      = 0x05
+	kindLoadWithdrawn  = 0x06
 	kindMedical        = 0x10
 	kindPension        = 0x20
 	kindPensionReturn  = 0x21
@@ -88,6 +89,13 @@ func LoadRefunded(l Load) ledger.ID { return l.id(kindLoadRefunded) }
 func LoadOrder(number string) ledger.ID {
 	sum := sha256.Sum256([]byte(number))
 	return ledger.ID(append([]byte{kindLoadOrder}, sum[:]...))
+}
+
+// LoadWithdrawn is the id under which a load that waited for its card is taken back, beside
+// LoadOrder, under which it was placed.
+func LoadWithdrawn(number string) ledger.ID {
+	sum := sha256.Sum256([]byte(number))
+	return ledger.ID(append([]byte{kindLoadWithdrawn}, sum[:]...))
 }
 
 // AuthorisedLoad reads the id of a paid load.

@@ -46,6 +46,7 @@ func TestBytes(t *testing.T) {
 		{"load refunded", string(identity.LoadRefunded(load)), "04 02 0a0b"},
 		{"load refunded again", string(identity.LoadRefunded(again)), "04 02 0a0b 03"},
 		{"load order", string(identity.LoadOrder("abc")), "05 " + hash("abc")},
+		{"load withdrawn", string(identity.LoadWithdrawn("abc")), "06 " + hash("abc")},
 		{"medical fund", string(identity.Medical(identity.MedicalFund, "h1", "s1")), "10 01 " + hash("h1\x00s1")},
 		{"medical account", string(identity.Medical(identity.MedicalAccount, "h1", "s1")), "10 02 " + hash("h1\x00s1")},
 		{"medical cash", string(identity.Medical(identity.MedicalCash, "h1", "s1")), "10 03 " + hash("h1\x00s1")},

@@ -1408,8 +1408,11 @@ type LoadRequest struct {
 	Time           []byte                 `protobuf:"bytes,11,opt,name=time,proto3" json:"time,omitempty"`    // 7 bytes BCD, goes into MAC2
 	KeyVersion     uint32                 `protobuf:"varint,12,opt,name=key_version,json=keyVersion,proto3" json:"key_version,omitempty"`
 	Algorithm      uint32                 `protobuf:"varint,13,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// placer says whose order number it is, where the order is paid already and waits for its card:
+	// "channel:ID", or "card:DIGITS". The channel is the one whose counter asks.
+	Placer        string `protobuf:"bytes,14,opt,name=placer,proto3" json:"placer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *LoadRequest) Reset() {
@@ -1531,6 +1534,13 @@ func (x *LoadRequest) GetAlgorithm() uint32 {
 		return x.Algorithm
 	}
 	return 0
+}
+
+func (x *LoadRequest) GetPlacer() string {
+	if x != nil {
+		return x.Placer
+	}
+	return ""
 }
 
 // LoadAnswer carries MAC2, or the reason code of a refusal and an empty MAC2.
@@ -3419,7 +3429,7 @@ const file_citycard_proto_rawDesc = "" +
 	"\x05order\x18\r \x01(\tR\x05order\x12\x18\n" +
 	"\achannel\x18\x0e \x01(\tR\achannel\x12\x1b\n" +
 	"\tother_tac\x18\x0f \x01(\fR\botherTac\x12=\n" +
-	"\x10other_tac_reason\x18\x10 \x01(\x0e2\x13.citycard.v1.UnsureR\x0eotherTacReason\"\xf4\x02\n" +
+	"\x10other_tac_reason\x18\x10 \x01(\x0e2\x13.citycard.v1.UnsureR\x0eotherTacReason\"\x8c\x03\n" +
 	"\vLoadRequest\x12\x14\n" +
 	"\x05order\x18\x01 \x01(\tR\x05order\x12\x18\n" +
 	"\achannel\x18\x02 \x01(\tR\achannel\x12\x12\n" +
@@ -3436,7 +3446,8 @@ const file_citycard_proto_rawDesc = "" +
 	"\x04time\x18\v \x01(\fR\x04time\x12\x1f\n" +
 	"\vkey_version\x18\f \x01(\rR\n" +
 	"keyVersion\x12\x1c\n" +
-	"\talgorithm\x18\r \x01(\rR\talgorithm\":\n" +
+	"\talgorithm\x18\r \x01(\rR\talgorithm\x12\x16\n" +
+	"\x06placer\x18\x0e \x01(\tR\x06placer\":\n" +
 	"\n" +
 	"LoadAnswer\x12\x12\n" +
 	"\x04mac2\x18\x01 \x01(\fR\x04mac2\x12\x18\n" +

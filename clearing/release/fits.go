@@ -24,7 +24,7 @@ func makesRefund(r Refund, shown *proposal.Change) (*proposal.Change, error) {
 		return nil, err
 	case key.Subject != card.Subject() || r.Sequence != nil && paid.Sequence != *r.Sequence:
 		return nil, fmt.Errorf("row %s is of another card or sequence than the request", RowName(key))
-	case !isTo(t.Credit, "channel") || r.Channel != "" && t.Credit != chart.Channel(r.Channel):
+	case t.Credit != chart.Waiting && (!isTo(t.Credit, "channel") || r.Channel != "" && t.Credit != chart.Channel(r.Channel)):
 		return nil, fmt.Errorf("it refunds to %s, and the request names the channel %q", t.Credit, r.Channel)
 	}
 	because := refundSeen()

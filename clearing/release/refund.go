@@ -21,7 +21,8 @@ import (
 	"citycard/ledger/shadow"
 )
 
-// Refund is a request to refund a paid load to its channel.
+// Refund is a request to refund a paid load to its channel; or, if it had waited for its card, to
+// let it wait again.
 type Refund struct {
 	Card    string `json:"card"`              // its digits, as identity.Card has them
 	Order   string `json:"order"`             // the channel's number
@@ -40,6 +41,9 @@ type paidLoad struct {
 	fen     ledger.Fen
 	booked  ledger.Day
 	row     ledger.Key
+
+	placer load.Placer // of an order that had waited for its card; empty: the channel paid at once
+	number string
 }
 
 // ShowRefund shows what giving a paid load back to its channel would book. The error is a *Refusal
@@ -116,7 +120,17 @@ func (p *paidLoad) keepRefund(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return fmt.Errorf("keep the refund: %w", err)
 	}
-	return nil
+	if p.placer == "" {
+		return nil
+	}
+	w, found, err := load.WaitingIn(ctx, tx, p.placer, p.number, true)
+	if err == nil && !found {
+		err = fmt.Errorf("order %s of %s is not kept", p.number, p.placer)
+	}
+	if err != nil {
+		return err
+	}
+	return w.Again(ctx, tx)
 }
 
 // card reads the card of a request.
@@ -148,7 +162,10 @@ func (o *Office) order(ctx context.Context, r Refund, card identity.Card) (paidL
 		if request.GetOrder() == r.Order && (r.Channel == "" || request.GetChannel() == r.Channel) && (r.Sequence == nil || paid.Sequence == *r.Sequence) {
 			account, _ := accounts.ByID(row.Debit)
 			found = append(found, paidLoad{
-				load.Order{Card: row.Subject, Load: paid}, account.Code, row.Amount, row.BookingDay, ledger.Key{Day: row.Day, Subject: row.Subject, ID: row.ID},
+				load.Order{Card: row.Subject, Load: paid},
+				account.Code, row.Amount, row.BookingDay,
+				ledger.Key{Day: row.Day, Subject: row.Subject, ID: row.ID},
+				load.Placer(request.GetPlacer()), request.GetOrder(),
 			})
 		}
 		return nil

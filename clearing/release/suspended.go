@@ -7,8 +7,11 @@ import (
 	"strings"
 	"unicode"
 
+	"google.golang.org/protobuf/proto"
+
 	"citycard/clearing/chart"
 	"citycard/clearing/identity"
+	"citycard/clearing/message"
 	"citycard/clearing/people/proposal"
 	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
@@ -190,11 +193,30 @@ func (o *Office) desk(ctx context.Context, rows []Suspended) (*desk, error) {
 	}
 	for i, row := range found {
 		if row != nil && !row.IsMemo() {
-			channel, _ := accounts.ByID(row.Debit)
-			d.orders[of[i]] = paidLoad{Order: *orders[i], channel: channel.Code, fen: row.Amount}
+			channel, err := payerOf(accounts, row)
+			if err != nil {
+				return nil, err
+			}
+			d.orders[of[i]] = paidLoad{Order: *orders[i], channel: channel, fen: row.Amount}
 		}
 	}
 	return d, nil
+}
+
+// payerOf is the account of the channel that paid an order; empty if it was a card's balance.
+func payerOf(accounts *ledger.Chart, row *ledger.Row) (string, error) {
+	account, _ := accounts.ByID(row.Debit)
+	if account.Code != chart.Waiting {
+		return account.Code, nil
+	}
+	var request message.LoadRequest
+	if err := proto.Unmarshal(row.Evidence, &request); err != nil {
+		return "", fmt.Errorf("order of row %s: %w", RowName(row.Key()), err)
+	}
+	if channel := load.Placer(request.GetPlacer()).Channel(); channel != "" {
+		return chart.Channel(channel), nil
+	}
+	return "", nil
 }
 
 // release plans the release of one row.

@@ -100,6 +100,8 @@ const (
 	LoadConflict   Reason = "load_conflict"
 	LoadRefunded   Reason = "load_refunded"
 	LoadExhausted  Reason = "load_exhausted"
+	LoadUnknown    Reason = "load_unknown"
+	LoadEnded      Reason = "load_ended"
 	LoadUncovered  Reason = "load_uncovered"
 	ChannelLimit   Reason = "channel_limit"
 	BadMAC1        Reason = "bad_mac1"
@@ -160,6 +162,8 @@ func List() []Entry {
 		{LoadConflict, Rejected, "another order holds this load sequence of the card", "该圈存序号已被其他订单占用"},
 		{LoadRefunded, Rejected, "the order was refunded", "该订单已退款"},
 		{LoadExhausted, Rejected, "this load sequence of the card was ordered and refunded too often", "该圈存序号下单退款次数过多"},
+		{LoadUnknown, Rejected, "no paid order of that number waits", "无此号码的已付待圈存订单"},
+		{LoadEnded, Rejected, "the order was written to its card, or withdrawn", "该订单已圈存或已撤销"},
 		{ChannelLimit, Rejected, "the channel has used up what it may owe", "充值渠道额度已用完"},
 		{LoadNotPaid, Suspended, "the load was written without a paid order", "圈存无对应已付订单"},
 		{LoadAmount, Suspended, "the load differs from its paid order", "圈存与已付订单不符"},

@@ -17,6 +17,7 @@ import (
 	"citycard/clearing/registry"
 	"citycard/clearing/release"
 	"citycard/clearing/rules"
+	"citycard/clearing/transit/load"
 	"citycard/clearing/transit/unconfirmed"
 	"citycard/ledger"
 	"citycard/ledger/chain"
@@ -24,16 +25,17 @@ import (
 
 // Entries are those of all kinds of proposals.
 func Entries() []offered.Entry {
-	return slices.Concat(offered.StaffEntries(), []offered.Entry{chart.LimitEntry(), chart.MarkEntry(), dayclose.ReopenEntry(), dayclose.PinEntry(), dayclose.WithoutEntry(), quarantine.JudgeEntry(), registry.ChangeEntry(), registry.PublishEntry(), rules.ChangeEntry(), unconfirmed.Entry()}, receipt.Entries(), release.Entries())
+	return slices.Concat(offered.StaffEntries(), []offered.Entry{chart.LimitEntry(), chart.MarkEntry(), dayclose.ReopenEntry(), dayclose.PinEntry(), dayclose.WithoutEntry(), quarantine.JudgeEntry(), registry.ChangeEntry(), registry.PublishEntry(), rules.ChangeEntry(), unconfirmed.Entry(), load.WithdrawEntry()}, receipt.Entries(), release.Entries())
 }
 
-// Transfers that two people decide: refunds of loads (ids that begin with 04), releases and their
+// Transfers that two people decide: refunds of loads (ids that begin with 04), withdrawals of those
+// that wait (06), releases and their
 // corrections (50 and 51), receipts (31) and their reversals (FD31), and released payouts. What is
 // decided about a tap without a TAC (53) may be a memo, which has no accounts.
 const decidedTransfers = `
 	SELECT effective_day, subject, id, coalesce(debit, 0), coalesce(credit, 0), amount FROM journal
 	WHERE kind IS NULL AND (id >= '\x50' AND id < '\x52' OR id = $1
-		OR effective_day = $2 AND (id >= '\x04' AND id < '\x05' OR id >= '\x31' AND id < '\x32' OR id >= '\xfd31' AND id < '\xfd32'))
+		OR effective_day = $2 AND (id >= '\x04' AND id < '\x05' OR id >= '\x06' AND id < '\x07' OR id >= '\x31' AND id < '\x32' OR id >= '\xfd31' AND id < '\xfd32'))
 		OR (kind IS NULL OR kind = 'resolved') AND id >= '\x53' AND id < '\x54'
 	ORDER BY effective_day, subject, id`
 

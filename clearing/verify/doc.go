@@ -11,6 +11,8 @@
 //	                     journal has of pensions are lines of the lists of its batch
 //	medical_years        add up the settlements
 //	load_refunds, written_loads   follow from rows of the journal
+//	waiting_loads        follow from rows of the journal: what placed each, authorised it, gave it
+//	                     back and took it back, and the written loads
 //	unconfirmed_taps, lost_codes  follow from rows of the journal: the memo of each tap without a
 //	                     TAC, what two people have decided, and the tap if it came
 //	closings, topics     are in the audit as they were first written

@@ -181,7 +181,7 @@ func (r *Report) ReadTrial(ctx context.Context, l *ledger.Ledger, day ledger.Day
 			r.Reserve.ReserveFen -= owed
 		case row.Account.Code == chart.Float:
 			r.Reserve.FloatFen += owed
-		case row.Account.Code == chart.Unwritten:
+		case row.Account.Code == chart.Unwritten || row.Account.Code == chart.Waiting:
 			r.Reserve.UnwrittenFen += owed
 		case row.Account.Code == chart.Centre:
 			r.Reserve.CentreFen -= owed

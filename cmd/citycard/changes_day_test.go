@@ -351,12 +351,21 @@ func (l *lived) firstDay() {
 	l.must(err)
 	authority := &load.Authority{
 		Registry: l.town.Registry, Keys: keys.NewKeyring(l.town.Keys), Poster: gatherer, Books: l.Ledger, Rules: l.town.Rules.Loads, Fresh: l.town.Rules.Fresh, Now: func() time.Time { return at },
+		Stream: "waiting", Owner: "test",
 	}
 	for n, card := range []string{clearingtest.Card, clearingtest.Card, clearingtest.OtherCard} {
 		_, err = authority.Authorise(ctx, l.town.LoadRequest(card, fmt.Sprintf("order-%d", n+1), uint16(n), 0, 5000, at))
 		l.must(err)
 	}
 	gatherer.Close()
+	for _, order := range []string{"waits", "taken", "back"} {
+		_, err := authority.Place(ctx, &load.PlaceOrder{Channel: "counter", Order: order, Card: clearingtest.Card, Fen: 2000})
+		l.must(err)
+	}
+	taken := l.town.LoadRequest(clearingtest.Card, "taken", 7, 0, 2000, at)
+	taken.Placer = string(load.PlacedBy("counter"))
+	_, err = authority.Authorise(ctx, taken)
+	l.must(err)
 	records = append(records, to(message.TopicLoads, clearingtest.Encode(l.town.Load(clearingtest.Card, 0, 5000, 15_000, at))),
 		l.claim("s1", "outpatient", "h1", 20_000, at), l.claim("s2", "inpatient", "h2", 300_000, at), l.claim("s1", "outpatient", "h1", 20_000, at),
 		to(message.TopicPensionBatches, clearingtest.Encode(&message.PensionBatch{
@@ -382,6 +391,7 @@ func (l *lived) decide(day ledger.Day) {
 			Card: identity.CardOf(clearingtest.CardID(card)).Digits(), Order: fmt.Sprintf("order-%d", n+1), NotWritten: true,
 		})
 	}
+	two(l, load.KindWithdraw, load.Withdraw{Placer: load.PlacedBy("counter"), Order: "back"})
 	office := &release.Office{Ledger: l.Ledger}
 	var rows []string
 	l.must(office.List(l.Context(), release.Filter{First: day, Last: day, Reason: verdict.UnknownTerminal}, func(s release.Suspended) error {

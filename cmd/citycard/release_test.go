@@ -19,6 +19,7 @@ import (
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
 	"citycard/clearing/transit/exits"
+	"citycard/clearing/transit/load"
 	"citycard/clearing/transit/unconfirmed"
 	"citycard/clearing/verdict"
 	"citycard/cmd/books"
@@ -100,6 +101,7 @@ func fillDecisions(t *testing.T, b *books.Books) {
 	keepAlone(t, b)
 	keepUnconfirmed(t, b)
 	keepExits(t, b)
+	placeLoads(t, b)
 }
 
 // keepExits keeps two exit tickets of the metro's desk, of which one no longer counts.
@@ -138,6 +140,30 @@ func keepExits(t *testing.T, b *books.Books) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// placeLoads has a channel's order and a card's balance wait for a card.
+func placeLoads(t *testing.T, b *books.Books) {
+	t.Helper()
+	card, was := identity.CardOf(clearingtest.CardID(clearingtest.Card)), identity.CardOf(clearingtest.CardID(clearingtest.OtherCard))
+	for _, p := range []load.Placement{
+		{Placer: load.PlacedBy("counter"), Number: "w-1", Card: card, Fen: 5000, Source: chart.Channel("counter")},
+		{Placer: load.PlacedFor(was), Number: "r-1", Card: card, Fen: 1340, Source: chart.Float},
+	} {
+		transfer, err := p.Transfer()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.PostOnce(t.Context(), "placed", "test", 0, func(batch *ledger.Batch) error {
+			batch.Transfers = []ledger.Transfer{transfer}
+			batch.Finish = func(ctx context.Context, tx pgx.Tx, _ *ledger.Outcome) ([]byte, error) {
+				return nil, p.Keep(ctx, tx, batch.Day)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

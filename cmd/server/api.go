@@ -17,6 +17,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"citycard/clearing/people/access"
+	peopleapi "citycard/clearing/people/api"
 	"citycard/cmd/service"
 	"citycard/language"
 )
@@ -119,6 +120,18 @@ type api struct {
 	mux      *http.ServeMux
 	door     *access.Door
 	open     atomic.Int64 // connections
+	staff    http.Handler // people's requests; nil where they come to the socket alone
+}
+
+// either serves people who sign what they look at, and with other the rest: units' systems.
+func (a *api) either(other http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a.staff != nil && r.Header.Get(peopleapi.LookHeader) != "" {
+			a.staff.ServeHTTP(w, r)
+			return
+		}
+		other.ServeHTTP(w, r)
+	})
 }
 
 // listen takes the API's address.

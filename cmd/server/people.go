@@ -121,6 +121,7 @@ func (c *Server) startPeople(ctx context.Context, a *api, dir string, ops *servi
 	}
 	if a.settings.Certificate != "" || onLoopback(a.settings.Address) {
 		a.mux.Handle(peopleapi.Path, people.Remote())
+		a.staff = people.Remote()
 	}
 	stop, err := ServePeople(ctx, people, dir, c.fail, log)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"citycard/clearing/release"
 	"citycard/clearing/rulefile"
 	"citycard/clearing/rules"
+	"citycard/clearing/transit/load"
 	"citycard/clearing/transit/unconfirmed"
 	"citycard/ledger"
 )
@@ -31,6 +32,7 @@ func Proposals(l *ledger.Ledger) (*proposal.Office, error) {
 		office, err := Releases(ctx, l)
 		return office, ofBooks(err)
 	})...)
+	kinds = append(kinds, (&load.Withdrawals{Ledger: l, Owner: OwnerName()}).Kind())
 	kinds = append(kinds, unconfirmed.Kind(&unconfirmed.Office{Ledger: l, Owner: OwnerName()}))
 	kinds = append(kinds, registryKind(l), registry.PublishKind(l, func(ctx context.Context) (index.Moment, error) { return moment(ctx, l) }), rules.ChangeKind(&rules.Store{Ledger: l}))
 	return &proposal.Office{Ledger: l, People: store, Kinds: kinds}, nil

@@ -7,18 +7,21 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
 	"citycard/clearing/people"
 )
 
-// Endpoint is one kind of request of an API, whose body says all of it.
+// Endpoint is one kind of request of an API, whose body or query says all of it.
 type Endpoint[T any] struct {
 	Method string
 	Limit  int64                        // bytes of a body
 	Read   func(body []byte) (T, error) // an error's text is answered
-	Unit   func(T) people.Unit          // whose money or rows it is about
+	// Query, where set, reads the request from the query; it has no body then.
+	Query func(url.Values) (T, error)
+	Unit  func(T) people.Unit // whose money or rows it is about
 	// Answer answers a request of that very unit.
 	Answer func(w http.ResponseWriter, r *http.Request, request T)
 }
@@ -105,7 +108,12 @@ func read[T any](d *Door, e Endpoint[T], w http.ResponseWriter, r *http.Request,
 		d.refuse(w, r, c, Unreadable, http.StatusBadRequest, "request not readable: "+err.Error())
 		return request, false
 	}
-	if request, err = e.Read(body); err != nil {
+	if e.Query != nil {
+		request, err = e.Query(r.URL.Query())
+	} else {
+		request, err = e.Read(body)
+	}
+	if err != nil {
 		d.refuse(w, r, c, Undecodable, http.StatusBadRequest, err.Error())
 		return request, false
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"citycard/clearing/clearingtest"
 	"citycard/clearing/people"
 	"citycard/clearing/people/access"
 	"citycard/clearing/people/api"
@@ -34,6 +35,8 @@ func TestScope(t *testing.T) {
 			r.sees(row)
 		case row.act == "see imports of persons":
 			r.seesImports(row)
+		case row.act == "see loads of a card", row.act == "see an order":
+			r.seesLoads(row)
 		case rule.Two() && row.about != "any unit":
 			r.proposed(row)
 			r.decided(row)
@@ -279,10 +282,28 @@ func (r *realm) sees(row scopeRow) {
 	}
 }
 
+// seesLoads has everybody look over a network at what waits for a card, or at a channel's order.
+func (r *realm) seesLoads(row scopeRow) {
+	r.Helper()
+	path := "/v1/loads/waiting?card=" + clearingtest.Card + "&issuer=" + clearingtest.Issuer
+	if row.act == "see an order" {
+		path = "/v1/loads/orders?channel=counter&order=o-1"
+	}
+	for _, m := range r.members {
+		may, before := row.may[m.ID] == 'l', r.traces()
+		if kind, _ := r.look(m.ID, http.MethodGet, path, ""); (kind == "") != may || !may && kind != api.NotFound {
+			r.Errorf("%s sees %s: %q, want it shown: %t", m.ID, path, kind, may)
+		}
+		if after := r.traces(); before != after {
+			r.Errorf("the looks of %s leave %s -> %s", m.ID, before, after)
+		}
+	}
+}
+
 // everyOperation wants each operation of the API to be one that this test tries.
 func (r *realm) everyOperation() {
 	r.Helper()
-	const tried = "books whoami found issue revoke draft list show propose approve reject withdraw find-person import-persons show-import list-rejects unfinished products find-card step-card open-shift close-shift"
+	const tried = "books whoami found issue revoke draft list show propose approve reject withdraw find-person import-persons show-import list-rejects unfinished products find-card step-card open-shift close-shift waiting-loads load-order"
 	for _, id := range operations(r) {
 		if !strings.Contains(" "+tried+" ", " "+id+" ") {
 			r.Errorf("the operation %q is in no row of testdata/scope.txt: add its act, and have TestScope try it", id)

@@ -102,7 +102,7 @@ func New(s Settings) *Server {
 	config.Info.Description = "The acts of people who run a city card, each signed by the key of who does it."
 	config.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
 	config.Servers = []*huma.Server{{URL: "https://localhost:8480", Description: "citycard serve"}}
-	config.Tags = []*huma.Tag{{Name: "people", Description: "who may act"}, {Name: "proposals", Description: "acts that take two people"}, {Name: "access", Description: "by what units' systems prove themselves"}, {Name: "persons", Description: "whom the city knows"}, {Name: "cards", Description: "what counters do with cards"}}
+	config.Tags = []*huma.Tag{{Name: "people", Description: "who may act"}, {Name: "proposals", Description: "acts that take two people"}, {Name: "access", Description: "by what units' systems prove themselves"}, {Name: "persons", Description: "whom the city knows"}, {Name: "cards", Description: "what counters do with cards"}, {Name: "loads", Description: "what was paid for cards"}}
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", "", nil
 	config.RejectUnknownQueryParameters = true
 	config.Transformers = []huma.Transformer{inOurs}

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"citycard/cardos/bcd"
 	"citycard/cardos/keys"
 	"citycard/clearing/chart"
@@ -61,6 +59,8 @@ type Authority struct {
 	Rules    func() (rules *Rules, edition string) // those in force
 	Fresh    func() error                          // returns nil while Rules gives those in force
 	Now      func() time.Time                      // in the zone of the cards' dates
+	// Stream is where loads that wait are placed and authorised, and Owner who leases it.
+	Stream, Owner string
 }
 
 // A signed day may be this many days from today's date or from the clearing day: a terminal's clock
@@ -109,6 +109,12 @@ func (a *Authority) Authorise(ctx context.Context, request *message.LoadRequest)
 	}
 	if err != nil {
 		return keys.MAC{}, fmt.Errorf("load authority: key service: %w", err)
+	}
+	if request.GetPlacer() != "" {
+		if err := a.payPlaced(ctx, request, order); err != nil {
+			return keys.MAC{}, err
+		}
+		return mac2, nil
 	}
 	chain, err := a.posting(ctx, request, order)
 	if err != nil {
@@ -172,7 +178,7 @@ func (a *Authority) attempt(ctx context.Context, o keys.LoadOrder, evidence []by
 	case again:
 		return order.Load, &Refusal{verdict.LoadRefunded, "the order was given back to its channel"}
 	case order.Load.Attempt >= identity.MaxAttempt:
-		return order.Load, &Refusal{verdict.LoadExhausted, fmt.Sprintf("online sequence %d of the card was ordered and refunded %d times", o.OnlineSequence, identity.MaxAttempt)}
+		return order.Load, exhausted(o.OnlineSequence)
 	}
 	return order.Load, nil
 }
@@ -196,14 +202,17 @@ func (a *Authority) check(r *message.LoadRequest) (keys.LoadOrder, error) {
 		return invalid("mac1", "has %d bytes, want 4", len(r.GetMac1()))
 	case !message.Fixed(o.Time[:], r.GetTime()):
 		return invalid("time", "has %d bytes, want 7", len(r.GetTime()))
-	case r.GetOrder() == "" || len(r.GetOrder()) > 64:
-		return invalid("order", "has %d characters, want 1 to 64", len(r.GetOrder()))
+	case r.GetOrder() == "" || len(r.GetOrder()) > maxOrder:
+		return invalid("order", "has %d characters, want 1 to %d", len(r.GetOrder()), maxOrder)
 	case r.GetKeyVersion() > 0xFF:
 		return invalid("key_version", "is %d, want one byte", r.GetKeyVersion())
 	case r.GetAlgorithm() > 0xFF:
 		return invalid("algorithm", "is %d, want one byte", r.GetAlgorithm())
 	case r.GetOnlineSequence() > 0xFFFF:
 		return invalid("online_sequence", "is %d, want at most 65535", r.GetOnlineSequence())
+	}
+	if _, ok := Placer(r.GetPlacer()).subject(); !ok && r.GetPlacer() != "" {
+		return invalid("placer", "is %q, want channel:ID or card:DIGITS", r.GetPlacer())
 	}
 	if _, err := message.ParseTime(r.GetTime(), time.UTC); err != nil {
 		return invalid("time", "is %x, want a date and time", r.GetTime())
@@ -218,7 +227,8 @@ func (a *Authority) check(r *message.LoadRequest) (keys.LoadOrder, error) {
 	}
 	rules, _ := a.Rules()
 	amount, rule := ledger.Fen(o.Amount), rules.At(at)
-	if amount <= 0 || amount%rule.MultipleOfFen != 0 {
+	// What is paid already was judged as it was placed, or is a balance, which may be any amount.
+	if amount <= 0 || amount%rule.MultipleOfFen != 0 && r.GetPlacer() == "" {
 		return invalid("amount_fen", "is %d fen, want a multiple of %d", amount, rule.MultipleOfFen)
 	}
 	if ledger.Fen(o.OldBalance)+amount > rule.MaximumFen {
@@ -264,28 +274,28 @@ func allowAt(edition *index.Edition, channel string, id keys.CardID, at [message
 
 // posting returns the transfer of an authorised load and the memo that binds the channel's order
 // number to it. They are one chain, so if another load has the number, no money moves. Two requests
-// are the same order if the transfer's evidence is the same. It leaves out the card's random number
-// and MAC1, which change with each request.
+// are the same order if the transfer's evidence is the same.
 func (a *Authority) posting(ctx context.Context, r *message.LoadRequest, o keys.LoadOrder) ([]ledger.Transfer, error) {
-	evidence, err := proto.MarshalOptions{Deterministic: true}.Marshal(&message.LoadRequest{
-		Order: r.GetOrder(), Channel: r.GetChannel(), Card: o.Card.ASN[:], AmountFen: r.GetAmountFen(), OnlineSequence: r.GetOnlineSequence(),
-	})
+	evidence, err := orderEvidence(r, o, r.GetChannel(), "")
 	if err != nil {
-		return nil, fmt.Errorf("load authority: encode evidence: %w", err)
+		return nil, err
 	}
 	load, err := a.attempt(ctx, o, evidence)
 	if err != nil {
 		return nil, err
 	}
-	channel, id := chart.Channel(r.GetChannel()), identity.LoadAuthorised(load)
+	channel, id, card := chart.Channel(r.GetChannel()), identity.LoadAuthorised(load), identity.CardOf(o.Card)
 	return []ledger.Transfer{
 		{
-			Day: identity.NoDay, Subject: identity.CardOf(o.Card).Subject(), ID: id,
+			Day: identity.NoDay, Subject: card.Subject(), ID: id,
 			Debit: ledger.IDOfCode(channel), Credit: ledger.IDOfCode(chart.Unwritten), Amount: ledger.Fen(o.Amount), Purpose: chart.PurposeLoadAuthorised, Evidence: evidence,
 		},
 		{
 			Day: identity.NoDay, Subject: ledger.Subject(channel), ID: identity.LoadOrder(r.GetOrder()), Act: ledger.KeepMemo,
-			Evidence: fmt.Appendf(nil, "card %x, load %x, %d fen", o.Card.ASN, id, o.Amount),
+			Evidence: fmt.Appendf(nil, orderMemo, card.Digits(), []byte(id), o.Amount),
 		},
 	}, nil
 }
+
+// orderMemo is what an order number is bound to.
+const orderMemo = "card %s, load %x, %d fen"

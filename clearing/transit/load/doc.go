@@ -20,6 +20,16 @@
 // sequence, another card or another amount is refused, so a counter that does not know
 // what became of a load cannot take its money twice.
 //
+// # Loads that wait for their card
+//
+// A paid order need not have its card at hand (补登): a channel places it (Place), or somebody does
+// in a batch of their own (Placement): source → waiting:own. Any counter may ask for what waits for
+// a card (OfCard), and for MAC2 with the order's number and placer: waiting:own → unwritten:own.
+// From there it is a load as any. A refund lets it wait again; two people take back what waits
+// (Withdraw). Its row (table waiting_loads) is locked by each of these, so an order is authorised
+// for one sequence. A counter may also ask for an order that another channel's counter was paid for
+// and did not write.
+//
 // A load whose TAC verifies but for which no paid order exists is money that a card holds and
 // nobody paid: it is booked to the float, against suspense. So is a load that is written after its
 // order was refunded. For a refunded order MAC2 is not returned again. The refunded order's

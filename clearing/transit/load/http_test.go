@@ -34,12 +34,13 @@ func at(hour int) time.Time { return time.Date(2026, 1, 5, hour, 0, 0, 0, time.U
 // counter asks a load authority over HTTP.
 type counter struct {
 	*testing.T
-	town   *clearingtest.Town
-	ledger *ledger.Ledger
-	url    string
-	field  string // that the last answer names as wrong
-	rules  func() (*load.Rules, string)
-	fresh  error // that the rules are not known to be in force
+	town      *clearingtest.Town
+	ledger    *ledger.Ledger
+	url       string
+	authority *load.Authority
+	field     string // that the last answer names as wrong
+	rules     func() (*load.Rules, string)
+	fresh     error // that the rules are not known to be in force
 }
 
 func newCounter(t *testing.T) *counter {
@@ -54,7 +55,8 @@ func newCounterWith(t *testing.T, edit func(*ledger.Account)) *counter {
 	if err := schema.Apply(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
-	c := &counter{T: t, town: clearingtest.New(t, nil), ledger: ledgertest.Connect(t, url, 8)}
+	town := clearingtest.New(t, func(files map[string]string) { files["channels.csv"] += "web,网上,Web,20200101,\n" })
+	c := &counter{T: t, town: town, ledger: ledgertest.Connect(t, url, 8)}
 	c.rules = c.town.Rules.Loads
 	must := func(err error) {
 		t.Helper()
@@ -73,10 +75,15 @@ func newCounterWith(t *testing.T, edit func(*ledger.Account)) *counter {
 	t.Cleanup(gatherer.Close)
 	authority := &load.Authority{
 		Registry: c.town.Registry, Keys: keys.NewKeyring(c.town.Keys), Poster: gatherer, Books: c.ledger, Rules: func() (*load.Rules, string) { return c.rules() },
-		Fresh: func() error { return c.fresh }, Now: func() time.Time { return at(12) },
+		Fresh: func() error { return c.fresh }, Now: func() time.Time { return at(12) }, Stream: "waiting", Owner: "test",
 	}
-	log := slog.New(slog.DiscardHandler)
-	server := httptest.NewServer(access.Handler(c.door(), authority.Endpoint(log, func(verdict.Reason) {})))
+	c.authority = authority
+	log, counted, door := slog.New(slog.DiscardHandler), func(verdict.Reason) {}, c.door()
+	mux := http.NewServeMux()
+	mux.Handle(load.Path, access.Handler(door, authority.Endpoint(log, counted)))
+	mux.Handle(load.PathOrders, authority.OrdersHandler(door, log, counted))
+	mux.Handle(load.PathWaiting, access.Handler(door, authority.WaitingEndpoint(log)))
+	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	c.url = server.URL
 	return c
@@ -87,6 +94,7 @@ func newCounterWith(t *testing.T, edit func(*ledger.Account)) *counter {
 const (
 	token   = "7bOYbJ7vTUYlX2s6QxvSgGv0cZbVqk0yQm8w1n2p3r4"
 	nobodys = "8bOYbJ7vTUYlX2s6QxvSgGv0cZbVqk0yQm8w1n2p3r4"
+	webs    = "9bOYbJ7vTUYlX2s6QxvSgGv0cZbVqk0yQm8w1n2p3r4"
 )
 
 // door is a door that has read the tokens of the channels.
@@ -94,7 +102,7 @@ func (c *counter) door() *access.Door {
 	c.Helper()
 	store := &access.Store{Ledger: c.ledger}
 	by := ledger.Approval{First: "ann", Reason: "test", At: time.Now()}
-	for unit, token := range map[people.Unit]string{access.Channel("counter"): token, access.Channel("nobody"): nobodys} {
+	for unit, token := range map[people.Unit]string{access.Channel("counter"): token, access.Channel("nobody"): nobodys, access.Channel("web"): webs} {
 		if _, err := store.Issue(c.Context(), access.Order{Unit: unit, Kind: access.Token, Hash: access.HashToken(token), Days: 1}, by); err != nil {
 			c.Fatal(err)
 		}

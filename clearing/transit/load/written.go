@@ -82,5 +82,5 @@ func keepWritten(ctx context.Context, tx pgx.Tx, transfers []ledger.Transfer) er
 	if err != nil {
 		return fmt.Errorf("load: keep written loads: %w", err)
 	}
-	return nil
+	return keepWaited(ctx, tx, cards, kinds, sequences)
 }

@@ -1,0 +1,307 @@
+package load
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"google.golang.org/protobuf/proto"
+
+	"citycard/cardos/bcd"
+	"citycard/cardos/keys"
+	"citycard/cardos/tunion"
+	"citycard/clearing/chart"
+	"citycard/clearing/identity"
+	"citycard/clearing/message"
+	"citycard/clearing/registry/index"
+	"citycard/clearing/rulefile"
+	"citycard/clearing/verdict"
+	"citycard/ledger"
+	"citycard/ledger/shadow"
+)
+
+// PlaceOrder is a paid order of a channel that has no card at hand.
+type PlaceOrder struct {
+	Channel string     `json:"channel"`
+	Order   string     `json:"order"`            // the channel's number, 1 to 64 characters
+	Card    string     `json:"card"`             // the printed number
+	Issuer  string     `json:"issuer,omitempty"` // 16 hexadecimal digits; empty: the registered card's
+	Fen     ledger.Fen `json:"amount_fen"`
+}
+
+// Placed is how an order stands.
+type Placed struct {
+	Placer Placer     `json:"placer" doc:"channel:ID, or card:DIGITS of the card whose balance it is; a counter repeats it"`
+	Order  string     `json:"order" doc:"The placer's number; a counter repeats it"`
+	State  State      `json:"state" doc:"unknown, waiting, authorised, written, refunded, withdrawn"`
+	Fen    ledger.Fen `json:"amount_fen,omitempty"`
+	Card   string     `json:"card_masked,omitempty"`
+	// Sequence is the card's online sequence as which it was authorised. If the card has counted
+	// on, the card has the load.
+	Sequence *uint16    `json:"sequence,omitempty" doc:"The card's online sequence for which MAC2 was given out; if the card has counted on, it has the load"`
+	Day      ledger.Day `json:"day,omitempty" doc:"The clearing day on which it was paid, or the signed day of a written one"`
+}
+
+func (w *Waiting) placed() Placed {
+	p := Placed{Placer: w.Placer, Order: w.Number, State: w.State, Fen: w.Fen, Card: w.Card.String(), Day: w.Booked}
+	if w.State == StateAuthorised || w.State == StateWritten {
+		sequence := w.Load.Sequence
+		p.Sequence = &sequence
+	}
+	return p
+}
+
+// Place takes the channel's money for an order that waits for its card. It may be repeated: an
+// order is placed once, for one card and one amount. The error is a *Refusal, or another one where
+// the outcome is not known.
+func (a *Authority) Place(ctx context.Context, r *PlaceOrder) (Placed, error) {
+	p, id, err := a.placement(r)
+	if err != nil {
+		return Placed{}, err
+	}
+	// What was placed before is the same order, whatever holds now.
+	w, found, err := FindWaiting(ctx, a.Books, p.Placer, p.Number)
+	switch {
+	case err != nil:
+		return Placed{}, fmt.Errorf("load authority: %w", err)
+	case found && w.Placement != p:
+		return Placed{}, numberTaken()
+	case found:
+		return w.placed(), nil
+	}
+	if err := a.mayPlace(&p, id); err != nil {
+		return Placed{}, err
+	}
+	return a.place(ctx, &p)
+}
+
+func numberTaken() error {
+	return &Refusal{verdict.LoadConflict, "the channel's order number belongs to another load"}
+}
+
+func (a *Authority) place(ctx context.Context, p *Placement) (Placed, error) {
+	transfer, err := p.Transfer()
+	if err != nil {
+		return Placed{}, err
+	}
+	out, err := a.Books.PostOnce(ctx, a.Stream, a.Owner, 0, func(b *ledger.Batch) error {
+		b.Transfers = []ledger.Transfer{transfer}
+		b.Finish = func(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) ([]byte, error) {
+			if out.Transfers[0].Result != ledger.Inserted {
+				return nil, nil
+			}
+			return nil, p.Keep(ctx, tx, b.Day)
+		}
+		return nil
+	})
+	if err != nil {
+		return Placed{}, fmt.Errorf("load authority: %w", err)
+	}
+	switch paid := out.Transfers[0]; {
+	case paid.Disputed:
+		return Placed{}, numberTaken()
+	case paid.Result != ledger.Inserted && paid.Result != ledger.Duplicate:
+		return Placed{}, refusedPosting(paid.Err)
+	}
+	w, found, err := FindWaiting(ctx, a.Books, p.Placer, p.Number)
+	if err == nil && !found {
+		err = fmt.Errorf("load authority: order %s of %s is booked and not kept", p.Number, p.Placer)
+	}
+	return w.placed(), err
+}
+
+// placement reads an order.
+func (a *Authority) placement(r *PlaceOrder) (p Placement, id keys.CardID, err error) {
+	id, err = CardOf(a.Registry.Current(), r.Card, r.Issuer)
+	switch {
+	case err != nil:
+		return p, id, err
+	case !identity.IsName(r.Order, maxOrder):
+		return p, id, &fieldError{"order", fmt.Sprintf("has %d characters, want 1 to %d that can all be seen", len(r.Order), maxOrder)}
+	case r.Fen <= 0:
+		return p, id, &fieldError{"amount_fen", fmt.Sprintf("is %d fen, want more than 0", r.Fen)}
+	}
+	return Placement{PlacedBy(r.Channel), r.Order, identity.CardOf(id), r.Fen, chart.Channel(r.Channel)}, id, nil
+}
+
+// mayPlace asks registry and rules as of now.
+func (a *Authority) mayPlace(p *Placement, id keys.CardID) error {
+	now := bcd.Time(a.Now())
+	if err := allowAt(a.Registry.Current(), p.Placer.Channel(), id, now); err != nil {
+		return err
+	}
+	if err := a.Fresh(); err != nil {
+		return fmt.Errorf("load authority: %w", err)
+	}
+	rules, _ := a.Rules()
+	at, _ := rulefile.SignedMoment(now)
+	rule := rules.At(at)
+	switch {
+	case p.Fen%rule.MultipleOfFen != 0:
+		return &fieldError{"amount_fen", fmt.Sprintf("is %d fen, want a multiple of %d", p.Fen, rule.MultipleOfFen)}
+	case p.Fen > rule.MaximumFen:
+		return &Refusal{verdict.AboveLimit, fmt.Sprintf("%d fen exceeds %d", p.Fen, rule.MaximumFen)}
+	}
+	return nil
+}
+
+// CardOf finds a card by its printed number, and its issuer in the registry where none is named.
+func CardOf(edition *index.Edition, number, issuer string) (id keys.CardID, err error) {
+	if id.ASN, err = tunion.ParseNumber(number); err != nil {
+		return id, &fieldError{"card", fmt.Sprintf("has %d characters, want the card's 19 or 20 digits", len(number))}
+	}
+	if issuer == "" {
+		card, known := edition.Card(id.Digits())
+		if !known {
+			return id, &Refusal{verdict.UnknownCard, "card " + index.Number(id.ASN).String()}
+		}
+		return card.ID, nil
+	}
+	b, err := hex.DecodeString(issuer)
+	if err != nil || len(b) != len(id.Issuer) {
+		return id, &fieldError{"issuer", "want 16 hexadecimal digits"}
+	}
+	copy(id.Issuer[:], b)
+	return id, nil
+}
+
+// BecameOf tells what became of a channel's order.
+func BecameOf(ctx context.Context, l *ledger.Ledger, channel, number string) (Placed, error) {
+	placer := PlacedBy(channel)
+	p := Placed{Placer: placer, Order: number, State: StateUnknown}
+	key, err := (&Placement{Placer: placer, Number: number}).key()
+	if err != nil {
+		return p, &fieldError{"order", fmt.Sprintf("has %d characters, want 1 to %d", len(number), maxOrder)}
+	}
+	if w, found, err := FindWaiting(ctx, l, placer, number); err != nil || found {
+		return w.placed(), err
+	}
+	row, found, err := l.Find(ctx, key)
+	if err != nil || !found {
+		return p, err
+	}
+	order, fen, ok := boundTo(row.Evidence)
+	if !ok {
+		return p, fmt.Errorf("load: order %s of %s is bound to %q", number, placer, row.Evidence)
+	}
+	card, _ := identity.ParseCard([]byte(order.Card))
+	p.State, p.Fen, p.Card, p.Sequence, p.Day = StateAuthorised, fen, card.String(), &order.Load.Sequence, row.BookingDay
+	return p, ended(ctx, l, []*Order{&order}, func(_ int, state State, day ledger.Day) {
+		if p.State = state; day != 0 {
+			p.Day = day
+		}
+	})
+}
+
+// boundTo reads what an order number is bound to.
+func boundTo(evidence []byte) (o Order, fen ledger.Fen, ok bool) {
+	var card, id string
+	if _, err := fmt.Sscanf(string(evidence), "card %s load %s %d fen", &card, &id, &fen); err != nil {
+		return o, 0, false
+	}
+	subject, err := hex.DecodeString(trimComma(card))
+	if err != nil {
+		return o, 0, false
+	}
+	b, err := hex.DecodeString(trimComma(id))
+	if err != nil {
+		return o, 0, false
+	}
+	o.Card = ledger.Subject(subject)
+	o.Load, ok = identity.AuthorisedLoad(ledger.ID(b))
+	return o, fen, ok
+}
+
+func trimComma(text string) string {
+	if n := len(text); n > 0 && text[n-1] == ',' {
+		return text[:n-1]
+	}
+	return text
+}
+
+// ended calls fn with each of the authorised orders that was refunded or that its card has.
+func ended(ctx context.Context, l *ledger.Ledger, orders []*Order, fn func(i int, state State, written ledger.Day)) error {
+	refunds := make([]ledger.Key, len(orders))
+	for i, o := range orders {
+		refunds[i] = o.Refunded()
+	}
+	refunded, err := l.Amounts(ctx, refunds)
+	if err != nil {
+		return err
+	}
+	written, err := WrittenIn(l)(ctx, orders)
+	if err != nil {
+		return err
+	}
+	for i := range orders {
+		switch {
+		case refunded[i] != 0:
+			fn(i, StateRefunded, 0)
+		case written[i] != 0:
+			fn(i, StateWritten, written[i])
+		}
+	}
+	return nil
+}
+
+// OfCard lists the paid loads that a card does not have yet, as far as is known here: those that
+// wait for it, and those for which MAC2 was given out and which it has not confirmed.
+func OfCard(ctx context.Context, l *ledger.Ledger, card identity.Card) ([]Placed, error) {
+	list := []Placed{}
+	var waiting []Waiting
+	err := l.Look(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, selectWaiting+"WHERE card = $1 AND state IN ('waiting', 'authorised') ORDER BY booked, placer, number", card[:])
+		if err == nil {
+			waiting, err = pgx.CollectRows(rows, scanWaiting)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read what waits for a card: %w", err)
+	}
+	for i := range waiting {
+		list = append(list, waiting[i].placed())
+	}
+	orders, paid, err := authorisedFor(ctx, l, card)
+	if err != nil {
+		return nil, err
+	}
+	open := make([]bool, len(orders))
+	for i := range open {
+		open[i] = true
+	}
+	if err := ended(ctx, l, orders, func(i int, _ State, _ ledger.Day) { open[i] = false }); err != nil {
+		return nil, err
+	}
+	for i := range orders {
+		if open[i] {
+			list = append(list, paid[i])
+		}
+	}
+	return list, nil
+}
+
+// authorisedFor reads the orders for which a channel paid as they were authorised.
+func authorisedFor(ctx context.Context, l *ledger.Ledger, card identity.Card) (orders []*Order, paid []Placed, err error) {
+	err = shadow.Statement(ctx, l, card.Subject(), identity.NoDay, identity.NoDay, func(row ledger.Row) error {
+		as, ok := identity.AuthorisedLoad(row.ID)
+		if !ok || row.IsMemo() {
+			return nil
+		}
+		var request message.LoadRequest
+		if err := proto.Unmarshal(row.Evidence, &request); err != nil {
+			return fmt.Errorf("order of card %s, sequence %d: %w", card, as.Sequence, err)
+		}
+		if request.GetPlacer() != "" { // it has a row of its own
+			return nil
+		}
+		orders = append(orders, &Order{row.Subject, as})
+		paid = append(paid, Placed{PlacedBy(request.GetChannel()), request.GetOrder(), StateAuthorised, row.Amount, card.String(), &as.Sequence, row.BookingDay})
+		return nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the orders of a card: %w", err)
+	}
+	return orders, paid, nil
+}
