@@ -77,7 +77,7 @@ func (d *busDoors) hold(door int, c apdu.Card) (settled bool, err error) {
 	d.now = d.now.Add(5 * time.Second)
 	d.held.PowerOn()
 	l := d.lanes[door]
-	tap, _, err := l.settle(d.Context(), c, d.now)
+	tap, _, _, err := l.settle(d.Context(), c, d.now)
 	if tap != nil || err != nil {
 		return tap != nil, err
 	}

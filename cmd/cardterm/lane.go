@@ -118,7 +118,7 @@ func (l *lane) take(ctx context.Context, c apdu.Card, at time.Time) error {
 	}
 	l.marks = marks
 	s := &sight{Card: c, at: at}
-	tap, entry, err := l.settle(ctx, s, at)
+	tap, entry, at, err := l.settle(ctx, s, at)
 	if tap == nil && err == nil {
 		s.guard = &l.guard
 		tap, err = l.role.pass(ctx, s, at)
@@ -154,8 +154,8 @@ func (l *lane) intend(tap *message.Tap) error {
 
 // settle finds the outcomes of a card's payments that are not known, and returns the tap of those
 // for which the card is held to the reader now. If there is neither a tap nor an error, the card is
-// to be treated as a new one; if it is inside then, entry is its passage.
-func (l *lane) settle(ctx context.Context, c apdu.Card, at time.Time) (tap, entry *message.Tap, err error) {
+// to be treated as a new one, at the moment next; if it is inside then, entry is its passage.
+func (l *lane) settle(ctx context.Context, c apdu.Card, at time.Time) (tap, entry *message.Tap, next time.Time, err error) {
 	s, err := l.book.Settle(ctx, c, at, l.role.resolve)
 	for _, tap := range s.Paid {
 		if tap != s.Passage && tap != s.Entry {
@@ -166,12 +166,12 @@ func (l *lane) settle(ctx context.Context, c apdu.Card, at time.Time) (tap, entr
 		l.log.Info("a card has come again", "says_paid", s.Claimed, "says_not_paid", s.Denied, "proves_no_more", s.Lost)
 	}
 	if err == nil && s.Unproved {
-		err = l.prove(ctx, c, cmp.Or(s.Passage, s.Entry), at)
+		err = l.prove(ctx, c, cmp.Or(s.Passage, s.Entry), s.At)
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, s.At, err
 	}
-	return s.Passage, s.Entry, nil
+	return s.Passage, s.Entry, s.At, nil
 }
 
 // prove has the card prove that it is the one that has paid what it says, by a payment of nothing.

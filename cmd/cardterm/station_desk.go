@@ -135,7 +135,7 @@ func (d *desk) lookNow(ctx context.Context, c apdu.Card, at time.Time) (r statio
 		return station.Read(ctx, c), nil, nil //nolint:nilerr // the card can be looked at
 	}
 	d.marks = marks
-	if paid, _, err = d.settle(ctx, c, at); err != nil {
+	if paid, _, _, err = d.settle(ctx, c, at); err != nil {
 		return r, nil, err
 	}
 	if paid != nil {
@@ -180,7 +180,7 @@ func (d *desk) correctNow(ctx context.Context, c apdu.Card, o station.Offer, at 
 		return nil, err
 	}
 	d.marks = marks
-	paid, _, err := d.settle(ctx, c, at)
+	paid, _, at, err := d.settle(ctx, c, at)
 	if err != nil {
 		return nil, err
 	}

@@ -216,7 +216,7 @@ func (r *torture) judge() {
 	}
 	for key := range taps {
 		if !made[key] {
-			r.Errorf("tap %s is of no debit", key)
+			r.Errorf("tap %s is of no debit: %v", key, r.tap(message.TopicTaps, taps[key][0]))
 		}
 	}
 	r.Logf("%d debits are taps, %d of them sent twice; %d stay unconfirmed, and %d are unconfirmed in all", confirmed, repeated, kept, len(unconfirmed))

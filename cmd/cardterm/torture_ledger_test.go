@@ -194,7 +194,7 @@ type lodged struct {
 // taps are the taps of a terminal in the ledger.
 func (c *centre) taps(terminal string) (taps []lodged) {
 	c.Helper()
-	out, err := c.run("citycard", "tap", "find", "--terminal", terminal, "--json", "--data", c.path("data"))
+	out, err := c.run("citycard", "tap", "find", "--terminal", terminal, "--json", "--limit", "1000000", "--data", c.path("data"))
 	must(c.T, err)
 	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
 		var b lodged

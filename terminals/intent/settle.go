@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"citycard/cardos/apdu"
+	"citycard/cardos/bcd"
 	"citycard/clearing/message"
 	"citycard/terminals/card"
 	"citycard/terminals/outbox"
@@ -30,6 +31,11 @@ type Settled struct {
 	// Unproved: only the card says that Passage or Entry was paid, and nothing proves that it is
 	// the card. Neither opens anything before End was given a payment of it for which Proves holds.
 	Unproved bool
+	// At is the moment at which the card is to be served: now, or a second or more later where an
+	// open payment of it has that second. A card's log has the second of a payment, and not the
+	// SAM's number, so two payments of one second, of which the card made one, would be the same
+	// to it.
+	At time.Time
 }
 
 // Settle finds the outcomes of the payments of a card that are open, at this lane or at a
@@ -44,6 +50,7 @@ type Settled struct {
 // the SAM has confirmed. Call End for each card for which Settle returned neither a passage that is
 // proved nor an error.
 func (b *Book) Settle(ctx context.Context, c apdu.Card, now time.Time, resolve func(context.Context, apdu.Card, *card.UnknownError) (*message.Tap, error)) (s Settled, err error) {
+	s.At = now
 	if !b.begins() {
 		return s, nil
 	}
@@ -52,7 +59,11 @@ func (b *Book) Settle(ctx context.Context, c apdu.Card, now time.Time, resolve f
 	if err != nil {
 		return s, nil //nolint:nilerr // the gate or validator says why
 	}
-	for _, i := range b.of(p) {
+	found := b.of(p)
+	for s.At = now; taken(found, s.At); {
+		s.At = s.At.Add(time.Second)
+	}
+	for _, i := range found {
 		tap, err := resolve(ctx, c, &card.UnknownError{Tap: i.tap})
 		if err := b.outcome(i, tap, err, &s); err != nil {
 			return s, err
@@ -63,6 +74,12 @@ func (b *Book) Settle(ctx context.Context, c apdu.Card, now time.Time, resolve f
 		s.says(tap, confirmed(tap), b.here, now)
 	}
 	return s, nil
+}
+
+// taken reports whether one of the payments has the second of a moment.
+func taken(open []*intent, at time.Time) bool {
+	second := bcd.Time(at)
+	return slices.ContainsFunc(open, func(i *intent) bool { return string(i.tap.GetDebit().GetTime()) == string(second[:]) })
 }
 
 // says takes a tap of which the card says that it has paid it, nil if it does not.
