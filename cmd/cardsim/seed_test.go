@@ -40,8 +40,8 @@ func TestSeedDraws(t *testing.T) {
 			[]string{"--cards", "600"},
 			[]string{"--rides", "6", "--bad-claims", "0.05", "--bad-pensions", "0.05"},
 			drawn{
-				messages: "835940085a54dbe35db054f6cfb430888903b68899f805d63eb90d9138986baf",
-				truth:    "a20771eda8381a1bf94af2d5fe11e3129c7aa260423677e4cbecde800b85f127",
+				messages: "2848321a9af19b1aebd8ced6d6e9e7ddd6902a6637e0fc8c96c8f7320d35e99d",
+				truth:    "8e6d1260f857169d87888d13291076cb265ef7c7a697dcedf6273c85fd6dd8a6",
 				registry: "8ef06ab1a2f075541c7b691efa21baae22bd36568ca50ce4b8ea87cb0ac041c8",
 			},
 		},

@@ -18,6 +18,7 @@ func registerShares(flags *flag.FlagSet, s *plan.Shares) {
 	flags.Float64Var(&s.UnknownTerminal, "unknown-terminal", s.UnknownTerminal, "`SHARE` of bus rides at an unregistered SAM")
 	flags.Float64Var(&s.WrongClock, "wrong-clock", s.WrongClock, "`SHARE` of bus rides at a clock 400 days slow")
 	flags.Float64Var(&s.Foreign, "foreign", s.Foreign, "`SHARE` of cards that are joined by another city's card")
+	flags.Float64Var(&s.Torn, "torn", s.Torn, "`SHARE` of bus rides at which the card pays and leaves too early; of cities with chips")
 	flags.Float64Var(&s.Claim, "bad-claims", s.Claim, "`SHARE` of claims, for each fault")
 	flags.Float64Var(&s.Pension, "bad-pensions", s.Pension, "`SHARE` of pension lines, for each fault")
 	flags.Float64Var(&s.CounterGap, "counter-gaps", s.CounterGap, "direct: `SHARE` of taps before which one of the card was lost")

@@ -137,14 +137,20 @@ type pieces struct {
 
 func (p *pieces) begin(row *ledger.Row, is verdict.Verdict) {
 	p.memo, p.open = truth.Memo{Verdict: truth.Rejected, Reason: row.Reason}, true
-	if is == verdict.Disputed {
+	switch is {
+	case verdict.Disputed:
 		p.memo = truth.Memo{Verdict: truth.Disputed}
+	case verdict.Unconfirmed:
+		p.memo = truth.Memo{Verdict: truth.Unconfirmed}
 	}
 	// The subject of a reject is its stream; that of a dispute is the card or the person.
 	topic, _, _ := strings.Cut(string(row.Subject), "/")
 	p.memo.Topic = topic
 	if _, card := identity.ParseCard([]byte(row.Subject)); card && row.Kind == ledger.DisputeKind {
 		p.memo.Topic = message.TopicTaps
+	}
+	if is == verdict.Unconfirmed {
+		p.memo.Topic = message.TopicTapsUnconfirmed
 	}
 	p.evidence = slices.Clone(row.Evidence)
 }

@@ -32,8 +32,8 @@ func card() string {
 func terminal() []byte { return []byte{0x49, 0x10, 2, 0x90, 0, 1} }
 
 // sent is a small day: an opening balance (which is not a record), a ride, an entry of 0 fen, a
-// second version of the ride, the ride again, a forged ride, and a reject that is longer than a
-// memo.
+// second version of the ride, the ride again, a forged ride, a reject that is longer than a memo,
+// and a ride without a TAC.
 func sent() []truth.Record {
 	book := truth.NewBook()
 	entry := func(sequence uint32, value string, fen int64, f truth.Facts) truth.Record {
@@ -42,9 +42,13 @@ func sent() []truth.Record {
 			Purpose: truth.Bus, Fen: fen, Payee: "operator:a", Facts: f,
 		})
 	}
+	without := book.Enter(truth.Entry{
+		Topic: "taps.unconfirmed", Value: []byte("without a TAC"), Key: truth.UnconfirmedKey(int(today), card(), 9, terminal(), 9),
+		Purpose: truth.Bus, Fen: 160, Facts: truth.Facts{Unconfirmed: true},
+	})
 	return []truth.Record{
 		entry(1, "ride", 160, truth.Facts{}), entry(2, "entry", 0, truth.Facts{}), entry(1, "ride, altered", 160, truth.Facts{}),
-		entry(1, "ride", 160, truth.Facts{}), entry(3, "forged", 160, truth.Facts{Forged: true}), entry(4, long(), 160, truth.Facts{Broken: true}),
+		entry(1, "ride", 160, truth.Facts{}), entry(3, "forged", 160, truth.Facts{Forged: true}), entry(4, long(), 160, truth.Facts{Broken: true}), without,
 	}
 }
 
@@ -80,12 +84,14 @@ func keep(t *testing.T, l *ledger.Ledger) {
 	d.Keep("", truth.Bus, today, subject, identity.Spend(9, terminal(), 2), []byte("entry"))
 	d.Reject("bad_tac", "tap", 5, []byte("forged"))
 	d.Reject("undecodable", "tap", 6, []byte(long()))
+	d.KeepUnconfirmed(truth.Bus, 160, ledger.Key{Day: today, Subject: subject, ID: identity.Unconfirmed(identity.Spend(9, terminal(), 9))}, []byte("without a TAC"))
 	note, err := json.Marshal(docket.Note{Tally: []docket.Line{
 		{Verdict: "cleared", Count: 2},
 		{Verdict: "duplicate", Count: 3},
 		{Verdict: "disputed", Count: 1},
 		{Verdict: "rejected", Reason: "bad_tac", Count: 1},
 		{Verdict: "rejected", Reason: "undecodable", Count: 1},
+		{Verdict: "unconfirmed", Count: 1},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -114,14 +120,20 @@ func TestBooksAndExport(t *testing.T) {
 		purse  int64
 		fault  string // empty: all agrees
 	}{
-		"as it was":        {nil, 4_840, ""},
-		"other purse":      {nil, 4_839, "holds 4839 fen, the books say 4840"},
-		"other amount":     {func(r []truth.Record) []truth.Record { r[0].Fen++; return r }, 4_840, "posted 160 fen, want 161"},
-		"other payee":      {func(r []truth.Record) []truth.Record { r[0].Payee = "operator:b"; return r }, 4_840, "credited 0 fen to operator:b, want 160"},
-		"not all sent":     {func(r []truth.Record) []truth.Record { return r[:5] }, 4_840, "unexpected: rejected undecodable"},
-		"one more sent":    {func(r []truth.Record) []truth.Record { r[2].Verdict = truth.Rejected; return r }, 4_840, "lost: rejected"},
-		"other reason":     {func(r []truth.Record) []truth.Record { r[4].Reason = "invalid_field"; return r }, 4_840, "rejected as bad_tac, want invalid_field"},
-		"more duplicates":  {func(r []truth.Record) []truth.Record { return append(r, r[3], r[3], r[3]) }, 4_840, "duplicates: 3 in the books, 4 sent"},
+		"as it was":       {nil, 4_840, ""},
+		"other purse":     {nil, 4_839, "holds 4839 fen, the books say 4840"},
+		"other amount":    {func(r []truth.Record) []truth.Record { r[0].Fen++; return r }, 4_840, "posted 160 fen, want 161"},
+		"other payee":     {func(r []truth.Record) []truth.Record { r[0].Payee = "operator:b"; return r }, 4_840, "credited 0 fen to operator:b, want 160"},
+		"not all sent":    {func(r []truth.Record) []truth.Record { return slices.Delete(r, 5, 6) }, 4_840, "unexpected: rejected undecodable"},
+		"one more sent":   {func(r []truth.Record) []truth.Record { r[2].Verdict = truth.Rejected; return r }, 4_840, "lost: rejected"},
+		"other reason":    {func(r []truth.Record) []truth.Record { r[4].Reason = "invalid_field"; return r }, 4_840, "rejected as bad_tac, want invalid_field"},
+		"more duplicates": {func(r []truth.Record) []truth.Record { return append(r, r[3], r[3], r[3]) }, 4_840, "duplicates: 3 in the books, 4 sent"},
+		"a TAC came": {func(r []truth.Record) []truth.Record {
+			r[6].Verdict, r[6].ID, r[6].Payee = truth.Cleared, r[6].ID[2:], "operator:a"
+			return r
+		}, 4_840, "lost: bus"},
+		"nothing reported": {func(r []truth.Record) []truth.Record { return r[:6] }, 4_840, "unexpected: unconfirmed"},
+		"paid without":     {nil, 4_680, ""},
 		"fewer duplicates": {func(r []truth.Record) []truth.Record { return slices.Delete(r, 3, 4) }, 4_840, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -131,6 +143,9 @@ func TestBooksAndExport(t *testing.T) {
 			}
 			dir := filepath.Join(t.TempDir(), "truth")
 			purses := []truth.Purse{{Card: card(), Fen: test.purse}}
+			if name == "paid without" {
+				purses[0].Unbooked = 160
+			}
 			if err := truth.Write(dir, records, purses, truth.Summarise(int(today), 1, records, purses)); err != nil {
 				t.Fatal(err)
 			}

@@ -59,6 +59,7 @@ func (c *Counts) differ(want *truth.Summary) (faults []string) {
 	}
 	check(truth.Disputed, c.Disputed, want.Disputed)
 	check(truth.Pending, c.Other[truth.Pending], want.Pending)
+	check(truth.Unconfirmed, c.Other[truth.Unconfirmed], want.Unconfirmed)
 	reasons := func(what string, got, want map[string]int) {
 		names := maps.Clone(got)
 		maps.Copy(names, want)

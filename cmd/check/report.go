@@ -4,11 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"citycard/clearing/chart"
+	"citycard/clearing/counters"
 	"citycard/clearing/docket"
+	"citycard/clearing/transit/unconfirmed"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
+	"citycard/simulators/truth"
 )
 
 // Report holds the totals of the days. docs/report.md explains its keys.
@@ -24,7 +28,10 @@ type Report struct {
 	Rejected  map[verdict.Reason]int64 `json:"rejected"`
 	Kept      map[verdict.Reason]int64 `json:"quarantined"`
 	Flagged   int64                    `json:"fare_mismatches"`
-	Misplaced int64                    `json:"place_mismatches"`
+
+	Unconfirmed unconfirmedSums `json:"unconfirmed"`
+
+	Misplaced int64 `json:"place_mismatches"`
 
 	Lost            int64    `json:"lost"`
 	Doubled         int64    `json:"doubled"`
@@ -50,6 +57,16 @@ type Report struct {
 type sum struct {
 	Count int64      `json:"count"`
 	Fen   ledger.Fen `json:"fen"`
+}
+
+// unconfirmedSums are taps without a TAC. They move no money; late are those whose TAC has come,
+// and which are booked as any tap.
+type unconfirmedSums struct {
+	Count   int64      `json:"count"`
+	Late    int64      `json:"late"`
+	LateFen ledger.Fen `json:"late_fen"`
+	Open    int64      `json:"open"`
+	OpenFen ledger.Fen `json:"open_fen"`
 }
 
 type bookSums struct {
@@ -214,6 +231,9 @@ func (r *Report) ReadTrial(ctx context.Context, l *ledger.Ledger, day ledger.Day
 // Compare compares the books, and the counts of verdicts, with the truth in dir.
 func (r *Report) Compare(ctx context.Context, l *ledger.Ledger, dir string) error {
 	found, err := Books(ctx, l, dir, "")
+	if err == nil {
+		err = r.readUnconfirmed(ctx, l)
+	}
 	if err != nil {
 		return err
 	}
@@ -225,8 +245,47 @@ func (r *Report) Compare(ctx context.Context, l *ledger.Ledger, dir string) erro
 		r.Fault("%s", fault)
 	}
 	r.Reserve.PursesFen = ledger.Fen(found.PursesFen)
-	if r.Reserve.PursesFen != r.Reserve.FloatFen {
-		r.Fault("all purses hold %s yuan, the float is %s", r.Reserve.PursesFen, r.Reserve.FloatFen)
+	unbooked := ledger.Fen(found.UnbookedFen)
+	if r.Reserve.PursesFen+unbooked != r.Reserve.FloatFen {
+		r.Fault("all purses hold %s yuan and have paid %s without a TAC, the float is %s", r.Reserve.PursesFen, unbooked, r.Reserve.FloatFen)
 	}
+	if unbooked != r.Unconfirmed.OpenFen {
+		r.Fault("cards have paid %s yuan without a TAC, the books have %s of such taps", unbooked, r.Unconfirmed.OpenFen)
+	}
+	r.compareGaps(&found.Want)
 	return nil
+}
+
+// readUnconfirmed reads the taps without a TAC.
+func (r *Report) readUnconfirmed(ctx context.Context, l *ledger.Ledger) error {
+	u := &r.Unconfirmed
+	return unconfirmed.List(ctx, l, unconfirmed.Filter{First: firstDay, Last: lastDay, All: true}, func(k *unconfirmed.Kept) error {
+		u.Count++
+		switch {
+		case k.Confirmed != 0:
+			u.Late++
+			u.LateFen += k.Fen()
+		case k.Open():
+			u.Open++
+			u.OpenFen += k.Fen()
+		}
+		return nil
+	})
+}
+
+// compareGaps wants a finding for each payment that is missing between a card's taps. The number of
+// a payment is a claim: a tap that was booked with another one may hide a gap.
+func (r *Report) compareGaps(want *truth.Summary) {
+	if r.Findings == nil {
+		return
+	}
+	least := want.Gaps
+	for fault, n := range want.Faults {
+		if strings.HasPrefix(fault, "tampered_card_counter") {
+			least -= n
+		}
+	}
+	if got := r.Findings[counters.CounterGap.String()]; got < least {
+		r.Fault("of %d payments of cards that never came, the close has found %d gaps", want.Gaps, got)
+	}
 }

@@ -25,9 +25,11 @@ const (
 	// storedHash is the SHA-256 over the sorted content hashes of all rows, each computed without
 	// stream, sequence and position, since the time decides where batches are cut.
 	storedHash = "9a8070e655d665f85cf584c87012be8527fcf3f7f77e4bdd791370ed38954186"
-	// playedHash is that of the day as it is played now: a seed draws other bytes to alter since a
-	// tap has more fields. The exports that are kept are of the day before that.
-	playedHash = "bccd3e2f1d3af0e2a46ec7df0ad0d3cbf1e479a9986c6c5a813dd2e0f05c795d"
+	// playedRows and playedHash are those of the day as it is played now: a seed draws other bytes
+	// to alter since a tap has more fields, and some cards are torn. The exports that are kept are
+	// of the day before that.
+	playedRows = 2189
+	playedHash = "68507e84a94fb81a2590f60955a8f0a9bedf28ada29a892832b334d46ed4947c"
 	// storedSigner signed the seals of the exports in testdata/stored.
 	storedSigner = "2c9569da7282c84a237707a0a59d53c5a4275a8a2ff576508abe467406b5cf10"
 )
@@ -47,8 +49,8 @@ func TestStoredBytes(t *testing.T) {
 	}
 	defer file.Close()
 	rows, hash := contents(t, file)
-	if rows != storedRows || hash != playedHash {
-		t.Errorf("%d rows of hash %s, want %d of %s", rows, hash, storedRows, playedHash)
+	if rows != playedRows || hash != playedHash {
+		t.Errorf("%d rows of hash %s, want %d of %s", rows, hash, playedRows, playedHash)
 	}
 	got, want := steady(t, reported), steady(t, filepath.Join("testdata", "stored", "report.json"))
 	if got != want {

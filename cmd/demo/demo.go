@@ -437,13 +437,13 @@ func (d *demo) verify(ctx context.Context) error {
 	}
 	phase.Add(1)
 	truthDir := filepath.Join(d.field, "truth")
+	d.report.Findings = d.result.Counters.Found
 	if err := d.report.Compare(ctx, l, truthDir); err != nil {
 		return err
 	}
 	for _, p := range d.result.Positions {
 		d.report.NetPositions[p.Participant.Code] = ledger.Fen(p.Fen)
 	}
-	d.report.Findings = d.result.Counters.Found
 	d.report.Seal = fmt.Sprintf("%x", d.seal.Root)
 	phase.Add(1)
 	phase.Done()

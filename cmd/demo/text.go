@@ -28,15 +28,7 @@ func writeText(out io.Writer, r *check.Report, l language.Language) (failed erro
 	count := func(n int64) string { return fmt.Sprint(n) }
 
 	head("Clearing day %s", r.Day)
-	line(l.Of("sent"), count(r.Sent))
-	line(l.Of("cleared"), count(r.Cleared))
-	line(l.Of("duplicates"), count(r.Duplicate))
-	line(l.Of("disputed"), count(r.Disputed))
-	line(l.Of("pending"), count(r.Pending))
-	line(l.Of("suspended"), count(total(r.Suspended)))
-	line(l.Of("rejected"), count(total(r.Rejected)))
-	line(l.Of("quarantined"), count(total(r.Kept)))
-
+	writeVerdicts(&table, r, l)
 	head("By purpose (yuan)")
 	table.Numbers = []int{1, 2}
 	for _, name := range sortedKeys(r.ByPurpose) {
@@ -75,6 +67,7 @@ func writeText(out io.Writer, r *check.Report, l language.Language) (failed erro
 	line(l.Of("+ pending for operators"), r.Reserve.PendingFen.String())
 	line(l.Of("+ deposits, passes, fees"), (r.Reserve.DepositsFen + r.Reserve.PassesFen + r.Reserve.FeesFen).String())
 	line(l.Of("all purses, as read"), r.Reserve.PursesFen.String())
+	line(l.Of("+ paid without a TAC"), r.Unconfirmed.OpenFen.String())
 	head("Checks")
 	line(l.Of("lost"), count(r.Lost))
 	line(l.Of("doubled"), count(r.Doubled))
@@ -87,6 +80,21 @@ func writeText(out io.Writer, r *check.Report, l language.Language) (failed erro
 		fmt.Fprintln(out, "  ! "+fault)
 	}
 	return writeEnd(out, r, l)
+}
+
+// writeVerdicts adds how many records were ruled how.
+func writeVerdicts(table *service.Table, r *check.Report, l language.Language) {
+	line := func(title string, n int64) { table.Add(title, fmt.Sprint(n)) }
+	line(l.Of("sent"), r.Sent)
+	line(l.Of("cleared"), r.Cleared)
+	line(l.Of("duplicates"), r.Duplicate)
+	line(l.Of("disputed"), r.Disputed)
+	line(l.Of("pending"), r.Pending)
+	line(l.Of("without a TAC"), r.Unconfirmed.Count)
+	line(l.Of("of these, proved later"), r.Unconfirmed.Late)
+	line(l.Of("suspended"), total(r.Suspended))
+	line(l.Of("rejected"), total(r.Rejected))
+	line(l.Of("quarantined"), total(r.Kept))
 }
 
 func writeEnd(out io.Writer, r *check.Report, l language.Language) error {

@@ -18,6 +18,7 @@ import (
 func TestText(t *testing.T) {
 	r := check.NewReport(20260105)
 	r.Sent, r.Cleared, r.Duplicate, r.PCSCCards, r.PCSCTaps, r.PCSCUpdates, r.ClearedPerSecond = 5763, 5634, 99, 20, 200, 10, 1338
+	r.Unconfirmed.Count, r.Unconfirmed.Late, r.Unconfirmed.OpenFen = 5, 2, 480
 	r.Suspended[verdict.UnknownTerminal], r.Rejected[verdict.BadTAC], r.Kept[verdict.Unbookable] = 4, 1200, 1
 	r.Findings = map[string]int{"counter_gap": 2}
 	r.NetPositions["operator:zzmetro"] = 468680

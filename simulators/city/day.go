@@ -179,7 +179,9 @@ func (d *day) settle(ctx context.Context, office *sender) (*Played, error) {
 	images := make([][]byte, len(d.people.Transit)+d.people.Holders)
 	out := &Played{Records: office.records}
 	purses := make([]truth.Purse, len(d.people.Transit))
+	gaps := 0
 	for _, l := range d.all() {
+		gaps += l.gaps
 		out.Records = append(out.Records, l.sender.records...)
 		if err := errors.Join(l.readPurses(ctx, purses), l.save(images)); err != nil {
 			return nil, err
@@ -190,6 +192,7 @@ func (d *day) settle(ctx context.Context, office *sender) (*Played, error) {
 		return nil, err
 	}
 	out.Summary = truth.Summarise(plan.DayNumber(d.Date), d.City.Seed, out.Records, out.Purses)
+	out.Summary.Gaps = gaps
 	d.Report("day", d.total, d.total)
 	return out, nil
 }

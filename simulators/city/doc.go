@@ -14,7 +14,11 @@
 //
 // # Faults
 //
-// Package plan lists them. A spoilt copy is always sent beside the original, since the original's
+// Package plan lists them. Some cards are torn from a bus validator as they pay: the terminal sends
+// the tap without a TAC. Of half of them it sends the tap when the card comes again, on that day or
+// another; the others are not asked, and the books never hear of what they paid.
+//
+// A spoilt copy is always sent beside the original, since the original's
 // money has left the purse. Cards that the load authority has to refuse carry money from before the
 // ledger's first day.
 //

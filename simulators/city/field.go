@@ -106,8 +106,17 @@ func (f *field) leave(ctx context.Context, card *chip.Chip, line, station int, n
 	return g.Exit(ctx, card, now)
 }
 
-// ride charges a fare on the lot's bus of a line; the SAM of a stray bus is not in the registry.
+// ride charges a fare on the lot's bus of a line.
 func (f *field) ride(ctx context.Context, card *chip.Chip, line int, stray bool, now time.Time) (*message.Tap, error) {
+	v, err := f.bus(ctx, line, stray)
+	if err != nil {
+		return nil, err
+	}
+	return v.Ride(ctx, card, now)
+}
+
+// bus finds the lot's bus of a line; the SAM of a stray bus is not in the registry.
+func (f *field) bus(ctx context.Context, line int, stray bool) (*validator.Validator, error) {
 	kind := plan.Validator
 	if stray {
 		kind = plan.StrayValidator
@@ -129,7 +138,7 @@ func (f *field) ride(ctx context.Context, card *chip.Chip, line int, stray bool,
 		}
 		f.buses[where] = v
 	}
-	return v.Ride(ctx, card, now)
+	return v, nil
 }
 
 // topUp puts money on a card at the lot's counter.

@@ -32,6 +32,8 @@ type wallet struct {
 	entered time.Time // of the metro trip under way
 	entry   int       // its station; 0 when outside
 	loads   int
+	torn    torn
+	tore    bool // today
 }
 
 // holder is a person with a social-security card.
@@ -49,6 +51,7 @@ type lot struct {
 	*day
 	number  int
 	dice    dice
+	gaps    int // taps whose cards have a number missing before them
 	sender  *sender
 	field   *field
 	wallets []*wallet
@@ -68,7 +71,7 @@ func (d *day) newLot(number int, images [][]byte) (*lot, error) {
 		if err != nil {
 			return nil, fmt.Errorf("card %d of the city: %w", i, err)
 		}
-		l.wallets = append(l.wallets, &wallet{index: i, card: &d.people.Transit[i], chip: c})
+		l.wallets = append(l.wallets, &wallet{index: i, card: &d.people.Transit[i], chip: c, torn: d.memory.torn[i]})
 	}
 	for i := number; i < d.people.Holders; i += plan.Lots {
 		c, err := powered(images[len(d.people.Transit)+i])
@@ -195,7 +198,7 @@ func (l *lot) do(ctx context.Context, s step) error {
 	case s.out:
 		act = l.leave
 	}
-	if err := act(ctx, w, s.ride, now); err != nil {
+	if err := errors.Join(l.prove(ctx, w), act(ctx, w, s.ride, now)); err != nil {
 		return fmt.Errorf("card %d of the city: %w", w.index, err)
 	}
 	return nil
@@ -270,7 +273,7 @@ func (l *lot) readPurses(ctx context.Context, purses []truth.Purse) error {
 		if balance != w.balance {
 			return fmt.Errorf("card %d of the city holds %d fen, counted %d", w.index, balance, w.balance)
 		}
-		purses[w.index] = truth.Purse{Card: truth.CardOf(plan.Issuer(), w.card.ASN), Fen: balance}
+		purses[w.index] = truth.Purse{Card: truth.CardOf(plan.Issuer(), w.card.ASN), Fen: balance, Unbooked: w.torn.Unbooked}
 	}
 	return nil
 }

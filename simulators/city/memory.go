@@ -21,12 +21,16 @@ const patientFile = "patients.json"
 type memory struct {
 	sams     map[[6]byte][]byte // images, by terminal number
 	patients map[int]truth.Patient
+	torn     map[int]torn // by the card's place in the city
 }
 
 func recall(dir string) (memory, error) {
 	m := memory{sams: map[[6]byte][]byte{}, patients: map[int]truth.Patient{}}
 	images, err := readImages(filepath.Join(dir, samFile))
 	if err != nil && !errors.Is(err, errNoImages) {
+		return m, err
+	}
+	if m.torn, err = recallTorn(dir); err != nil {
 		return m, err
 	}
 	for _, image := range images {
@@ -83,7 +87,7 @@ func (d *day) remember(cards [][]byte) error {
 	}
 	return errors.Join(
 		writeImages(filepath.Join(d.Dir, samFile), sams),
-		durable.WriteFile(filepath.Join(d.Dir, patientFile), patients),
+		durable.WriteFile(filepath.Join(d.Dir, patientFile), patients), d.rememberTorn(),
 		writeImages(filepath.Join(d.Dir, ImageFile), cards),
 	)
 }

@@ -31,6 +31,9 @@ func (l *lot) board(ctx context.Context, w *wallet, r *ride, now time.Time) erro
 	if odd == plan.Slow {
 		now = now.Add(-clockIsSlow)
 	}
+	if fault == "" && !w.tore && w.torn.Tap == nil && l.dice.Chance(l.Shares.Torn) {
+		return l.tear(ctx, w, r, now)
+	}
 	m, err := l.field.ride(ctx, w.chip, r.line, odd == plan.Stray, now)
 	if err != nil {
 		return fmt.Errorf("bus line %d: %w", r.line, err)
@@ -98,6 +101,9 @@ func (l *lot) postTap(w *wallet, m *message.Tap, want int64, e truth.Entry) erro
 	}
 	if e.Value, err = plan.Encode(m); err != nil {
 		return err
+	}
+	if w.torn.Gap {
+		w.torn.Gap, l.gaps = false, l.gaps+1
 	}
 	e.Topic, e.Fen, e.Signed = message.TopicTaps, want, plan.Signed(m, e.Facts.Foreign)
 	e.Key = truth.SpendKey(signed, truth.CardOf([8]byte(debit.GetIssuer()), [10]byte(debit.GetCard())), byte(debit.GetType()), debit.GetTerminal(), debit.GetTerminalSequence())

@@ -25,6 +25,7 @@ type Shares struct {
 	WrongClock      float64 // of bus rides
 	Foreign         float64 // of cards: for each, another city's card also takes a ride
 
+	Torn    float64 // chips: of bus rides: the card has paid, and its TAC comes late or never
 	Claim   float64 // chips: of claims, for each fault: unknown hospital, amounts that disagree
 	Pension float64 // chips: of pension lines, for each fault: other amount, not entitled, returned
 
@@ -39,7 +40,7 @@ func DefaultShares() Shares {
 	return Shares{
 		Duplicate: 0.004, OutOfOrder: 0.01, Late: 0.03,
 		Tampered:    0.003,
-		Undecodable: 0.0003, Invalid: 0.0002, UnknownTerminal: 0.002, WrongClock: 0.0005, Foreign: 0.002,
+		Undecodable: 0.0003, Invalid: 0.0002, UnknownTerminal: 0.002, WrongClock: 0.0005, Foreign: 0.002, Torn: 0.001,
 		Claim: 0.005, Pension: 0.005, CounterGap: 0.001, SAMGap: 0.001,
 	}
 }
@@ -48,7 +49,7 @@ func DefaultShares() Shares {
 func (s *Shares) Check() error {
 	for _, v := range []float64{
 		s.Duplicate, s.OutOfOrder, s.Late, s.Tampered, s.Undecodable, s.Invalid, s.UnknownTerminal, s.WrongClock, s.Foreign,
-		s.Claim, s.Pension, s.CounterGap, s.SAMGap, s.Hot,
+		s.Torn, s.Claim, s.Pension, s.CounterGap, s.SAMGap, s.Hot,
 	} {
 		if !(v >= 0 && v <= 1) {
 			return language.Textf("share of a fault is %g, want 0 to 1", v)

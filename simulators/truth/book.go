@@ -25,6 +25,8 @@ type Facts struct {
 	Blocked         bool
 	Listed          bool // on the hotlist when it was tapped
 
+	Unconfirmed bool // a tap without a TAC, on the topic for such
+
 	Refused string // a request that the rules refuse, and why
 }
 
@@ -38,6 +40,8 @@ func (f Facts) judge() (verdict, reason string) {
 		return Rejected, "invalid_field"
 	case f.OtherType:
 		return Rejected, "transaction_type"
+	case f.Unconfirmed:
+		return Unconfirmed, ""
 	case f.Forged && !f.Foreign:
 		return Rejected, "bad_tac"
 	case f.Refused != "":

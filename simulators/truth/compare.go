@@ -17,7 +17,7 @@ type Row struct {
 // Memo is a record that the ledger kept without posting it.
 type Memo struct {
 	Topic   string // of the record
-	Verdict string // Rejected or Disputed
+	Verdict string // Rejected, Disputed or Unconfirmed
 	Reason  string // of a rejection
 	Subject string // hexadecimal; with the hash of a whole pension batch it distinguishes the lines
 	SHA256  string // of the bytes as they arrived, or of the one line of a batch, hexadecimal
@@ -35,6 +35,8 @@ type Result struct {
 	Positions map[string]Position
 	Sent      int   // records that the truth knows
 	PursesFen int64 // what all cards hold
+	// UnbookedFen is what they have paid in taps whose TACs have not come.
+	UnbookedFen int64
 }
 
 // Position is the amount that the records should have credited to an account, and the amount that
@@ -100,7 +102,7 @@ func (c *comparison) expect(r *Record) {
 		if r.Also != nil {
 			c.expectRow(Key{r.Day, r.Subject, r.Also.ID}, r, r.Also.Purpose, r.Also.Fen)
 		}
-	case Rejected, Disputed:
+	case Rejected, Disputed, Unconfirmed:
 		k := keyOfMemo(r.Verdict, r.SHA256, r.Subject, r.Line != "")
 		if c.memos[k] == nil {
 			c.memos[k] = &keptness{record: r}
@@ -191,10 +193,11 @@ func (c *comparison) missing() {
 	}
 }
 
-// PurseMismatch is a card whose purse and shadow balance differ.
+// PurseMismatch is a card whose shadow balance is not what it holds and what it has paid in taps
+// without a TAC.
 type PurseMismatch struct {
-	Card         string
-	Purse, Books int64 // fen
+	Card                   string
+	Purse, Unbooked, Books int64 // fen
 }
 
 // ComparePurses compares the cards' balances with the shadow balances of the ledger (credits less
@@ -202,8 +205,8 @@ type PurseMismatch struct {
 func ComparePurses(purses []Purse, shadow map[string]int64) []PurseMismatch {
 	var found []PurseMismatch
 	for _, p := range purses {
-		if books := shadow[p.Card]; books != p.Fen {
-			found = append(found, PurseMismatch{Card: p.Card, Purse: p.Fen, Books: books})
+		if books := shadow[p.Card]; books != p.Fen+p.Unbooked {
+			found = append(found, PurseMismatch{Card: p.Card, Purse: p.Fen, Unbooked: p.Unbooked, Books: books})
 		}
 	}
 	return found

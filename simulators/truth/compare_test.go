@@ -218,16 +218,17 @@ func TestFindingsAreBounded(t *testing.T) {
 }
 
 func TestPurses(t *testing.T) {
-	purses := []Purse{{"a", 500}, {"b", 700}, {"c", 1}, {"d", 0}}
-	got := ComparePurses(purses, map[string]int64{"a": 500, "b": -300})
-	if want := []PurseMismatch{{"b", 700, -300}, {"c", 1, 0}}; !reflect.DeepEqual(got, want) {
+	// e has 300 fen, and has paid 160 of which nobody has the TAC. So has f, whose tap was booked.
+	purses := []Purse{{"a", 500, 0}, {"b", 700, 0}, {"c", 1, 0}, {"d", 0, 0}, {"e", 300, 160}, {"f", 300, 160}}
+	got := ComparePurses(purses, map[string]int64{"a": 500, "b": -300, "e": 460, "f": 300})
+	if want := []PurseMismatch{{"b", 700, 0, -300}, {"c", 1, 0, 0}, {"f", 300, 160, 300}}; !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }
 
 func TestFiles(t *testing.T) {
 	dir := t.TempDir()
-	records, purses := someDay(t), []Purse{{card(), 500}}
+	records, purses := someDay(t), []Purse{{card(), 500, 0}}
 	summary := Summarise(20261124, 7, records, purses)
 	if summary.Sent != 13 || summary.Cleared != 6 || summary.Duplicates != 1 || summary.Disputed != 1 ||
 		summary.Suspended["unknown_terminal"] != 1 || summary.Rejected["bad_tac"] != 1 || summary.Payees["hospital:h-101"] != 1000 || summary.Payees["operator:zzmetro"] != 285 {

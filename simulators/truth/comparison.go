@@ -58,7 +58,7 @@ func piece(text string) int {
 
 // keptPiece is where a record that did not post belongs.
 func keptPiece(topic, sha256 string) int {
-	if topic == "taps" || topic == "loads" {
+	if topic == "taps" || topic == "taps.unconfirmed" || topic == "loads" {
 		return piece(sha256)
 	}
 	return 0
@@ -75,7 +75,7 @@ func (c *Comparison) Expect(r *Record) error {
 				c.position(r.Payee, Position{Want: r.Also.Fen})
 			}
 		}
-	case r.Verdict == Rejected || r.Verdict == Disputed:
+	case r.Verdict == Rejected || r.Verdict == Disputed || r.Verdict == Unconfirmed:
 		return c.put(&c.expected[keptPiece(r.Topic, r.SHA256)], func(e *encoder) { e.record(r) })
 	case r.Purpose != Load: // a load's order is expected even if the load came twice
 		return nil
@@ -91,6 +91,7 @@ func (c *Comparison) position(account string, p Position) {
 // Purse takes what a card holds.
 func (c *Comparison) Purse(p *Purse) error {
 	c.result.PursesFen += p.Fen
+	c.result.UnbookedFen += p.Unbooked
 	return c.put(&c.expected[piece(p.Card)], func(e *encoder) { e.purse(p) })
 }
 
@@ -106,7 +107,7 @@ func (c *Comparison) Memo(m Memo) error {
 
 // Shadow takes what the books say a card holds.
 func (c *Comparison) Shadow(card string, fen int64) error {
-	return c.put(&c.observed[piece(card)], func(e *encoder) { e.purse(&Purse{card, fen}) })
+	return c.put(&c.observed[piece(card)], func(e *encoder) { e.purse(&Purse{Card: card, Fen: fen}) })
 }
 
 func (c *Comparison) put(s *spill, write func(*encoder)) error {
@@ -183,7 +184,7 @@ func counted(id string) bool {
 // purses compares the cards of one piece; for any other card the books must hold nothing.
 func (c *Comparison) purses(purses []Purse, shadows map[string]int64) {
 	for _, m := range ComparePurses(purses, shadows) {
-		c.result.add(&c.result.Purses, "card %s holds %d fen, the books say %d", m.Card, m.Purse, m.Books)
+		c.result.add(&c.result.Purses, "card %s holds %d fen, the books say %d, of which it has paid %d without a TAC", m.Card, m.Purse, m.Books, m.Unbooked)
 	}
 	for _, p := range purses {
 		delete(shadows, p.Card)

@@ -35,7 +35,7 @@ func TestLargeComparison(t *testing.T) {
 			errs = append(errs, c.Row(row))
 		}
 		if i%3 == 0 {
-			errs = append(errs, c.Purse(&Purse{subject, 500}), c.Shadow(subject, int64(500+i/30_000)))
+			errs = append(errs, c.Purse(&Purse{Card: subject, Fen: 500}), c.Shadow(subject, int64(500+i/30_000)))
 		}
 	}
 	errs = append(errs, c.Shadow("99999999999999999999", 1), c.Shadow("88888888888888888888", 0))
@@ -122,7 +122,7 @@ func TestDaysAdd(t *testing.T) {
 	dir := t.TempDir()
 	for _, day := range []int{20261124, 20261125, 20261125} {
 		records := someDay(t)
-		purses := []Purse{{"03105070200000000001", int64(day)}}
+		purses := []Purse{{Card: "03105070200000000001", Fen: int64(day)}}
 		if err := Write(dir, records, purses, Summarise(day, 7, records, purses)); err != nil {
 			t.Fatal(err)
 		}

@@ -27,6 +27,7 @@ const (
 	idMedical        = "10"
 	idPension        = "20"
 	idPensionReturn  = "21"
+	idUnconfirmed    = "52" // and the id of the tap
 )
 
 // CardOf is a card as a subject, in hexadecimal: institution and city of its issuer (the
@@ -41,6 +42,14 @@ func CardOf(issuer [8]byte, number [10]byte) string {
 func SpendKey(day int, card string, kind byte, terminal []byte, sequence uint32) Key {
 	id := append([]byte{0x01, kind}, terminal...)
 	return Key{Day: day, Subject: card, ID: hex.EncodeToString(binary.BigEndian.AppendUint32(id, sequence))}
+}
+
+// UnconfirmedKey is the identity of a tap without a TAC. It is made of what names the tap, and is
+// not the tap's.
+func UnconfirmedKey(day int, card string, kind byte, terminal []byte, sequence uint32) Key {
+	k := SpendKey(day, card, kind, terminal, sequence)
+	k.ID = idUnconfirmed + k.ID
+	return k
 }
 
 // LoadKey is the identity of a load that was written to the card.

@@ -15,6 +15,9 @@ const (
 	// Pending is a foreign card's record: it is kept for the operator until the
 	// other city has answered.
 	Pending = "pending"
+	// Unconfirmed is a tap without a TAC: it is kept beside the books and moves no money. The tap
+	// itself may still come, under an identity of its own.
+	Unconfirmed = "unconfirmed"
 )
 
 // Purposes.
@@ -68,6 +71,9 @@ func (r Record) Posts() bool {
 type Purse struct {
 	Card string `json:"card"` // as CardOf gives it
 	Fen  int64  `json:"fen"`
+	// Unbooked is what it has paid in taps whose TACs have not come: the books, which a tap without
+	// a TAC does not move, hold that much more for it.
+	Unbooked int64 `json:"unbooked,omitempty"`
 }
 
 // AppendJSON appends the record as one line of its file. The bytes equal those of encoding/json, in

@@ -130,6 +130,7 @@ func (e *encoder) memo(m *Memo) {
 func (e *encoder) purse(p *Purse) {
 	e.begin(kindPurse)
 	e.number(p.Fen)
+	e.number(p.Unbooked)
 	e.texts(p.Card)
 	e.end()
 }
@@ -205,7 +206,7 @@ func (d *decoder) memo() Memo {
 }
 
 func (d *decoder) purse() Purse {
-	p := Purse{Fen: d.number()}
+	p := Purse{Fen: d.number(), Unbooked: d.number()}
 	p.Card = d.text()
 	return p
 }

@@ -2,21 +2,27 @@ package truth
 
 // Summary is the truth in a few numbers.
 type Summary struct {
-	Day        int              `json:"day"`
-	Seed       uint64           `json:"seed"`
-	Sent       int              `json:"sent"`
-	Cleared    int              `json:"cleared"`
-	Duplicates int              `json:"duplicates"`
-	Disputed   int              `json:"disputed"`
-	Pending    int              `json:"pending,omitempty"`
-	Suspended  map[string]int   `json:"suspended"` // reason -> records
-	Rejected   map[string]int   `json:"rejected"`  // reason -> records
-	ByPurpose  map[string]Sum   `json:"by_purpose"`
-	Payees     map[string]int64 `json:"payees"` // account -> fen credited by the records that post
-	Faults     map[string]int   `json:"faults"` // what the simulator did -> records
-	Late       int              `json:"late"`   // records signed before the day
-	Cards      int              `json:"cards"`
-	PursesFen  int64            `json:"purses_fen"`
+	Day        int    `json:"day"`
+	Seed       uint64 `json:"seed"`
+	Sent       int    `json:"sent"`
+	Cleared    int    `json:"cleared"`
+	Duplicates int    `json:"duplicates"`
+	Disputed   int    `json:"disputed"`
+	Pending    int    `json:"pending,omitempty"`
+	// Unconfirmed are taps without a TAC. Gaps are the taps before which a payment of their card is
+	// missing that never came.
+	Unconfirmed int `json:"unconfirmed,omitempty"`
+	Gaps        int `json:"gaps,omitempty"`
+
+	Suspended   map[string]int   `json:"suspended"` // reason -> records
+	Rejected    map[string]int   `json:"rejected"`  // reason -> records
+	ByPurpose   map[string]Sum   `json:"by_purpose"`
+	Payees      map[string]int64 `json:"payees"` // account -> fen credited by the records that post
+	Faults      map[string]int   `json:"faults"` // what the simulator did -> records
+	Late        int              `json:"late"`   // records signed before the day
+	Cards       int              `json:"cards"`
+	PursesFen   int64            `json:"purses_fen"`
+	UnbookedFen int64            `json:"unbooked_fen,omitempty"`
 }
 
 // Sum is a count and an amount.
@@ -49,6 +55,7 @@ func Summarise(day int, seed uint64, records []Record, purses []Purse) Summary {
 func (s *Summary) Purse(p Purse) {
 	s.Cards++
 	s.PursesFen += p.Fen
+	s.UnbookedFen += p.Unbooked
 }
 
 // Count counts a record.
@@ -67,10 +74,11 @@ func (s *Summary) Count(r *Record) {
 // later one.
 func (s *Summary) Add(o *Summary) {
 	if o.Day > s.Day || o.Day == s.Day && o.Cards > 0 {
-		s.Day, s.Cards, s.PursesFen = o.Day, o.Cards, o.PursesFen
+		s.Day, s.Cards, s.PursesFen, s.UnbookedFen = o.Day, o.Cards, o.PursesFen, o.UnbookedFen
 	}
 	s.Sent, s.Cleared, s.Duplicates = s.Sent+o.Sent, s.Cleared+o.Cleared, s.Duplicates+o.Duplicates
 	s.Disputed, s.Pending, s.Late = s.Disputed+o.Disputed, s.Pending+o.Pending, s.Late+o.Late
+	s.Unconfirmed, s.Gaps = s.Unconfirmed+o.Unconfirmed, s.Gaps+o.Gaps
 	addAll(s.Suspended, o.Suspended)
 	addAll(s.Rejected, o.Rejected)
 	addAll(s.Faults, o.Faults)
@@ -101,6 +109,9 @@ func (s *Summary) count(r *Record) {
 		return
 	case Disputed:
 		s.Disputed++
+		return
+	case Unconfirmed:
+		s.Unconfirmed++
 		return
 	case Pending:
 		s.Pending++
