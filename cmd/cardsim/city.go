@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -182,7 +183,7 @@ func (c *dayInTheCity) play(ctx context.Context, day plan.Day) (played *city.Pla
 	if err != nil {
 		return nil, errors.Join(err, box.Close())
 	}
-	client, err := kgo.NewClient(append(outbox.ProducerOptions(c.brokers()...), c.opts...)...)
+	client, err := kgo.NewClient(slices.Concat(outbox.ProducerOptions(c.brokers()...), []kgo.Opt{kgo.AlwaysRetryEOF()}, c.opts)...)
 	if err != nil {
 		return nil, errors.Join(service.Fail("bad address of the message log").Todo("correct --kafka").Because(err), box.Close())
 	}

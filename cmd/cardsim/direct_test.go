@@ -1,13 +1,18 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -65,6 +70,42 @@ func TestDirectIntoKafka(t *testing.T) {
 	}
 	if err := run(t, append(slices.Clone(city), "--day", "20261125")...); err == nil || !strings.Contains(err.Error(), "played") {
 		t.Errorf("the day again: %v", err)
+	}
+}
+
+// cutting is a connection whose other side goes before it has answered.
+type cutting struct{ net.Conn }
+
+func (c cutting) Read([]byte) (int, error) {
+	return 0, errors.Join(c.Close(), io.EOF)
+}
+
+// TestBrokerGoesAsItConnects: the broker is killed just as the city connects to it, several times.
+// The records are sent all the same, each once.
+func TestBrokerGoesAsItConnects(t *testing.T) {
+	address := fakeBroker(t)
+	var dialled atomic.Int32
+	dial := func(ctx context.Context, network, host string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, host)
+		if n := dialled.Add(1); err == nil && (n == 2 || n == 3) { // the first asks where the topic is
+			return cutting{conn}, nil
+		}
+		return conn, err
+	}
+	mail, err := newPost([]string{address}, []kgo.Opt{kgo.Dialer(dial), kgo.RetryBackoffFn(func(int) time.Duration { return time.Millisecond })})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mail.client.Close()
+	letters := []crowd.Letter{{Key: []byte("card"), Value: []byte("first")}, {Key: []byte("card"), Value: []byte("second")}}
+	if err := errors.Join(mail.send(t.Context(), 0, letters), mail.sent(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if dialled.Load() < 4 {
+		t.Errorf("it has connected %d times", dialled.Load())
+	}
+	if got, _ := readAll(t, address, len(letters)); len(got[message.TopicTaps]["card"]) != len(letters) {
+		t.Errorf("in Kafka is %v", got)
 	}
 }
 
