@@ -53,6 +53,7 @@ type tap struct {
 	message  message.Tap
 	signed   keys.PurchaseRecord
 	day      ledger.Day // signed; identity.NoDay where it is none
+	began    ledger.Day // of the trip that it ends in time, else the signed day: a card may end it
 	at       rulefile.Moment
 	dated    bool
 	issuer   index.Acceptance
@@ -77,7 +78,7 @@ func (j *Judge) Rule(ctx context.Context, records []docket.Record, lost *unconfi
 		if t.fault = t.decode(); t.fault != verdict.None {
 			continue
 		}
-		if t.place(edition); !t.foreign {
+		if t.place(edition, &rules); !t.foreign {
 			own = append(own, t)
 		}
 	}
@@ -181,11 +182,19 @@ func (t *tap) decode() verdict.Reason {
 }
 
 // place finds out whose card the record names. A number that is registered here is ours, whatever
-// issuer the record gives.
-func (t *tap) place(edition *index.Edition) {
+// issuer the record gives. An issuer whose cards are not taken any more is asked by the day on
+// which the trip began.
+func (t *tap) place(edition *index.Edition, rules *Rules) {
 	t.day, t.dated = identity.SignedDay(t.signed.Time)
 	t.at, _ = rulefile.SignedMoment(t.signed.Time)
+	t.began = t.day
+	if entered, ok := rules.Fares.At(t.at).Began(&t.message); ok && t.dated {
+		t.began, _ = identity.SignedDay(entered)
+	}
 	t.issuer = edition.Acceptance(t.signed.Card.Issuer, t.day)
+	if t.issuer != index.Own && t.issuer != index.Interoperable {
+		t.issuer = edition.Acceptance(t.signed.Card.Issuer, t.began)
+	}
 	if t.issuer == index.Interoperable || t.issuer == index.Lapsed {
 		_, ours := edition.CardOn(t.signed.Card.Digits(), t.day)
 		t.foreign = !ours
@@ -313,7 +322,7 @@ func (j *Judge) question(edition *index.Edition, t *tap, w window, payees payees
 		return terminal, verdict.UnknownTerminal
 	case !t.dated || t.day < w.from || t.day > w.to:
 		return terminal, verdict.ImplausibleDate
-	case t.day > card.Expires && !t.under(message.ServiceMode_SERVICE_MODE_NO_DATE):
+	case t.began > card.Expires && !t.under(message.ServiceMode_SERVICE_MODE_NO_DATE):
 		return terminal, verdict.CardExpired
 	case card.Blocked():
 		return terminal, verdict.CardBlocked

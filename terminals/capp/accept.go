@@ -47,6 +47,23 @@ func AcceptUnder(p *card.Purse, city uint16, at time.Time, inForce modes.Set) er
 	return nil
 }
 
+// Outlived reports whether what keeps a card out is only that its days, or those of its issuer, are
+// over: a trip that began before may end.
+func Outlived(refused error) bool {
+	return errors.Is(refused, card.ErrExpired) || errors.Is(refused, ErrIssuer)
+}
+
+// Began is when the trip began that a card is on, by its last journey; ok is false where it is on
+// none, or on one past the time limit. at is in the zone of the card's clock.
+func Began(last tunion.Journey, limit time.Duration, at time.Time) (entered time.Time, ok bool) {
+	if last.Type != tunion.JourneyEntry || last.Industry != tunion.IndustryMetro {
+		return entered, false
+	}
+	entered, err := bcd.ParseTime(last.Time, at.Location())
+	took := at.Truncate(time.Second).Sub(entered)
+	return entered, err == nil && took >= 0 && took <= limit
+}
+
 // Issued says whether cards of the issuer are taken, by what the clearing centre publishes: nil, or
 // ErrIssuer.
 func Issued(p *card.Purse, list *modes.List, at time.Time) error {

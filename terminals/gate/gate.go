@@ -85,7 +85,7 @@ func (g *Gate) Intend(before func(*message.Tap) error) { g.before = before }
 // Enter takes a card in. at is the wall-clock time in the city's zone: the card signs its second,
 // and the table that holds then is the one that counts.
 func (g *Gate) Enter(ctx context.Context, c apdu.Card, at time.Time) (*message.Tap, error) {
-	p, err := g.passage(ctx, c, at)
+	p, err := g.passage(ctx, c, at, false)
 	if err != nil {
 		return nil, err
 	}
@@ -107,8 +107,9 @@ func (g *Gate) Enter(ctx context.Context, c apdu.Card, at time.Time) (*message.T
 }
 
 // Exit lets a card out for the fare of its trip, by the table that holds at the second of the exit.
+// A card whose days were over meanwhile may end its trip within the time limit.
 func (g *Gate) Exit(ctx context.Context, c apdu.Card, at time.Time) (*message.Tap, error) {
-	p, err := g.passage(ctx, c, at)
+	p, err := g.passage(ctx, c, at, true)
 	if err != nil {
 		return nil, err
 	}
@@ -141,8 +142,8 @@ type passage struct {
 	modes    modes.Set
 }
 
-// passage opens the card's purse and reads its last journey.
-func (g *Gate) passage(ctx context.Context, c apdu.Card, at time.Time) (p passage, err error) {
+// passage opens the card's purse, on its way in or out, and reads its last journey.
+func (g *Gate) passage(ctx context.Context, c apdu.Card, at time.Time, out bool) (p passage, err error) {
 	p.modes = g.inForce(g.place.Line, g.place.Station, at)
 	if p.modes.Has(message.ServiceMode_SERVICE_MODE_EMERGENCY) {
 		return p, ErrOpen
@@ -153,11 +154,9 @@ func (g *Gate) passage(ctx context.Context, c apdu.Card, at time.Time) (p passag
 	if p.Purse, err = card.OpenPurse(ctx, c); err != nil {
 		return p, err
 	}
-	if err := capp.AcceptUnder(p.Purse, g.place.City, at, p.modes); err != nil {
-		return p, err
-	}
-	if err := capp.Issued(p.Purse, g.modes, at); err != nil {
-		return p, err
+	refused := g.accepts(&p, at)
+	if refused != nil && !(out && capp.Outlived(refused)) {
+		return p, refused
 	}
 	if err := g.hot.Check(p.ID().Digits(), at); err != nil {
 		return p, err
@@ -165,9 +164,25 @@ func (g *Gate) passage(ctx context.Context, c apdu.Card, at time.Time) (p passag
 	if p.last, err = p.LastJourney(ctx); err != nil {
 		return p, err
 	}
+	if refused != nil {
+		if began, on := capp.Began(p.last, p.table.Limit(), at); on {
+			refused = g.accepts(&p, began)
+		}
+		if refused != nil {
+			return p, refused
+		}
+	}
 	p.cardType = uint32(p.Region.CardType)
 	p.highest, err = p.table.Highest(p.cardType)
 	return p, err
+}
+
+// accepts says whether the gate takes the card at a time.
+func (g *Gate) accepts(p *passage, at time.Time) error {
+	if err := capp.AcceptUnder(p.Purse, g.place.City, at, p.modes); err != nil {
+		return err
+	}
+	return capp.Issued(p.Purse, g.modes, at)
 }
 
 // fare is what the trip of a card costs that is inside.

@@ -90,7 +90,7 @@ func (h *Here) Analyse(r *Reading, area Area, at time.Time) Finding {
 		f.Fault = Open
 		return f
 	}
-	if f.Fault, f.Why = h.refused(r, f.modes, at); f.Fault != Nothing {
+	if f.Fault, f.Why = h.refused(r, f.modes, at, area); f.Fault != Nothing {
 		return f
 	}
 	if f.table, f.Why = h.Fares.At(at); f.Why == nil {
@@ -126,10 +126,19 @@ func unread(err error) Fault {
 	return Unreadable
 }
 
-// refused asks what a gate asks of every card.
-func (h *Here) refused(r *Reading, inForce modes.Set, at time.Time) (Fault, error) {
+// refused asks what a gate asks of every card. A card whose days were over meanwhile may end its
+// trip within the time limit.
+func (h *Here) refused(r *Reading, inForce modes.Set, at time.Time, area Area) (Fault, error) {
 	p := &card.Purse{Application: r.Application, Region: r.Region}
-	if err := capp.AcceptUnder(p, h.Place.City, at, inForce); err != nil {
+	err := h.accepts(p, inForce, at)
+	if capp.Outlived(err) && area == Inside {
+		if table, none := h.Fares.At(at); none == nil {
+			if began, on := capp.Began(r.Last, table.Limit(), at); on {
+				err = h.accepts(p, inForce, began)
+			}
+		}
+	}
+	if err != nil {
 		switch {
 		case errors.Is(err, capp.ErrNotEnabled):
 			return NotEnabled, err
@@ -138,13 +147,18 @@ func (h *Here) refused(r *Reading, inForce modes.Set, at time.Time) (Fault, erro
 		}
 		return Elsewhere, err
 	}
-	if err := capp.Issued(p, h.Modes, at); err != nil {
-		return Elsewhere, err
-	}
 	if err := h.Hot.Check(r.ID().Digits(), at); err != nil {
 		return Listed, err
 	}
 	return Nothing, nil
+}
+
+// accepts says whether a gate takes a card at a time.
+func (h *Here) accepts(p *card.Purse, inForce modes.Set, at time.Time) error {
+	if err := capp.AcceptUnder(p, h.Place.City, at, inForce); err != nil {
+		return err
+	}
+	return capp.Issued(p, h.Modes, at)
 }
 
 // outside looks at a card that wants to get in. A gate lets a card in whose entry is past the time

@@ -41,6 +41,35 @@ func in(r *station.Reading, at uint16, ago time.Duration) {
 
 const limit = 240 * time.Minute
 
+// TestAnalyseOverMidnight: a card whose last day was yesterday may end a trip that began then, for
+// as long as a trip may take, and may not begin one.
+func TestAnalyseOverMidnight(t *testing.T) {
+	last := time.Date(2026, 11, 24, 23, 59, 59, 0, zone)
+	for _, test := range []struct {
+		name    string
+		after   time.Duration
+		balance uint32
+		fault   station.Fault
+	}{
+		{"after a second", time.Second, 5000, station.Nothing},
+		{"a fen short", time.Second, 399, station.OverTravel},
+		{"up to the limit", limit, 5000, station.Nothing},
+		{"within the same second", limit + 999*time.Millisecond, 5000, station.Nothing},
+		{"past the limit", limit + time.Second, 5000, station.Expired},
+	} {
+		r := good(t)
+		r.Application.Expiry, r.Balance = [4]byte{0x20, 0x26, 0x11, 0x24}, test.balance
+		r.Last = journey(tunion.JourneyEntry, 1, last)
+		here := station.Here{Place: placeOf(3), Fares: fares(t), Hot: listed(t)}
+		if f := here.Analyse(&r, station.Inside, last.Add(test.after)); f.Fault != test.fault {
+			t.Errorf("%s: %v, want %v", test.name, f.Fault, test.fault)
+		}
+		if f := here.Analyse(&r, station.Outside, last.Add(test.after)); f.Fault != station.Expired {
+			t.Errorf("%s: to get in again: %v", test.name, f.Fault)
+		}
+	}
+}
+
 // The station is number 3. Each row changes one thing of a good card; the rows with two have the
 // one that is said first.
 func TestAnalyse(t *testing.T) {
@@ -84,6 +113,15 @@ func TestAnalyse(t *testing.T) {
 		"expired, and listed": {func(r *station.Reading) {
 			r.Application.Expiry = [4]byte{0x20, 0x26, 0x11, 0x23}
 			r.Application.ASN[9] = 0x13
+		}, both(station.Expired)},
+		// Its last day was yesterday: 23:59:59 is 8 hours, 1 minute and 3 seconds ago.
+		"expired, entered yesterday": {func(r *station.Reading) {
+			in(r, 1, 8*time.Hour+time.Minute+3*time.Second)
+			r.Application.Expiry = [4]byte{0x20, 0x26, 0x11, 0x23}
+		}, both(station.Expired)},
+		"expired, entered today": {func(r *station.Reading) {
+			in(r, 1, time.Hour)
+			r.Application.Expiry = [4]byte{0x20, 0x26, 0x11, 0x23}
 		}, both(station.Expired)},
 		"last day":                {func(r *station.Reading) { r.Application.Expiry = [4]byte{0x20, 0x26, 0x11, 0x24} }, notInside},
 		"not yet valid":           {func(r *station.Reading) { r.Application.Start = [4]byte{0x20, 0x26, 0x11, 0x25} }, both(station.Expired)},

@@ -45,6 +45,23 @@ func (t *Table) Bus(cardType, line uint32) (int64, bool) {
 	return fen, ok
 }
 
+// Began is when the trip began that a tap ends, where the tap claims an entry no longer before it
+// than the time limit of a trip; ok is false for every other tap.
+func (t *Table) Began(tap *message.Tap) (entered [7]byte, ok bool) {
+	ride := tap.Ride()
+	ends := ride.Movement == message.Movement_MOVEMENT_EXIT ||
+		ride.Movement == message.Movement_MOVEMENT_UPDATE && ride.Update == message.UpdateReason_UPDATE_REASON_OVER_TRAVEL
+	if ride.Mode != message.Mode_MODE_METRO || !ends || ride.EntryStation == 0 {
+		return entered, false
+	}
+	in, err := bcd.ParseTime(ride.EntryTime, time.UTC)
+	if err != nil {
+		return entered, false
+	}
+	out, err := bcd.ParseTime(ride.Time, time.UTC)
+	return ride.EntryTime, err == nil && !out.Before(in) && !t.overstays(out.Sub(in))
+}
+
 // Outcome is what Check found.
 type Outcome uint8
 
