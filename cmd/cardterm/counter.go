@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/peterbourgon/ff/v3/ffcli"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"citycard/broker"
@@ -41,6 +40,7 @@ type counterProgram struct {
 	kafka  string
 	access broker.Access
 	zone   string
+	centre officeFlags
 	till   tillFlags
 	print  printerFlags
 	json   bool
@@ -76,22 +76,9 @@ func (p *counterProgram) registerCounter(flags *flag.FlagSet, wait time.Duration
 	flags.StringVar(&p.kafka, "kafka", "", "`HOST:PORT` of the brokers, by commas; empty: records wait on the disk")
 	p.access.Register(flags)
 	flags.StringVar(&p.zone, "zone", "Asia/Shanghai", "time `ZONE` of the city")
+	p.centre.register(flags)
 	p.print.register(flags)
 	flags.BoolVar(&p.json, "json", false, "print JSON")
-}
-
-// counterCommand is `cardterm counter`.
-func counterCommand() *ffcli.Command {
-	flags := flag.NewFlagSet("cardterm counter", flag.ContinueOnError)
-	return &ffcli.Command{
-		Name: "counter", ShortUsage: "cardterm counter COMMAND", ShortHelp: "a card counter: what is on a card, and money onto it",
-		LongHelp: "Every order is on the disk before its money is asked for, and stays there until its card has told what became of it.",
-		FlagSet:  flags,
-		Exec: func(context.Context, []string) error {
-			return service.Exit(service.ExitUsage, service.Fail("which command?").Todo("cardterm counter --help lists them"))
-		},
-		Subcommands: []*ffcli.Command{counterLookCommand(), counterTopUpCommand(), counterResolveCommand(), counterOrdersCommand(), counterReceiptCommand(), counterPINCommand()},
-	}
 }
 
 // till is an open counter: its orders, its receipts and its reader.
@@ -102,6 +89,8 @@ type till struct {
 	out      *outbox.Log
 	desk     *counter.Desk
 	receipts *counter.Receipts
+	drawer   *counter.Drawer
+	office   *office // nil: nobody is signed in
 	stand    *stand
 	forward  *forwarder // nil without brokers
 }
@@ -132,6 +121,10 @@ func (p *counterProgram) openTill(ctx context.Context, stack *service.Stack, reg
 	if err != nil {
 		return nil, err
 	}
+	if t.drawer, err = counter.OpenDrawer(t.dir.Join("drawer"), book); err != nil {
+		return nil, err
+	}
+	stack.Push("drawer", func(context.Context) error { return t.drawer.Close() })
 	t.desk = &counter.Desk{Book: book, Channel: p.till.channel, Medium: message.Medium_MEDIUM_CONTACT, Written: t.written}
 	if asks {
 		if err := t.authority(); err != nil {
@@ -199,6 +192,9 @@ func (t *till) number(at time.Time) (string, error) {
 func (t *till) written(l *message.Load) {
 	if err := t.receipts.Put(counter.LoadReceipt(l)); err != nil {
 		t.Logger().Error("a receipt is not kept", "order", l.GetOrder(), logged(err))
+	}
+	if err := t.drawer.Wrote(l.GetOrder()); err != nil {
+		t.Logger().Error("the drawer's cash is not counted", "order", l.GetOrder(), logged(err))
 	}
 }
 

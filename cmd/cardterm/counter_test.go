@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -23,8 +24,10 @@ import (
 	"citycard/cardos/keys"
 	"citycard/clearing/message"
 	"citycard/simulators/pcscd/pcscdtest"
+	"citycard/simulators/vcard"
 	"citycard/terminals/card"
 	"citycard/terminals/counter"
+	"citycard/terminals/reader"
 )
 
 // bank is a load authority over HTTP that does what a test says; MAC2 is real.
@@ -238,7 +241,7 @@ func TestCounterTorn(t *testing.T) {
 			_ = slot.Remove() // its card has gone
 			takeOut(t, nil)
 			held.PowerOn()
-			must(t, slot.Insert(t.Context(), held))
+			putIn(t, slot, held)
 			if out := s.fails(7, "top-up", "--amount", "10", "--yes"); !strings.Contains(out, "it comes first") {
 				t.Error(out)
 			}
@@ -258,6 +261,28 @@ func TestCounterTorn(t *testing.T) {
 			}
 			takeOut(t, slot)
 		})
+	}
+}
+
+// putIn puts a card in and waits until pcscd has seen it. After a card that was pulled it sometimes
+// does not; then the card is put in once more.
+func putIn(t *testing.T, slot *vcard.Slot, card vcard.Card) {
+	t.Helper()
+	for {
+		must(t, slot.Insert(t.Context(), card))
+		readers := reader.Observe()
+		r, err := readers.Open(t.Context(), "00 00")
+		must(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		held, err := r.WaitCard(ctx)
+		cancel()
+		if err == nil {
+			must(t, errors.Join(held.Close(), r.Close(), readers.Close()))
+			return
+		}
+		must(t, errors.Join(r.Close(), readers.Close()))
+		t.Logf("pcscd does not see the card: %v", err)
+		takeOut(t, slot)
 	}
 }
 

@@ -107,14 +107,23 @@ func (t *till) topUp(ctx context.Context, s *counter.Seen, fen uint32) (load *me
 	if err := t.room(); err != nil {
 		return nil, err
 	}
+	if _, open := t.drawer.Shift(); t.centre.server != "" && !open {
+		return nil, service.Refuse("nothing was done").Todo("give cardterm counter shift open").Because(counter.ErrNoShift)
+	}
 	order, err := t.number(t.now())
 	if err != nil {
+		return nil, err
+	}
+	if err := t.drawer.Took(order, int64(fen)); err != nil {
 		return nil, err
 	}
 	err = t.stand.with(ctx, t.wait, func(ctx context.Context, held *reader.Card) (err error) {
 		load, err = t.desk.TopUp(ctx, held, counter.Ask{Order: order, Card: s.ID, Fen: fen}, t.now())
 		return err
 	})
+	if err != nil && !errors.As(err, new(*counter.OpenError)) { // nothing was booked
+		err = errors.Join(err, t.drawer.Gave(order, int64(fen)))
+	}
 	return load, err
 }
 
@@ -216,6 +225,11 @@ func (t *till) resolve(ctx context.Context) (all []counter.Resolved, err error) 
 		all, err = t.desk.Resolve(ctx, held, t.now())
 		return err
 	})
+	for _, r := range all {
+		if r.Outcome == counter.GivenBack || r.Outcome == counter.NotBooked {
+			err = errors.Join(err, t.drawer.Gave(r.Order, int64(r.Fen)))
+		}
+	}
 	return all, err
 }
 

@@ -44,10 +44,13 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
-// startPage runs a desk with its page and returns the page's address.
-func startPage(t *testing.T, args ...string) string {
+// startPage runs a station's desk with its page and returns the page's address.
+func startPage(t *testing.T, args ...string) string { return startPageOf(t, "station", args...) }
+
+// startPageOf runs a program with a page, for as long as the test lasts.
+func startPageOf(t *testing.T, program string, args ...string) string {
 	t.Helper()
-	cmd := command(t, append([]string{"station", "--page", "127.0.0.1:0"}, args...)...)
+	cmd := command(t, append([]string{program, "--page", "127.0.0.1:0"}, args...)...)
 	out, err := cmd.StdoutPipe()
 	must(t, err)
 	var stderr strings.Builder

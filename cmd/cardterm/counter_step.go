@@ -1,0 +1,352 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+
+	"citycard/cardos/tunion"
+	"citycard/clearing/cards"
+	"citycard/clearing/people/api"
+	"citycard/cmd/service"
+	"citycard/durable"
+	"citycard/language"
+	"citycard/ledger"
+	"citycard/terminals/counter"
+	"citycard/terminals/reader"
+)
+
+// pendingStep is an act whose answer did not come. It is on the disk before the act is signed, and
+// nothing else is done at the centre before it is known. The holder's certificate is not kept.
+type pendingStep struct {
+	Order  cards.Order `json:"order"`
+	Reason string      `json:"reason"`
+}
+
+func (t *till) pendingPath() string { return t.dir.Join("step") }
+
+// pending is the act whose answer did not come, if there is one.
+func (t *till) pending() (*pendingStep, error) {
+	content, err := os.ReadFile(t.pendingPath())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	p := new(pendingStep)
+	if err == nil {
+		err = json.Unmarshal(content, p)
+	}
+	return p, err
+}
+
+// kept keeps an order of a shift until its answer has come, and gives it its number; one that is
+// kept already stays, so that it is done once.
+func (t *till) kept(name string, o *cards.ShiftOrder) (string, error) {
+	content, err := os.ReadFile(t.dir.Join(name))
+	if err == nil {
+		var before cards.ShiftOrder
+		if err := json.Unmarshal(content, &before); err != nil {
+			return "", err
+		}
+		*o = before
+		return o.Number, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	if o.Number, err = t.number(t.now()); err != nil {
+		return "", err
+	}
+	if content, err = json.Marshal(o); err != nil {
+		return "", err
+	}
+	return o.Number, durable.WriteFile(t.dir.Join(name), content)
+}
+
+// forget forgets an order of a shift whose answer has come, and returns that.
+func (t *till) forget(name string, answer error) error {
+	if unanswered(answer) {
+		return answer
+	}
+	return errors.Join(answer, os.Remove(t.dir.Join(name)))
+}
+
+// errPending: an act at the centre is not known to be done.
+var errPending = language.Textf("an act before this one has had no answer: it comes first")
+
+// plan asks the centre what an act would do, and cost.
+func (t *till) plan(ctx context.Context, o *cards.Order, reason string) (api.CardDone, error) {
+	if t.office == nil {
+		return api.CardDone{}, errNoOffice
+	}
+	if p, err := t.pending(); err != nil || p != nil {
+		if err == nil {
+			err = service.Refuse("nothing was done").Todo("give cardterm counter again").Because(errPending)
+		}
+		return api.CardDone{}, err
+	}
+	done, err := t.office.client.StepCard(ctx, o, reason, true)
+	return done, officeError(err)
+}
+
+// step does an act at the centre, as it was planned. If no answer comes, the act is kept.
+func (t *till) step(ctx context.Context, o *cards.Order, reason string) (api.CardDone, error) {
+	kept := pendingStep{Order: *o, Reason: reason}
+	kept.Order.Certificate = ""
+	content, err := json.Marshal(kept)
+	if err != nil {
+		return api.CardDone{}, err
+	}
+	if err := durable.WriteFile(t.pendingPath(), content); err != nil {
+		return api.CardDone{}, err
+	}
+	done, err := t.office.client.StepCard(ctx, o, reason, false)
+	if unanswered(err) {
+		return done, officeError(err)
+	}
+	if failed := os.Remove(t.pendingPath()); failed != nil {
+		return done, failed
+	}
+	if err == nil {
+		t.stepReceipt(o, &done)
+	}
+	return done, officeError(err)
+}
+
+// again asks for the act whose answer did not come, with the same order.
+func (t *till) again(ctx context.Context, certificate string) (done api.CardDone, o *cards.Order, err error) {
+	p, err := t.pending()
+	if err != nil || p == nil {
+		return done, nil, err
+	}
+	p.Order.Certificate = certificate
+	done, err = t.step(ctx, &p.Order, p.Reason)
+	return done, &p.Order, err
+}
+
+// stepReceipt keeps the receipt of an act.
+func (t *till) stepReceipt(o *cards.Order, done *api.CardDone) {
+	act := map[cards.Do]counter.Act{
+		cards.Sell: counter.ActSale, cards.Return: counter.ActReturn, cards.Refund: counter.ActReturn, cards.HandIn: counter.ActReturn,
+		cards.ReportLoss: counter.ActLoss, cards.ReportBrief: counter.ActLoss, cards.Replace: counter.ActReplace, cards.Extend: counter.ActExtend,
+	}[o.Do]
+	if act == "" {
+		return
+	}
+	r := counter.Receipt{Number: o.Number, Act: act, Channel: o.Channel, Card: maskedNumber(o.Card), Time: t.now().Format("20060102150405")}
+	for _, line := range done.Choice.Lines {
+		if what := whatOf(line.What); what != "" {
+			r.Lines = append(r.Lines, counter.Line{What: what, Fen: int64(line.Fen)})
+		}
+	}
+	if o.Emptied > 0 {
+		r.Lines = append(r.Lines, counter.Line{What: counter.WhatBalance, Fen: -int64(o.Emptied)})
+	}
+	switch cash := cashOf(o); {
+	case cash > 0:
+		r.Lines = append(r.Lines, counter.Line{What: counter.WhatPaid, Fen: int64(cash)})
+	case cash < 0:
+		r.Lines = append(r.Lines, counter.Line{What: counter.WhatPaidBack, Fen: int64(-cash)})
+	}
+	if done.Choice.Waits > 0 {
+		r.Lines = append(r.Lines, counter.Line{What: counter.WhatWaits, Fen: int64(done.Choice.Waits)})
+	}
+	if err := t.receipts.Put(r); err != nil {
+		t.Logger().Error("a receipt is not kept", "order", o.Number, logged(err))
+	}
+}
+
+func whatOf(line cards.Line) counter.What {
+	switch string(line) {
+	case "price":
+		return counter.WhatPrice
+	case "fee":
+		return counter.WhatFee
+	case "deposit":
+		return counter.WhatDeposit
+	case "purse":
+		return counter.WhatLoad
+	}
+	return ""
+}
+
+// cashOf is the cash that goes over the counter: paid, or given below zero.
+func cashOf(o *cards.Order) ledger.Fen { return o.Cash - o.Emptied }
+
+// maskedNumber is the end of a card's number.
+func maskedNumber(number string) string { return tunion.Masked(number) }
+
+// act is what a clerk asks for.
+type act struct {
+	Do          cards.Do
+	Number      string // of the card; empty: the one in the reader. Of a replacement the old one
+	Product     string
+	Certificate string
+	Reason      string
+	First       uint32 // fen of the first load of a sale
+}
+
+// reads reports whether the act is done with the card in the reader, whatever number is given.
+func (a *act) reads() bool {
+	return a.Do == cards.Sell || a.Do == cards.Return || a.Do == cards.Replace || a.Number == ""
+}
+
+// planned is an act as it was shown: the order, what it costs, and the card in the reader.
+type planned struct {
+	act
+	Order  cards.Order
+	Choice api.CardChoice
+	Seen   *counter.Seen // of an act with the card in the reader
+}
+
+// prepare finds out what an act would do, and cost. Nothing is done.
+func (t *till) prepare(ctx context.Context, a *act) (*planned, error) {
+	if a.Reason == "" {
+		a.Reason = "counter"
+	}
+	plan := &planned{act: *a}
+	number := a.Number
+	if a.reads() {
+		s, _, err := t.look(ctx, t.wait)
+		if err != nil {
+			return nil, err
+		}
+		if s.Transit == nil {
+			return nil, service.Refuse("nothing was done").Because(language.Textf("this is not a transit card"))
+		}
+		if len(s.Open) > 0 {
+			return nil, service.Refuse("nothing was done").Todo("give cardterm counter resolve with this card").Because(counter.ErrOpen)
+		}
+		plan.Seen = &s
+	}
+	order, err := t.number(t.now())
+	if err != nil {
+		return nil, err
+	}
+	o := cards.Order{Number: order, Channel: t.till.channel, Counter: t.till.counter, Do: a.Do, Card: number, Product: a.Product, Certificate: a.Certificate}
+	switch {
+	case a.Do == cards.Replace:
+		o.New = plan.Seen.Transit.Number
+	case plan.Seen != nil:
+		o.Card = plan.Seen.Transit.Number
+	}
+	if _, err := tunion.ParseNumber(o.Card); err != nil {
+		return nil, service.Exit(service.ExitUsage, service.Fail("which card?").Todo("give the 19 or 20 digits of its number").Because(err))
+	}
+	done, err := t.plan(ctx, &o, a.Reason)
+	if err != nil {
+		return nil, err
+	}
+	if done.Choice.Obstacle != "" {
+		return nil, service.Refuse("nothing was done").Because(errors.New(done.Choice.Obstacle))
+	}
+	plan.Choice, o.Cash = done.Choice, done.Choice.Cash
+	if done.Choice.Empties && plan.Seen != nil {
+		o.Emptied = ledger.Fen(plan.Seen.Transit.BalanceFen)
+	}
+	plan.Order = o
+	return plan, nil
+}
+
+// cash is what goes over the counter, with the first load of a sale.
+func (p *planned) cash() ledger.Fen { return cashOf(&p.Order) + ledger.Fen(p.First) }
+
+// text says what the act does and costs.
+func (p *planned) text() *language.Text {
+	card := maskedNumber(p.Order.Card)
+	if p.Order.New != "" {
+		card += " → " + maskedNumber(p.Order.New)
+	}
+	switch cash := p.cash(); {
+	case cash > 0:
+		return language.Textf("%w, card %s: the customer pays %s yuan", doText(p.Do), card, cash.String())
+	case cash < 0:
+		return language.Textf("%w, card %s: the customer gets %s yuan", doText(p.Do), card, (-cash).String())
+	}
+	return language.Textf("%w, card %s: no cash", doText(p.Do), card)
+}
+
+// doText is an act in words.
+func doText(do cards.Do) *language.Text {
+	switch do {
+	case cards.Sell:
+		return language.Textf("sell")
+	case cards.Return:
+		return language.Textf("return")
+	case cards.ReportLoss:
+		return language.Textf("report lost")
+	case cards.ReportBrief:
+		return language.Textf("report lost for now")
+	case cards.Find:
+		return language.Textf("found again")
+	case cards.Replace:
+		return language.Textf("replace")
+	case cards.Extend:
+		return language.Textf("extend")
+	case cards.HandIn:
+		return language.Textf("hand in")
+	case cards.Refund:
+		return language.Textf("refund")
+	case cards.CutDeposit:
+		return language.Textf("cut the deposit")
+	case cards.UnblockPIN:
+		return language.Textf("unblock the PIN")
+	}
+	return language.Textf("change")
+}
+
+// carriedOut is what became of an act.
+type carriedOut struct {
+	Done   api.CardDone
+	Loads  []*loaded // the first load, or what waited
+	Unsent bool
+}
+
+// carryOut does an act as it was shown: with the card that was shown, and for that cash.
+func (t *till) carryOut(ctx context.Context, p *planned) (*carriedOut, error) {
+	out := &carriedOut{}
+	if p.Seen != nil {
+		if err := t.stand.with(ctx, t.wait, func(ctx context.Context, held *reader.Card) error { return t.same(ctx, held, p.Seen) }); err != nil {
+			return nil, err
+		}
+	}
+	if p.Order.Emptied > 0 {
+		if err := t.empty(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	done, err := t.step(ctx, &p.Order, p.Reason)
+	if err != nil {
+		return nil, err
+	}
+	out.Done = done
+	if p.Do == cards.Sell && p.First > 0 {
+		load, err := t.topUp(ctx, p.Seen, p.First)
+		if err != nil {
+			return out, err
+		}
+		out.Loads = append(out.Loads, loadedOf(load, false))
+	}
+	return out, nil
+}
+
+// same refuses another card than the one that was shown.
+func (t *till) same(ctx context.Context, held *reader.Card, s *counter.Seen) error {
+	now, err := t.desk.Book.Look(ctx, held, held.ATR())
+	if err != nil {
+		return err
+	}
+	if now.ID != s.ID || now.Transit == nil || now.Transit.BalanceFen != s.Transit.BalanceFen {
+		return counter.ErrSwapped
+	}
+	return nil
+}
+
+// errNoSAM: a card's balance is paid at a SAM.
+var errNoSAM = language.Textf("the counter has no SAM, at which the card could pay its balance")
+
+// empty has the card pay its whole balance here.
+func (t *till) empty(context.Context, *planned) error {
+	return service.Refuse("nothing was done").Because(errNoSAM)
+}
