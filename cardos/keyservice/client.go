@@ -36,6 +36,17 @@ var (
 	ErrOther = language.Textf("the key service answers something else than what was asked")
 )
 
+// Failed reports whether an error is one of the key service and of the way to it, and not of a
+// card.
+func Failed(err error) bool {
+	for _, of := range []error{ErrAway, ErrRefused, ErrStranger, ErrTooMany, ErrOther} {
+		if errors.Is(err, of) {
+			return true
+		}
+	}
+	return false
+}
+
 // Settings are how a client reaches a key service.
 type Settings struct {
 	URL string // https://HOST:PORT

@@ -14,6 +14,8 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/cardos/keys"
+	"citycard/cardos/keyservice"
+	"citycard/cmd/keyserver"
 	"citycard/cmd/service"
 	"citycard/language"
 	"citycard/terminals/counter"
@@ -28,9 +30,10 @@ type issueProgram struct {
 	service.Common
 	readerFlags
 	keyFlags
-	job    string
-	report string
-	dry    bool
+	service keyserver.ClientSettings
+	job     string
+	report  string
+	dry     bool
 }
 
 func issueCommand() *ffcli.Command {
@@ -39,15 +42,18 @@ func issueCommand() *ffcli.Command {
 	p.Register(flags)
 	p.readerFlags.register(flags, time.Minute)
 	p.keyFlags.register(flags)
+	p.service.Register(flags)
 	flags.StringVar(&p.job, "job", "", "make the cards of a job `FILE`, JSON lines or CSV, one after the other, in place of standard input")
 	flags.StringVar(&p.report, "report", "", "`FILE` that says which cards of --job are made, and which were spoilt; empty: FILE.report beside the job")
 	flags.BoolVar(&p.dry, "dry-run", false, "with --job: check the job, say how many cards are left to be made, and make none")
 	return &ffcli.Command{
-		Name: "issue", ShortUsage: "cardterm issue --keys FILE [--job FILE] [flags] < ORDERS",
+		Name: "issue", ShortUsage: "cardterm issue --key-service URL [--job FILE] [flags] < ORDERS",
 		ShortHelp: "personalise cards, one JSON order a line",
 		LongHelp: "Reads one order a line, waits for a blank card, personalises it, and prints one JSON result a line:\n" +
 			`  {"ok":true,"issued":{…},"seconds":0.03} or {"ok":false,"error":"…"}` + "\n" +
 			"Then it waits until the card is taken out, and asks for that. A smart card service that is away is waited for. A failed order does not end it; its exit code is 1 then.\n\n" +
+			"The keys of a card come from the key service, which knows this counter by its certificate, for that card alone. --keys\n" +
+			"opens all masters here, for development.\n\n" +
 			"With --job it checks every line first, says when to put a card in and to take it out, and keeps a report; the same\n" +
 			"command goes on with the first card that is not made. A card that was pulled is put in once more: it may be finished.",
 		FlagSet: flags, Exec: p.exec,
@@ -61,11 +67,11 @@ func (p *issueProgram) exec(ctx context.Context, args []string) (err error) {
 	if p.job != "" {
 		return p.runJob(ctx)
 	}
-	store, err := p.keyFlags.open()
+	issuer, err := p.issuer(p.Logger())
 	if err != nil {
 		return err
 	}
-	d := &issueDesk{issueProgram: p, store: store, log: p.Logger(), readers: reader.Observe()}
+	d := &issueDesk{issueProgram: p, issuer: issuer, log: p.Logger(), readers: reader.Observe()}
 	d.standing.log = d.log
 	defer func() { err = errors.Join(err, d.readers.Close()) }()
 	if err := d.begin(ctx); err != nil {
@@ -104,6 +110,22 @@ func (p *issueProgram) exec(ctx context.Context, args []string) (err error) {
 	return nil
 }
 
+// issuer is who knows the keys of new cards.
+func (p *issueProgram) issuer(log *slog.Logger) (counter.Issuer, error) {
+	if !p.service.Given() {
+		store, err := p.keyFlags.open()
+		if err != nil {
+			return nil, err
+		}
+		log.Warn("all masters of the city are opened at this counter: that is for development; use --key-service", "keys", p.path)
+		return keyservice.Software{Keyring: keys.NewKeyring(store)}, nil
+	}
+	if p.path != "" {
+		return nil, service.Exit(service.ExitUsage, language.Textf("with --key-service there is no key store here: leave --keys out"))
+	}
+	return p.service.Open()
+}
+
 // result is one line of output.
 type result struct {
 	OK      bool            `json:"ok"`
@@ -117,7 +139,7 @@ type result struct {
 // issueDesk is a reader at which cards are made.
 type issueDesk struct {
 	*issueProgram
-	store    *keys.Store
+	issuer   counter.Issuer
 	log      *slog.Logger
 	readers  *reader.Observer
 	reader   *reader.Reader
@@ -204,13 +226,16 @@ func (d *issueDesk) one(ctx context.Context, line []byte) (result, error) {
 		return result{Error: err.Error()}, err
 	}
 	begin := time.Now()
-	issued, err := counter.Personalise(ctx, card, card.ATR(), d.store, order)
+	issued, err := counter.Issue(ctx, card, card.ATR(), d.issuer, order)
 	if failed := card.Close(); failed != nil { // the card is what it is
 		d.log.Warn("card not let go", logged(failed))
 	}
 	r := result{OK: err == nil, Seconds: time.Since(begin).Seconds(), waited: true}
 	if err != nil {
 		r.Error = err.Error()
+		if keyservice.Failed(err) { // the next card would get no keys either
+			return r, err
+		}
 	} else {
 		r.Issued = &issued
 	}

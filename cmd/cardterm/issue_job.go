@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"citycard/cardos/keyservice"
 	"citycard/cmd/service"
 	"citycard/language"
 	"citycard/terminals/counter"
@@ -159,14 +160,14 @@ func (p *issueProgram) runJob(ctx context.Context) (err error) {
 
 // makeAll makes the cards one after the other.
 func (p *issueProgram) makeAll(ctx context.Context, report *jobReport, left []counter.JobOrder) (err error) {
-	store, err := p.keyFlags.open()
-	if err != nil {
-		return err
-	}
 	progress := service.NewProgress(os.Stderr, p.Language)
 	defer progress.Close()
 	log := p.LoggerTo(progress)
-	d := &issueDesk{issueProgram: p, store: store, log: log, readers: reader.Observe()}
+	issuer, err := p.issuer(log)
+	if err != nil {
+		return err
+	}
+	d := &issueDesk{issueProgram: p, issuer: issuer, log: log, readers: reader.Observe()}
 	d.standing.log = log
 	defer func() { err = errors.Join(err, d.readers.Close()) }()
 	if err := d.begin(ctx); err != nil {
@@ -245,13 +246,19 @@ func (d *issueDesk) makeOnce(ctx context.Context, report *jobReport, o *counter.
 			return false, false, err
 		}
 	}
-	issued, err := counter.Personalise(ctx, card, card.ATR(), d.store, o.Order)
+	issued, err := counter.Issue(ctx, card, card.ATR(), d.issuer, o.Order)
 	if err == nil {
 		entry.State, entry.Issued = jobIssued, &issued
 		return true, false, report.add(&entry)
 	}
 	if !begun && (errors.As(err, new(*counter.SpoiltError)) || errors.Is(err, reader.ErrCardGone)) {
 		return false, true, nil
+	}
+	if keyservice.Failed(err) { // the card is as it was: one that was begun is so still
+		if entry.State, entry.Error = jobOther, err.Error(); begun {
+			return false, false, stoppedAt(o, err)
+		}
+		return false, false, errors.Join(stoppedAt(o, err), report.add(&entry))
 	}
 	entry.State, entry.Error = jobSpoilt, err.Error()
 	if begun || errors.As(err, new(*counter.SpoiltError)) {
@@ -265,7 +272,7 @@ func (d *issueDesk) makeOnce(ctx context.Context, report *jobReport, o *counter.
 
 // stoppedAt ends a job at a card.
 func stoppedAt(o *counter.JobOrder, err error) error {
-	if errors.Is(err, reader.ErrNoCard) {
+	if errors.Is(err, reader.ErrNoCard) || keyservice.Failed(err) {
 		return service.Fail("the job stops at line %d", o.Line).Todo("the same command goes on there").Because(err)
 	}
 	return err

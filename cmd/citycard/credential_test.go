@@ -32,6 +32,7 @@ day status
 export --out {out}/books
 fares quote --card-type 1 --line 1 --at 2026-10-08T08:10
 holds
+keyservice check --clients {out}/none | cannot be used
 person history kim
 person list
 person whoami {ann}
@@ -69,7 +70,7 @@ version
 
 // holders have a credential of their own, or need none: those that serve, those that wait for one
 // that does, and those that are given one with --db.
-var holders = []string{"demo", "migrate", "ready", "serve", "verify"}
+var holders = []string{"demo", "keyservice", "migrate", "ready", "serve", "verify"}
 
 // TestNoCredential runs every command that looks where only the serving process has a credential
 // that writes. TestDryRun does the same with every command that changes something. A command that

@@ -66,6 +66,8 @@ func treatments() []treatment {
 		{"docs/persons.md", "citycard persons import", "", stand + "TestPersons does it"},
 		{"docs/operations.md", "pg_dump", "", postgres},
 		{"docs/operations.md", "createdb", "", postgres},
+		{"docs/keys.md", "citycard keys --keys", "", stand + "TestKeyService does it"},
+		{"docs/keys.md", "citycard keyservice check", "", stand + "TestKeyService does it"},
 		{"docs/hsm.md", "cardhsm tokens", "", stand + "TestScripts of cardhsm does it"},
 		{"docs/ledger.md", "$ citycard account limit", "", nothing + "TestLooks does it"},
 		{"docs/ledger.md", "citycard audit find", "", stand + "TestAudit does it"},

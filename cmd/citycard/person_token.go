@@ -25,12 +25,12 @@ func personTokenCommand() *ffcli.Command {
 			"lists show those. Where a line is no number, nothing is printed at all.")
 	c.cli.ShortUsage += " < NUMBERS"
 	keyStore := c.registerKeys()
-	return c.runs(func(context.Context) error {
-		store, err := keyStore.open()
+	return c.runs(func(ctx context.Context) error {
+		held, err := keyStore.open(ctx)
 		if err != nil {
 			return err
 		}
-		text, err := personTokens(os.Stdin, store)
+		text, err := personTokens(os.Stdin, held)
 		if err != nil {
 			return service.Fail("no tokens are made").Todo("correct the list").Because(err)
 		}
@@ -49,21 +49,18 @@ func (c *command) registerKeys() *keyStoreFlags {
 	k := &keyStoreFlags{of: c}
 	c.flags.StringVar(&k.Keys, "keys", "", "key store `file`; empty: keys.age in the data directory")
 	service.RegisterPassphrase(c.flags, &k.Passphrase)
+	k.KeyService.Register(c.flags)
 	service.RegisterDemo(c.flags, &k.Demo)
 	return k
 }
 
-func (k *keyStoreFlags) open() (*keys.Store, error) {
-	ring, err := server.OpenKeys(k.KeyPath(k.of.Data), k.Passphrase, k.Demo, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return nil, err
-	}
-	return ring.Store(), nil
+func (k *keyStoreFlags) open(ctx context.Context) (*keys.Held, error) {
+	return k.Held(ctx, k.of.Data, slog.New(slog.DiscardHandler))
 }
 
 // personTokens makes the tokens of a list. An error names the number of the line and shows none of
 // its text.
-func personTokens(list io.Reader, store *keys.Store) (string, error) {
+func personTokens(list io.Reader, held *keys.Held) (string, error) {
 	var tokens strings.Builder
 	lines := bufio.NewScanner(list)
 	for n := 1; lines.Scan(); n++ {
@@ -71,7 +68,7 @@ func personTokens(list io.Reader, store *keys.Store) (string, error) {
 		if wrong != nil {
 			return "", language.Textf("line %d: %w", n, wrong)
 		}
-		fmt.Fprintf(&tokens, "%x\n", store.PersonToken(certificate.Number))
+		fmt.Fprintf(&tokens, "%x\n", held.PersonToken(certificate.Number))
 	}
 	if err := lines.Err(); err != nil {
 		return "", err

@@ -29,6 +29,7 @@ func personsCommand() *ffcli.Command {
 func (c *command) registerOwnKeys() {
 	c.flags.StringVar(&c.settings.Keys, "keys", "", "key store `file`, where no citycard serve runs; empty: keys.age in the data directory")
 	service.RegisterPassphrase(c.flags, &c.settings.Passphrase)
+	c.settings.KeyService.Register(c.flags)
 	service.RegisterDemo(c.flags, &c.settings.Demo)
 }
 

@@ -101,6 +101,7 @@ func quarantineBookCommand() *ffcli.Command {
 			"--keys-passphrase-file or "+service.PassphraseVariable+".")
 	c.flags.StringVar(&c.settings.Keys, "keys", "", "key store `file`, where no citycard serve runs; empty: keys.age in the data directory")
 	service.RegisterPassphrase(c.flags, &c.settings.Passphrase)
+	c.settings.KeyService.Register(c.flags)
 	c.flags.BoolVar(&c.settings.Demo, "demo", false, "TEST masters may be used, where no citycard serve runs")
 	return c.acts(func(ctx context.Context, client *api.Client) error { return judge(ctx, c, client) })
 }

@@ -18,13 +18,16 @@ func serveCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("citycard serve", flag.ContinueOnError)
 	s := &server.Settings{KafkaPort: 9092, Ops: "127.0.0.1:9464", API: server.APISettings{Address: service.LoadAuthority}, Common: service.Common{Data: "citycard-data"}}
 	s.RegisterServing(flags)
+	s.KeyService.Register(flags)
 	service.RegisterDemo(flags, &s.Demo)
 	return &ffcli.Command{
 		Name:       "serve",
 		ShortUsage: "citycard serve [flags]",
 		ShortHelp:  "clear what arrives, until stopped",
 		LongHelp: "Claims every partition of the input topics, clears what arrives, answers the load authority and serves\n" +
-			"/metrics, /healthz and /readyz. The key store's passphrase is read from --keys-passphrase-file or " + service.PassphraseVariable + ".",
+			"/metrics, /healthz and /readyz. The key store's passphrase is read from --keys-passphrase-file or " + service.PassphraseVariable + ".\n" +
+			"With --key-service no key store is opened: the key service makes MAC2 of loads, and gives the TAC masters, by which taps\n" +
+			"are checked here, and the keys of persons' data.",
 		FlagSet: flags,
 		Exec: func(ctx context.Context, args []string) error {
 			if err := service.NoArguments(args); err != nil {

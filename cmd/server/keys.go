@@ -16,8 +16,11 @@ import (
 // testMasters is the notice of a process that uses TEST masters.
 const testMasters = "TEST masters are in use: anybody can make cards, taps and loads that verify"
 
-// openKeys opens the key store.
-func (in *Inputs) openKeys(ctx context.Context, s *Settings, dir string, log *slog.Logger) error {
+// openKeys opens the key store, or asks the key service for what clearing holds itself.
+func (in *Inputs) openKeys(ctx context.Context, s *Settings, dir string, log *slog.Logger) (err error) {
+	if s.KeyService.Given() {
+		return in.askKeys(ctx, s, log)
+	}
 	ring, err := OpenKeys(s.KeyPath(dir), s.Passphrase, s.Demo, log)
 	if err != nil {
 		return err
@@ -25,6 +28,41 @@ func (in *Inputs) openKeys(ctx context.Context, s *Settings, dir string, log *sl
 	in.loads = ring
 	in.tacs, err = keys.FollowTACs(ctx, ring)
 	return err
+}
+
+// askKeys has no master of a card in the process but those of TACs.
+func (in *Inputs) askKeys(ctx context.Context, s *Settings, log *slog.Logger) error {
+	if s.Keys != "" {
+		return service.Exit(service.ExitUsage, language.Textf("with --key-service there is no key store here: leave --keys out"))
+	}
+	client, err := s.KeyService.Open()
+	if err != nil {
+		return err
+	}
+	in.loads = client
+	if in.tacs, err = keys.FollowTACs(ctx, client); err != nil {
+		return service.Unreachable("the key service at %s gives no TAC masters", s.KeyService.URL).
+			Todo("start it, or correct --key-service and what it knows of this program").Because(err)
+	}
+	held := in.tacs.Held()
+	if err := service.AllowKeys(held.Test(), s.KeyService.URL, s.Demo); err != nil {
+		return err
+	}
+	if held.Test() {
+		log.Warn(testMasters, "key service", s.KeyService.URL)
+	}
+	log.Info("the key service has given the TAC masters and the keys of persons' data: they are in this process's memory, and no other masters are",
+		"key service", s.KeyService.URL, "version", held.Version())
+	return nil
+}
+
+// Held are the keys that clearing holds itself, from wherever the settings say.
+func (s *Settings) Held(ctx context.Context, dir string, log *slog.Logger) (*keys.Held, error) {
+	in := &Inputs{}
+	if err := in.openKeys(ctx, s, dir, log); err != nil {
+		return nil, err
+	}
+	return in.tacs.Held(), nil
 }
 
 // OpenKeys opens the key store. TEST masters are refused outside a demonstration.

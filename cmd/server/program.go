@@ -232,11 +232,7 @@ func (s *Settings) Alone(l *ledger.Ledger, log *slog.Logger) *Program {
 	return &Program{
 		Ledger: l, Dir: s.Data, Log: log,
 		Persons: func(ctx context.Context) (*keys.Held, error) {
-			in := &Inputs{}
-			if err := in.openKeys(ctx, s, s.Data, slog.New(slog.DiscardHandler)); err != nil {
-				return nil, err
-			}
-			return in.tacs.Held(), nil
+			return s.Held(ctx, s.Data, slog.New(slog.DiscardHandler))
 		},
 		Inputs: func(ctx context.Context) (*Inputs, error) {
 			in := &Inputs{}

@@ -15,6 +15,7 @@ import (
 	"citycard/clearing/intake"
 	"citycard/clearing/topics"
 	"citycard/cmd/books"
+	"citycard/cmd/keyserver"
 	"citycard/cmd/service"
 	"citycard/ledger"
 	"citycard/ledger/schema"
@@ -32,6 +33,7 @@ type Settings struct {
 	Partitions int
 	Keys       string // the key store's file
 	Passphrase string // the file of it
+	KeyService keyserver.ClientSettings
 	Registry   string
 	Rules      string // directory of the documents that found the rules
 	Examples   bool   // rules may be examples

@@ -37,7 +37,7 @@ func Codes() []Code {
 		{Number: ExitFailed, Meaning: "failed; one line on standard error says what is wrong and what to do"},
 		{Number: ExitUsage, Meaning: "wrong use: a flag, an argument, the environment or the configuration file"},
 		{Number: ExitFindings, Meaning: "ran to its end, and what it checked does not hold"},
-		{Number: ExitUnreachable, Meaning: "the database, Kafka or serve does not answer; the same command may do once it does"},
+		{Number: ExitUnreachable, Meaning: "the database, Kafka, the key service or serve does not answer; the same command may do once it does"},
 		{Number: ExitInUse, Meaning: "a data directory or a port is in use by another process"},
 		{Number: ExitNoBooks, Meaning: "no books: the database or the directory has none, or those of another version"},
 		{Number: ExitRefused, Meaning: "refused: the books, the rules or the rights do not allow it; nothing was changed"},

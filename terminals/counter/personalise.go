@@ -10,9 +10,11 @@ import (
 
 	"citycard/cardos/apdu"
 	"citycard/cardos/keys"
+	"citycard/cardos/keyservice"
 	"citycard/cardos/personalisation"
 	"citycard/cardos/ssc"
 	"citycard/cardos/tunion"
+	"citycard/language"
 )
 
 // Issued is a card that was made.
@@ -25,20 +27,31 @@ type Issued struct {
 	ATR            string `json:"atr"`
 }
 
-// Personalise makes a blank card into the card that the order describes. Keys come from the store,
-// and for a social-security card from the card's ATR too. It checks the order before it touches the
-// card, and at the end reads the card's identity back. After any error but one about the order the
-// card is scrap.
+// Issuer knows the keys of new cards: a key store, or a key service that lets none of them out but
+// to the card.
+type Issuer interface {
+	Personalise(ctx context.Context, blank keyservice.Blank) (keyservice.Issue, error)
+}
+
+// Personalise is Issue with the keys of a store.
 func Personalise(ctx context.Context, card apdu.Card, atr []byte, store *keys.Store, o Order) (Issued, error) {
+	return Issue(ctx, card, atr, keyservice.Software{Keyring: keys.NewKeyring(store)}, o)
+}
+
+// Issue makes a blank card into the card that the order describes. Its keys come from the issuer,
+// who is asked for this card and this blank, and for a social-security card from the card's ATR
+// too. It checks the order before it touches the card, and at the end reads the card's identity
+// back. After a *SpoiltError the card is scrap; after any other error it is as it was.
+func Issue(ctx context.Context, card apdu.Card, atr []byte, issuer Issuer, o Order) (Issued, error) {
 	if err := o.Validate(); err != nil {
 		return Issued{}, err
 	}
 	var issued Issued
 	var err error
 	if o.Kind == Transit {
-		issued, err = personaliseTransit(ctx, card, store, *o.Transit)
+		issued, err = personaliseTransit(ctx, card, issuer, *o.Transit)
 	} else {
-		issued, err = personaliseSocial(ctx, card, atr, store, *o.SocialSecurity)
+		issued, err = personaliseSocial(ctx, card, atr, issuer, *o.SocialSecurity)
 	}
 	if err != nil {
 		return Issued{}, err
@@ -72,22 +85,30 @@ func (e *SpoiltError) Error() string { return fmt.Sprintf("personalise: %s: %v",
 
 func (e *SpoiltError) Unwrap() error { return e.Err }
 
-// unlock proves to a blank card that we are its issuer.
-func unlock(ctx context.Context, card apdu.Card, application []byte) error {
+// unlock proves to a blank card that we are its issuer, and gives the grouping of its keys.
+func unlock(ctx context.Context, card apdu.Card, application []byte, issuer Issuer, blank keyservice.Blank) (keys personalisation.Group, err error) {
 	if _, err := apdu.Exchange(ctx, card, apdu.Select(application)); err != nil {
-		return fmt.Errorf("personalise: select the application: %w", err)
+		return keys, fmt.Errorf("personalise: select the application: %w", err)
 	}
 	challenge, err := apdu.Exchange(ctx, card, apdu.GetChallenge(8))
 	if err != nil {
-		return fmt.Errorf("personalise: ask for a challenge: %w", err)
+		return keys, fmt.Errorf("personalise: ask for a challenge: %w", err)
 	}
 	if len(challenge) != 8 {
-		return fmt.Errorf("personalise: challenge of %d bytes, want 8: %w", len(challenge), apdu.ErrMalformed)
+		return keys, fmt.Errorf("personalise: challenge of %d bytes, want 8: %w", len(challenge), apdu.ErrMalformed)
 	}
-	if _, err := apdu.Exchange(ctx, card, apdu.ExternalAuthenticate(0, personalisation.TransportKey().Encrypt(challenge))); err != nil {
-		return fmt.Errorf("personalise: the card does not take the transport key; it was personalised before, or is not a blank of this maker: %w", err)
+	blank.Challenge = [8]byte(challenge)
+	issue, err := issuer.Personalise(ctx, blank)
+	if err == nil {
+		keys, err = issue.Group(blank.Card.Kind)
 	}
-	return nil
+	if err != nil {
+		return keys, language.Textf("the card gets no keys, and is blank still: %w", err)
+	}
+	if _, err := apdu.Exchange(ctx, card, apdu.ExternalAuthenticate(0, issue.Answer[:])); err != nil {
+		return keys, fmt.Errorf("personalise: the card does not take the transport key; it was personalised before, or is not a blank of this maker: %w", err)
+	}
+	return keys, nil
 }
 
 // storeSteps are the STORE DATA commands for keys and PIN.
@@ -103,18 +124,23 @@ func storeSteps(groups ...personalisation.Group) ([]step, error) {
 	return steps, nil
 }
 
-func personaliseTransit(ctx context.Context, card apdu.Card, store *keys.Store, o TransitOrder) (Issued, error) {
+func personaliseTransit(ctx context.Context, card apdu.Card, issuer Issuer, o TransitOrder) (Issued, error) {
 	c, err := o.content()
 	if err != nil {
 		return Issued{}, err
 	}
-	if err := unlock(ctx, card, tunion.AIDPurse.Bytes()); err != nil {
-		return Issued{}, err
-	}
 	region, holder, application := c.region.Encode(), c.holder.Encode(), c.application.Encode()
 	id := keys.CardID{Issuer: c.application.Issuer, ASN: c.application.ASN}
-	steps, err := storeSteps(personalisation.TransitGroup(store.CardKeys(id), personalisation.TransportKey()),
-		personalisation.Group{ID: personalisation.GroupPIN, Data: c.pin})
+	number, err := tunion.Number(id.ASN)
+	if err != nil {
+		return Issued{}, fmt.Errorf("personalise: %w", err)
+	}
+	blank := keyservice.Blank{Order: number, Card: keyservice.Card{Kind: keyservice.Transit, Transit: id}}
+	group, err := unlock(ctx, card, tunion.AIDPurse.Bytes(), issuer, blank)
+	if err != nil {
+		return Issued{}, err
+	}
+	steps, err := storeSteps(group, personalisation.Group{ID: personalisation.GroupPIN, Data: c.pin})
 	if err != nil {
 		return Issued{}, err
 	}
@@ -134,14 +160,10 @@ func personaliseTransit(ctx context.Context, card apdu.Card, store *keys.Store, 
 	if string(answer) != string(application[:]) {
 		return Issued{}, &SpoiltError{"read back file 0015", errors.New("the card does not say what was written")}
 	}
-	number, err := tunion.Number(id.ASN)
-	if err != nil {
-		return Issued{}, fmt.Errorf("personalise: %w", err)
-	}
 	return Issued{Number: number, Issuer: hex.EncodeToString(id.Issuer[:])}, nil
 }
 
-func personaliseSocial(ctx context.Context, card apdu.Card, atr []byte, store *keys.Store, o SocialSecurityOrder) (Issued, error) {
+func personaliseSocial(ctx context.Context, card apdu.Card, atr []byte, issuer Issuer, o SocialSecurityOrder) (Issued, error) {
 	c, err := o.content()
 	if err != nil {
 		return Issued{}, err
@@ -151,15 +173,18 @@ func personaliseSocial(ctx context.Context, card apdu.Card, atr []byte, store *k
 		return Issued{}, fmt.Errorf("personalise: %w", err)
 	}
 	c.issuer.Identification = ssc.NewIdentification(c.region, factor)
-	if err := unlock(ctx, card, []byte(ssc.AID)); err != nil {
-		return Issued{}, err
-	}
 	steps, err := socialSteps(c.issuer, c.holder)
 	if err != nil {
 		return Issued{}, err
 	}
-	stored, err := storeSteps(personalisation.SocialGroup(store.SocialSecurityKeys(ssc.ProvinceFactor(c.region), ssc.CityFactor(c.region), factor), personalisation.TransportKey()),
-		personalisation.Group{ID: personalisation.GroupPIN, Data: c.pin})
+	blank := keyservice.Blank{Order: c.issuer.CardNumber, Card: keyservice.Card{Kind: keyservice.SocialSecurity, Social: keyservice.Social{
+		Province: ssc.ProvinceFactor(c.region), City: ssc.CityFactor(c.region), Card: factor,
+	}}}
+	group, err := unlock(ctx, card, []byte(ssc.AID), issuer, blank)
+	if err != nil {
+		return Issued{}, err
+	}
+	stored, err := storeSteps(group, personalisation.Group{ID: personalisation.GroupPIN, Data: c.pin})
 	if err != nil {
 		return Issued{}, err
 	}
