@@ -91,6 +91,7 @@ type till struct {
 	receipts *counter.Receipts
 	drawer   *counter.Drawer
 	office   *office // nil: nobody is signed in
+	loads    *counter.HTTPAuthority
 	stand    *stand
 	forward  *forwarder // nil without brokers
 }
@@ -157,10 +158,11 @@ func (t *till) authority() error {
 	if err != nil {
 		return language.Textf("--loads-ca: %w", err)
 	}
-	t.desk.Authority, err = counter.NewHTTPAuthority(f.loads, map[string]string{f.channel: strings.TrimSpace(string(token))}, client)
+	t.loads, err = counter.NewHTTPAuthority(f.loads, map[string]string{f.channel: strings.TrimSpace(string(token))}, client)
 	if err != nil {
 		return language.Textf("--loads: %w", err)
 	}
+	t.desk.Authority = t.loads
 	return nil
 }
 

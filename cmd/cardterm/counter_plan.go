@@ -108,14 +108,21 @@ func (c *clerk) planResolve(ctx context.Context) (*page.Plan, error) {
 		return nil, err
 	}
 	plan := &page.Plan{Title: language.Textf("finish what is open of card %s", seen.Number())}
+	waits, err := c.waits(ctx, &seen)
+	if err != nil && len(seen.Open) == 0 {
+		return nil, err
+	}
+	for _, w := range waits {
+		plan.Rows = append(plan.Rows, named(language.Textf("order %s, which waits for the card", w.Order), inYuan(int64(w.Fen))))
+	}
 	for _, o := range seen.Open {
 		plan.Rows = append(plan.Rows, named(language.Textf("order %s", o.Load.GetOrder()), inYuan(int64(o.Load.GetAmountFen()))))
 	}
 	plan.Do = func(ctx context.Context) (*page.Did, error) {
-		all, err := c.resolve(ctx)
+		all, err := c.resolveAll(ctx)
 		if len(all) == 0 {
 			if err == nil {
-				err = service.Refuse("nothing was done").Because(language.Textf("the card has no open order here"))
+				err = service.Refuse("nothing was done").Because(language.Textf("nothing is open, and nothing waits for the card"))
 			}
 			return nil, counterError(err)
 		}

@@ -57,8 +57,15 @@ func (c *clerk) state(ctx context.Context) *page.State {
 	} else {
 		c.showCard(s, &seen, at)
 	}
+	waits, err := c.waits(ctx, &seen)
+	if err != nil {
+		s.Notices = append(s.Notices, language.Textf("whether money waits for the card is not known: %w", err))
+	}
+	for _, w := range waits {
+		s.Findings = append(s.Findings, language.Textf("%s yuan wait for the card, by order %s", yuan(w.Fen), w.Order))
+	}
 	away := c.askOffice(ctx, s, o, &seen)
-	c.acts(s, &seen, o, open, away)
+	c.acts(s, &seen, o, open, away, len(waits) > 0)
 	return s
 }
 
@@ -147,9 +154,6 @@ func (c *clerk) askOffice(ctx context.Context, s *page.State, o *office, seen *c
 	if known.Listed {
 		s.Findings = append(s.Findings, language.Textf("the card is on the hotlist"))
 	}
-	for _, w := range known.Waiting {
-		s.Findings = append(s.Findings, language.Textf("%s yuan wait for the card, by order %s", w.Fen.String(), w.Order))
-	}
 	return false
 }
 
@@ -195,7 +199,7 @@ func certificateField() page.Field {
 }
 
 // acts are the forms that fit.
-func (c *clerk) acts(s *page.State, seen *counter.Seen, o *office, shift, away bool) {
+func (c *clerk) acts(s *page.State, seen *counter.Seen, o *office, shift, away, waits bool) {
 	add := func(name string, title, text *language.Text, fields ...page.Field) {
 		s.Acts = append(s.Acts, page.Act{Name: name, Title: title, Text: text, Key: page.Key(len(s.Acts) + 1), Fields: fields})
 	}
@@ -203,6 +207,8 @@ func (c *clerk) acts(s *page.State, seen *counter.Seen, o *office, shift, away b
 	switch {
 	case transit && len(seen.Open) > 0:
 		add("resolve", language.Textf("Finish the open order"), language.Textf("The card tells whether it has the money. Nothing is given back before."))
+	case transit && waits:
+		add("resolve", language.Textf("Write what waits for the card"), language.Textf("It is paid already."))
 	case transit && (shift || c.centre.server == ""):
 		add("top-up", language.Textf("Top up"), nil, amountField("amount", language.Textf("Yuan that the customer has paid"), false))
 	}

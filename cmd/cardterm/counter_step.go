@@ -328,6 +328,13 @@ func (t *till) carryOut(ctx context.Context, p *planned) (*carriedOut, error) {
 		}
 		out.Loads = append(out.Loads, loadedOf(load, false))
 	}
+	if p.Do == cards.Replace {
+		loads, err := t.writeWaiting(ctx, p.Seen)
+		for _, l := range loads {
+			out.Loads = append(out.Loads, loadedOf(l, false))
+		}
+		return out, err
+	}
 	return out, nil
 }
 

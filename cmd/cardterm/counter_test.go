@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -39,6 +40,7 @@ type bank struct {
 	refuse string
 	lose   bool           // its answers break off
 	paid   map[string]int // by order: how often it was asked for
+	waits  []counter.WaitingLoad
 }
 
 func newBank(t *testing.T, store *keys.Store) *bank {
@@ -51,6 +53,10 @@ func newBank(t *testing.T, store *keys.Store) *bank {
 func (b *bank) answer(w http.ResponseWriter, r *http.Request) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if r.URL.Path == "/v1/loads/waiting" && r.Method == http.MethodGet {
+		_ = json.NewEncoder(w).Encode(map[string]any{"loads": b.waits})
+		return
+	}
 	body, err := io.ReadAll(r.Body)
 	request := new(message.LoadRequest)
 	if err != nil || proto.Unmarshal(body, request) != nil {
@@ -70,6 +76,7 @@ func (b *bank) answer(w http.ResponseWriter, r *http.Request) {
 		}
 		b.paid[request.GetOrder()]++
 	}
+	b.waits = slices.DeleteFunc(b.waits, func(w counter.WaitingLoad) bool { return w.Order == request.GetOrder() && w.Placer == request.GetPlacer() })
 	if b.lose {
 		panic(http.ErrAbortHandler)
 	}
@@ -256,7 +263,7 @@ func TestCounterTorn(t *testing.T) {
 			if read := held.Describe().Transit; read.BalanceFen != 5000 || len(read.Log) != 1 {
 				t.Errorf("card %+v", read)
 			}
-			if out := s.gives("resolve"); !strings.Contains(out, "no open order") {
+			if out := s.gives("resolve"); !strings.Contains(out, "nothing is open") {
 				t.Error(out)
 			}
 			takeOut(t, slot)
@@ -328,6 +335,31 @@ func TestCounterRefuses(t *testing.T) {
 	s.bank.set(func() { s.bank.lose = false })
 	if out := s.gives("resolve"); !strings.Contains(out, "has them now") || s.bank.orders() != 1 || held.Describe().Transit.BalanceFen != 5000 {
 		t.Errorf("%s; %d orders, card %+v", out, s.bank.orders(), held.Describe().Transit)
+	}
+}
+
+// Money that waits for a card comes onto it once, and nobody pays for it at the counter; what the
+// card has got already is not written again.
+func TestCounterWritesWhatWaits(t *testing.T) {
+	slot := pcscdtest.Slots(t)[0]
+	takeOut(t, nil)
+	store := keys.GenerateTest(7)
+	s, held := newShop(t, store), personalised(t, store)
+	must(t, slot.Insert(t.Context(), held))
+	defer takeOut(t, slot)
+	later := uint16(7)
+	s.bank.set(func() {
+		s.bank.waits = []counter.WaitingLoad{
+			{Placer: "channel:app", Order: "W-1", State: "waiting", Fen: 2000},
+			{Placer: "channel:app", Order: "W-2", State: "authorised", Fen: 3000, Sequence: &later},
+		}
+	})
+	out := s.gives("resolve")
+	if !strings.Contains(out, "order W-1: 20.00 yuan that waited") || strings.Contains(out, "W-2") || held.Describe().Transit.BalanceFen != 2000 {
+		t.Errorf("%s; card %+v", out, held.Describe().Transit)
+	}
+	if out := s.gives("resolve"); !strings.Contains(out, "nothing is open") || held.Describe().Transit.BalanceFen != 2000 {
+		t.Errorf("%s; card %+v", out, held.Describe().Transit)
 	}
 }
 

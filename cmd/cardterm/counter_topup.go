@@ -203,7 +203,7 @@ func (p *resolveProgram) exec(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	all, err := t.resolve(ctx)
+	all, err := t.resolveAll(ctx)
 	for _, r := range all {
 		if r.Load != nil {
 			t.printReceipt(ctx, r.Order)
@@ -213,10 +213,27 @@ func (p *resolveProgram) exec(ctx context.Context, args []string) (err error) {
 		return errors.Join(counterError(err), failed)
 	}
 	if len(all) == 0 && err == nil && !p.json {
-		p.Print("the card has no open order here")
+		p.Print("nothing is open, and nothing waits for the card")
 		return p.Printed()
 	}
 	return counterError(err)
+}
+
+// resolveAll finishes the orders of the card in the reader, and writes what waits for it.
+func (t *till) resolveAll(ctx context.Context) ([]counter.Resolved, error) {
+	all, err := t.resolve(ctx)
+	if err != nil {
+		return all, err
+	}
+	s, _, err := t.look(ctx, t.wait)
+	if err != nil {
+		return all, err
+	}
+	loads, err := t.writeWaiting(ctx, &s)
+	for _, l := range loads {
+		all = append(all, counter.Resolved{Order: l.GetOrder(), Fen: l.GetAmountFen(), Outcome: counter.Waited, Load: l})
+	}
+	return all, err
 }
 
 // resolve finishes the orders of the card in the reader.
@@ -264,6 +281,10 @@ func outcomeText(r *counter.Resolved) *language.Text {
 		return language.Textf("order %s: the card has the %s yuan already; nothing is given back", r.Order, yuan(r.Fen))
 	case counter.WrittenNow:
 		return language.Textf("order %s: the card did not have the %s yuan, and has them now", r.Order, yuan(r.Fen))
+	case counter.Waited:
+		return waitingText(r.Load)
+	case counter.Ended:
+		return language.Textf("order %s: the %s yuan wait for the card no more; nobody has paid them here", r.Order, yuan(r.Fen))
 	case counter.GivenBack:
 		return language.Textf("order %s: the centre has given the %s yuan back to the channel: give them to the customer", r.Order, yuan(r.Fen))
 	case counter.NotBooked:

@@ -29,6 +29,7 @@ const (
 // with a LoadAnswer, both protobuf; 400 with JSON where a field of the request is wrong, which
 // is a refusal too. It satisfies LoadAuthority.
 type HTTPAuthority struct {
+	base   string
 	url    string
 	tokens map[string]string
 	client *http.Client
@@ -45,7 +46,8 @@ func NewHTTPAuthority(base string, tokens map[string]string, client *http.Client
 	if client == nil {
 		client = &http.Client{Timeout: 10 * time.Second}
 	}
-	return &HTTPAuthority{url: strings.TrimSuffix(base, "/") + authorisePath, tokens: tokens, client: client}, nil
+	base = strings.TrimSuffix(base, "/")
+	return &HTTPAuthority{base: base, url: strings.TrimSuffix(base, "/") + authorisePath, tokens: tokens, client: client}, nil
 }
 
 // AuthoriseLoad asks once; the caller may ask again, with the same order.

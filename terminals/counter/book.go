@@ -48,6 +48,9 @@ type Open struct {
 	// Load is the last attempt, complete except for its TAC.
 	Load *message.Load
 	MAC2 keys.MAC // of a card that was told
+	// Placer says whose number it is, where somebody has paid it already and it waits for the card:
+	// channel:ID or card:DIGITS; empty for an order that is paid here.
+	Placer string
 }
 
 // Book keeps the orders of one counter that are not finished, in its outbox, so that they are known
@@ -55,7 +58,7 @@ type Open struct {
 //
 // An order is a local record of the outbox: its key is the order's number, its value
 //
-//	state 1 | MAC2 4 | message.Load in protobuf
+//	state 1 | MAC2 4 | length of the placer 1 | placer | message.Load in protobuf
 //
 // It ends in the write that appends the card's confirmation to topic loads.
 type Book struct {
@@ -65,8 +68,8 @@ type Book struct {
 	open []Open // oldest first
 }
 
-// valueHeader is what stands before the message.
-const valueHeader = 1 + len(keys.MAC{})
+// valueHeader is what stands before the placer.
+const valueHeader = 1 + len(keys.MAC{}) + 1
 
 // OpenBook opens the book that is kept in an outbox.
 func OpenBook(out *outbox.Log) (*Book, error) {
@@ -85,11 +88,17 @@ func parseOpen(l outbox.Local) (Open, error) {
 	if len(l.Value) <= valueHeader {
 		return Open{}, fmt.Errorf("%d bytes, want more than %d", len(l.Value), valueHeader)
 	}
-	o := Open{State: State(l.Value[0]), MAC2: keys.MAC(l.Value[1:valueHeader]), Load: new(message.Load)}
+	o := Open{State: State(l.Value[0]), MAC2: keys.MAC(l.Value[1 : valueHeader-1]), Load: new(message.Load)}
+	body := l.Value[valueHeader:]
+	placer := int(l.Value[valueHeader-1])
+	if placer > len(body) {
+		return o, fmt.Errorf("a placer of %d bytes, %d are there", placer, len(body))
+	}
+	o.Placer = string(body[:placer])
 	if o.State < Asked || o.State > Late {
 		return o, fmt.Errorf("state %d, want %d to %d", o.State, Asked, Late)
 	}
-	if err := proto.Unmarshal(l.Value[valueHeader:], o.Load); err != nil {
+	if err := proto.Unmarshal(body[placer:], o.Load); err != nil {
 		return o, err
 	}
 	if o.Load.GetOrder() != string(l.Key) || len(o.Load.GetCard()) != 10 || len(o.Load.GetIssuer()) != 8 || len(o.Load.GetTerminal()) != 6 || len(o.Load.GetTime()) != 7 {
@@ -103,7 +112,11 @@ func (o *Open) local() (outbox.Local, error) {
 	if err != nil {
 		return outbox.Local{}, fmt.Errorf("encode order %s: %w", o.Load.GetOrder(), err)
 	}
-	value := append([]byte{byte(o.State)}, o.MAC2[:]...)
+	if len(o.Placer) > 0xFF {
+		return outbox.Local{}, fmt.Errorf("a placer of %d bytes, at most 255", len(o.Placer))
+	}
+	value := append(append([]byte{byte(o.State)}, o.MAC2[:]...), byte(len(o.Placer)))
+	value = append(value, o.Placer...)
 	return outbox.Local{Key: []byte(o.Load.GetOrder()), Value: append(value, m...)}, nil
 }
 

@@ -89,25 +89,26 @@ func (d *Desk) TopUp(ctx context.Context, c apdu.Card, ask Ask, at time.Time) (*
 	if len(d.Book.Of(ask.Card)) > 0 {
 		return nil, ErrOpen
 	}
-	return d.write(ctx, p, &message.Load{Order: ask.Order, Channel: d.Channel, AmountFen: ask.Fen}, nil, at)
+	return d.write(ctx, p, &message.Load{Order: ask.Order, Channel: d.Channel, AmountFen: ask.Fen}, attempt{Desk: d}, at)
 }
 
 // attempt is one attempt to write an order.
 type attempt struct {
 	*Desk
-	before *Open // what an earlier attempt has left; nil for a new order
-	asked  bool  // on the disk
+	before *Open  // what an earlier attempt has left; nil for a new order
+	placer string // of an order that waits for the card
+	asked  bool   // on the disk
 }
 
 // write asks for an order's money and writes it.
-func (d *Desk) write(ctx context.Context, p *card.Purse, order *message.Load, before *Open, at time.Time) (*message.Load, error) {
-	now, try := bcd.Time(at), attempt{Desk: d, before: before}
+func (d *Desk) write(ctx context.Context, p *card.Purse, order *message.Load, try attempt, at time.Time) (*message.Load, error) {
+	now := bcd.Time(at)
 	order.Terminal, order.Time, order.Medium = d.Terminal[:], now[:], d.Medium
 	load, err := p.Load(ctx, order, try.authorise)
 	if err == nil {
 		return load, d.done(load)
 	}
-	if !try.asked && before == nil { // nothing is on the disk, or nothing any more
+	if !try.asked && try.before == nil { // nothing is on the disk, or nothing any more
 		return nil, err
 	}
 	return nil, &OpenError{order.GetOrder(), err}
@@ -126,7 +127,8 @@ func (d *Desk) done(load *message.Load) error {
 
 // authorise makes the order durable, asks for MAC2 and makes that durable.
 func (a *attempt) authorise(ctx context.Context, r *message.LoadRequest) (keys.MAC, error) {
-	o := Open{State: Asked, Load: &message.Load{
+	r.Placer = a.placer
+	o := Open{State: Asked, Placer: a.placer, Load: &message.Load{
 		Medium: a.Medium, Card: r.GetCard(), Issuer: r.GetIssuer(), Type: uint32(purse.TypeEPLoad), AmountFen: r.GetAmountFen(),
 		Terminal: r.GetTerminal(), OnlineSequence: r.GetOnlineSequence(), Time: r.GetTime(), NewBalanceFen: r.GetOldBalanceFen() + r.GetAmountFen(),
 		KeyVersion: r.GetKeyVersion(), Algorithm: r.GetAlgorithm(), Order: r.GetOrder(), Channel: r.GetChannel(),
@@ -190,6 +192,11 @@ const (
 	GivenBack Outcome = "given_back"
 	// NotBooked: the authority never took the money. The customer gets it back.
 	NotBooked Outcome = "not_booked"
+	// Waited: the order waited for the card, which has it now.
+	Waited Outcome = "waited"
+	// Ended: the order waited for the card, and the centre says that it waits no more. Nobody paid
+	// for it here, and nothing is given back.
+	Ended Outcome = "ended"
 	// Unproved: the card was loaded elsewhere since and can prove this order no more. A person
 	// finds out, with the centre; nothing is given back before.
 	Unproved Outcome = "unproved"
@@ -241,13 +248,16 @@ func (d *Desk) resolve(ctx context.Context, c apdu.Card, o *Open, at time.Time) 
 		return r, &OpenError{r.Order, err}
 	}
 	order := &message.Load{Order: r.Order, Channel: o.Load.GetChannel(), AmountFen: r.Fen}
-	load, err := d.write(ctx, p, order, o, at)
+	load, err := d.write(ctx, p, order, attempt{Desk: d, before: o, placer: o.Placer}, at)
 	if err == nil {
 		r.Outcome, r.Load = WrittenNow, load
 		return r, nil
 	}
 	refused, ok := errors.AsType[*RefusedError](err)
 	switch {
+	case ok && o.Placer != "" && waitsNoMore(refused.Reason):
+		r.Outcome = Ended
+		return r, d.Book.end(r.Order)
 	case ok && refused.Reason == reasonGivenBack:
 		r.Outcome = GivenBack
 		return r, d.Book.end(r.Order)
@@ -301,6 +311,6 @@ func (d *Desk) late(ctx context.Context, c apdu.Card, o *Open) (Resolved, error)
 		r.Logged = r.Logged || l.Type == purse.TypeEPLoad && uint32(l.Sequence) == o.Load.GetOnlineSequence() &&
 			l.Amount == r.Fen && bytes.Equal(l.Terminal[:], o.Load.GetTerminal()) && bytes.Equal(l.Time[:], o.Load.GetTime())
 	}
-	kept := Open{State: Late, Load: proto.CloneOf(o.Load), MAC2: o.MAC2}
+	kept := Open{State: Late, Load: proto.CloneOf(o.Load), MAC2: o.MAC2, Placer: o.Placer}
 	return r, d.Book.keep(kept)
 }
