@@ -42,6 +42,7 @@ type counterProgram struct {
 	zone   string
 	centre officeFlags
 	till   tillFlags
+	module moduleFlags // at which cards that are taken back pay their balance
 	print  printerFlags
 	json   bool
 }
@@ -72,6 +73,8 @@ func (p *counterProgram) registerCounter(flags *flag.FlagSet, wait time.Duration
 	flags.StringVar(&t.loads, "loads", "", "`URL` of the load authority, https://HOST:PORT")
 	flags.StringVar(&t.loadsCA, "loads-ca", "", "PEM `FILE` of who signed the load authority's certificate; empty: those that the system trusts")
 	flags.StringVar(&t.terminal, "terminal", "", "the counter's terminal number, 12 `DIGITS`")
+	flags.StringVar(&p.module.reader, "sam", "", "`READER` that holds the counter's SAM, at which cards that are taken back pay their balance")
+	p.module.keyFlags.registerAlone(flags)
 	flags.StringVar(&t.city, "city", "", "clearing centre of the city, 4 `DIGITS`; empty: cards of other cities are not told apart")
 	flags.StringVar(&p.kafka, "kafka", "", "`HOST:PORT` of the brokers, by commas; empty: records wait on the disk")
 	p.access.Register(flags)
@@ -86,12 +89,15 @@ type till struct {
 	*counterProgram
 	zoned    *time.Location
 	dir      *service.DataDir
-	out      *outbox.Log
+	out      *outbox.Log // orders, and the confirmations of their cards
+	purse    *outbox.Log // payments of cards that are taken back
 	desk     *counter.Desk
 	receipts *counter.Receipts
 	drawer   *counter.Drawer
 	office   *office // nil: nobody is signed in
 	loads    *counter.HTTPAuthority
+	seat     *seat // nil: the SAM is not opened yet, or there is none
+	drain    *counter.Drain
 	stand    *stand
 	forward  *forwarder // nil without brokers
 }
@@ -118,6 +124,11 @@ func (p *counterProgram) openTill(ctx context.Context, stack *service.Stack, reg
 		return nil, err
 	}
 	stack.Push("orders", func(context.Context) error { return t.out.Close() })
+	if t.purse, err = outbox.Open(t.dir.Join("purse")); err != nil {
+		return nil, err
+	}
+	stack.Push("payments", func(context.Context) error { return t.purse.Close() })
+	stack.Push("SAM", func(context.Context) error { return t.closeSAM() })
 	book, err := counter.OpenBook(t.out)
 	if err != nil {
 		return nil, err
@@ -176,8 +187,10 @@ func (t *till) send(ctx context.Context, stack *service.Stack, registry *prometh
 		return service.Exit(service.ExitUsage, err)
 	}
 	t.forward = startForwarder(ctx, stack, t.Logger(), up, registry)
-	stop := t.forward.add(ctx, "counter", t.out)
-	stack.Push("forwarding", func(context.Context) error { stop(); return nil })
+	for name, out := range map[string]*outbox.Log{"orders": t.out, "purse": t.purse} {
+		stop := t.forward.add(ctx, name, out)
+		stack.Push("forwarding of "+name, func(context.Context) error { stop(); return nil })
+	}
 	return nil
 }
 
@@ -217,7 +230,7 @@ func (t *till) said(ctx context.Context) (sent bool) {
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for t.out.Status().Waiting() > 0 {
+	for t.out.Status().Waiting()+t.purse.Status().Waiting() > 0 {
 		select {
 		case <-ctx.Done():
 			return false

@@ -165,6 +165,7 @@ func counterAgainCommand() *ffcli.Command {
 	p.LogLevel = 4
 	p.registerCounter(flags, 10*time.Second)
 	flags.StringVar(&p.certificate, "certificate", "", "`NUMBER` of the holder's certificate, if the act took one")
+	drop := flags.Bool("drop", false, "the customer has left with a card that was to pay its balance: give up the act, and give no money back")
 	return &ffcli.Command{
 		Name: "again", ShortUsage: "cardterm counter again [flags]", ShortHelp: "ask for the act again whose answer did not come",
 		LongHelp: "An act has its order number on the disk before it is signed. Asked for again, it is done once.",
@@ -178,6 +179,9 @@ func counterAgainCommand() *ffcli.Command {
 			t, err := p.openTill(ctx, stack, service.NewOps("cardterm", p.Logger()).Registry(), false)
 			if err != nil {
 				return err
+			}
+			if *drop {
+				return t.dropPending()
 			}
 			if err := t.signedIn(ctx, stack); err != nil {
 				return err

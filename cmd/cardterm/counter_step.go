@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 
+	"citycard/cardos/keys"
 	"citycard/cardos/tunion"
 	"citycard/clearing/cards"
 	"citycard/clearing/people/api"
@@ -23,6 +24,8 @@ import (
 type pendingStep struct {
 	Order  cards.Order `json:"order"`
 	Reason string      `json:"reason"`
+	// Empties is the card that is to pay its balance first, of a card that is taken back.
+	Empties *keys.CardID `json:"empties,omitempty"`
 }
 
 func (t *till) pendingPath() string { return t.dir.Join("step") }
@@ -90,15 +93,19 @@ func (t *till) plan(ctx context.Context, o *cards.Order, reason string) (api.Car
 	return done, officeError(err)
 }
 
+// keep keeps an act until its answer comes.
+func (t *till) keep(p *pendingStep) error {
+	p.Order.Certificate = ""
+	content, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(t.pendingPath(), content)
+}
+
 // step does an act at the centre, as it was planned. If no answer comes, the act is kept.
 func (t *till) step(ctx context.Context, o *cards.Order, reason string) (api.CardDone, error) {
-	kept := pendingStep{Order: *o, Reason: reason}
-	kept.Order.Certificate = ""
-	content, err := json.Marshal(kept)
-	if err != nil {
-		return api.CardDone{}, err
-	}
-	if err := durable.WriteFile(t.pendingPath(), content); err != nil {
+	if err := t.keep(&pendingStep{Order: *o, Reason: reason}); err != nil {
 		return api.CardDone{}, err
 	}
 	done, err := t.office.client.StepCard(ctx, o, reason, false)
@@ -119,6 +126,11 @@ func (t *till) again(ctx context.Context, certificate string) (done api.CardDone
 	p, err := t.pending()
 	if err != nil || p == nil {
 		return done, nil, err
+	}
+	if p.Empties != nil {
+		if err := t.emptied(ctx, p); err != nil {
+			return done, nil, err
+		}
 	}
 	p.Order.Certificate = certificate
 	done, err = t.step(ctx, &p.Order, p.Reason)
@@ -348,12 +360,4 @@ func (t *till) same(ctx context.Context, held *reader.Card, s *counter.Seen) err
 		return counter.ErrSwapped
 	}
 	return nil
-}
-
-// errNoSAM: a card's balance is paid at a SAM.
-var errNoSAM = language.Textf("the counter has no SAM, at which the card could pay its balance")
-
-// empty has the card pay its whole balance here.
-func (t *till) empty(context.Context, *planned) error {
-	return service.Refuse("nothing was done").Because(errNoSAM)
 }

@@ -45,9 +45,13 @@ type bank struct {
 
 func newBank(t *testing.T, store *keys.Store) *bank {
 	b := &bank{store: store, paid: map[string]int{}}
+	b.start(t)
+	return b
+}
+
+func (b *bank) start(t testing.TB) {
 	b.Server = httptest.NewServer(http.HandlerFunc(b.answer))
 	t.Cleanup(b.Close)
-	return b
 }
 
 func (b *bank) answer(w http.ResponseWriter, r *http.Request) {
@@ -76,7 +80,9 @@ func (b *bank) answer(w http.ResponseWriter, r *http.Request) {
 		}
 		b.paid[request.GetOrder()]++
 	}
-	b.waits = slices.DeleteFunc(b.waits, func(w counter.WaitingLoad) bool { return w.Order == request.GetOrder() && w.Placer == request.GetPlacer() })
+	b.waits = slices.DeleteFunc(b.waits, func(w counter.WaitingLoad) bool {
+		return w.Order == request.GetOrder() && w.Placer == request.GetPlacer()
+	})
 	if b.lose {
 		panic(http.ErrAbortHandler)
 	}

@@ -64,9 +64,14 @@ type keyFlags struct {
 }
 
 func (k *keyFlags) register(flags *flag.FlagSet) {
+	k.registerAlone(flags)
+	service.RegisterDemo(flags, &k.demo)
+}
+
+// registerAlone registers them without --demo, for a command that has it already.
+func (k *keyFlags) registerAlone(flags *flag.FlagSet) {
 	flags.StringVar(&k.path, "keys", "", "`FILE` of the key store")
 	service.RegisterPassphrase(flags, &k.passphrase)
-	service.RegisterDemo(flags, &k.demo)
 }
 
 func (k *keyFlags) open() (*keys.Store, error) {

@@ -62,6 +62,7 @@ func treatments() []treatment {
 		{"docs/people.md", "citycard person key", "", stand + "TestPeople does it"},
 		{"docs/people.md", "citycard account limit", "", stand + "TestTwoChange does it"},
 		{"docs/counter.md", "cardterm counter look", "", stand + "TestCounterTopUp and its neighbours do it"},
+		{"docs/counter.md", "cardterm counter shift open", "", stand + "TestCounterAtTheCentre does it"},
 		{"docs/counter.md", "cardterm issue --keys", "", stand + "TestIssueJob does it"},
 		{"docs/persons.md", "citycard persons import", "", stand + "TestPersons does it"},
 		{"docs/operations.md", "pg_dump", "", postgres},

@@ -134,7 +134,7 @@ func checkUnits(t *testing.T, m *manual) {
 // command that reads it.
 func checkExampleSettings(t *testing.T, m *manual) {
 	for file, command := range map[string][]string{
-		"citycard.conf": {"citycard", "serve"}, "verify.conf": {"citycard", "verify"}, "gate.conf": {"cardterm"}, "station.conf": {"cardterm", "station"}, "issue.conf": {"cardterm", "issue"}, "keyservice.conf": {"citycard", "keyservice"},
+		"citycard.conf": {"citycard", "serve"}, "verify.conf": {"citycard", "verify"}, "gate.conf": {"cardterm"}, "station.conf": {"cardterm", "station"}, "counter.conf": {"cardterm", "counter"}, "issue.conf": {"cardterm", "issue"}, "keyservice.conf": {"citycard", "keyservice"},
 	} {
 		lines := 0
 		for line := range strings.Lines(readFile(t, filepath.Join(unitsDir, file))) {
