@@ -46,6 +46,11 @@ func (h *house) modesAt(version int64) string {
 		if p.GetVersion() != version || p.GetRecords() != 1 || !bytes.Equal(p.GetHash(), sum) || len(holds) != 2 {
 			h.Errorf("version %d of the modes is published in %d records, and signed is %v", list.GetVersion(), len(holds), p)
 		}
+		edition, err := registry.NewStore(h.ledger.Pool()).Load(h.Context())
+		h.must(err)
+		if n := edition.ModesNumber(); n != version {
+			h.Errorf("the edition says that version %d should be published, published is %d", n, version)
+		}
 		var ids []string
 		for _, m := range list.GetModes() {
 			ids = append(ids, m.GetId())

@@ -15,6 +15,7 @@ type gauges struct {
 	registry *prometheus.Desc
 	version  *prometheus.Desc
 	hotlist  *prometheus.Desc
+	modes    *prometheus.Desc
 	cards    *prometheus.Desc
 	test     *prometheus.Desc
 	rules    *prometheus.Desc
@@ -28,6 +29,7 @@ func newGauges(c *Server) *gauges {
 		registry: prometheus.NewDesc("citycard_registry_info", "The registry in use, by version; always 1.",
 			[]string{"version"}, nil),
 		version: prometheus.NewDesc("citycard_registry_version", "Number of the registry's version in use.", nil, nil),
+		modes:   prometheus.NewDesc("citycard_modes_version", "Number of the registry's version that last changed what terminals are told of service modes and issuers, 0 for none.", nil, nil),
 		hotlist: prometheus.NewDesc("citycard_hotlist_version", "Number of the registry's version that last changed the hotlist, 0 where none did.", nil, nil),
 		cards:   prometheus.NewDesc("citycard_hotlist_cards", "Cards that the hotlist has rows of, those included that are free again.", nil, nil),
 		rules:   prometheus.NewDesc("citycard_rules_info", "The edition of the rules in use; always 1.", []string{"edition"}, nil),
@@ -40,7 +42,7 @@ func newGauges(c *Server) *gauges {
 
 // Describe names the gauges.
 func (g *gauges) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{g.registry, g.version, g.hotlist, g.cards, g.test, g.rules, g.fares, g.calendar} {
+	for _, desc := range []*prometheus.Desc{g.registry, g.version, g.hotlist, g.modes, g.cards, g.test, g.rules, g.fares, g.calendar} {
 		out <- desc
 	}
 }
@@ -55,6 +57,7 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	gauge(g.registry, 1, edition.Version())
 	gauge(g.version, float64(edition.Number()))
 	gauge(g.hotlist, float64(edition.HotlistNumber()))
+	gauge(g.modes, float64(edition.ModesNumber()))
 	gauge(g.calendar, float64(g.Server.Rules.Current().Calendar.Last().Time(g.Server.zone).Unix()))
 	gauge(g.rules, 1, g.Server.Rules.Current().Edition.String())
 	gauge(g.fares, 1, g.Server.Rules.Current().Tables.At(rulefile.MomentOf(time.Now().In(g.Server.zone))).Version())

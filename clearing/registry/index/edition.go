@@ -61,14 +61,18 @@ type Edition struct {
 	head   [32]byte
 	number int64
 	hot    int64 // the version that last changed the hotlist
+	told   int64 // the version that last changed what terminals are told of modes and issuers
 }
 
 // Next is the edition that follows base when the rows of a change come on top of it. Its
 // head is the hash over all changes up to this one.
 func Next(base *Edition, change *Rows, head [32]byte) *Edition {
-	e := &Edition{rows: base.rows.with(change), seats: base.seats, number: base.number + 1, head: head, hot: base.hot}
+	e := &Edition{rows: base.rows.with(change), seats: base.seats, number: base.number + 1, head: head, hot: base.hot, told: base.told}
 	if len(change.Hotlist.rows) > 0 {
 		e.hot = e.number
+	}
+	if change.Modes.Len()+change.Lines.Len()+change.Operators.Len()+change.Terminals.Len()+change.Issuers.Len() > 0 {
+		e.told = e.number
 	}
 	if change.SAMs.Len() > 0 {
 		e.seats = map[[6]byte][][6]byte{}
@@ -99,6 +103,16 @@ func (e *Edition) Number() int64 { return e.number }
 
 // HotlistNumber is the version that last changed the hotlist, 0 where none did.
 func (e *Edition) HotlistNumber() int64 { return e.hot }
+
+// ModesNumber is the version that last changed what terminals are told of service modes and
+// issuers: these, or lines, operators and terminals, which are the areas of modes. It is 0 where
+// there was never a mode or an issuer.
+func (e *Edition) ModesNumber() int64 {
+	if e.rows.Modes.Len()+e.rows.Issuers.Len() == 0 {
+		return 0
+	}
+	return e.told
+}
 
 // Operator finds an operator on a day.
 func (e *Edition) Operator(id string, day ledger.Day) (Operator, bool) {
