@@ -62,7 +62,9 @@ func (g *laneGauges) Collect(out chan<- prometheus.Metric) {
 	}
 	for _, l := range g.leftLanes {
 		gauge(g.left, 1, l.name)
-		g.box(gauge, l.name, l.out, l.book.Counts())
+		if out, counts := l.box(); out != nil {
+			g.box(gauge, l.name, out, counts)
+		}
 	}
 }
 
