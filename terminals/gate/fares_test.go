@@ -11,6 +11,7 @@ import (
 	"citycard/terminals/gate"
 	"citycard/terminals/sam"
 	"citycard/terminals/tariff"
+	"citycard/terminals/terminalstest"
 )
 
 // dated are fares of one price that begin at a second.
@@ -48,7 +49,7 @@ func TestPriceOfTheSignedSecond(t *testing.T) {
 		{change, "20261125040000", 500, "new"},
 		{change.Add(999 * time.Millisecond), "20261125040000", 500, "new"},
 	} {
-		held := newCard(t, 1000)
+		held := terminalstest.Card(t, 1000)
 		entry, err := in.Enter(t.Context(), held, change.Add(-10*time.Minute))
 		must(t, err)
 		tap, err := out.Exit(t.Context(), held, test.exit)
@@ -58,7 +59,7 @@ func TestPriceOfTheSignedSecond(t *testing.T) {
 			t.Errorf("at %s: signed %s, %d fen by %s; want %+v", test.exit, signed, tap.GetDebit().GetAmountFen(), tap.GetFareVersion(), test)
 		}
 	}
-	held := newCard(t, 1000)
+	held := terminalstest.Card(t, 1000)
 	before, early := held.Describe().Transit, time.Date(2026, 11, 24, 7, 59, 59, 0, zone)
 	_, entering := in.Enter(t.Context(), held, early)
 	_, leaving := out.Exit(t.Context(), held, early)

@@ -1,14 +1,11 @@
 package gate_test
 
 import (
-	"context"
 	"encoding/hex"
 	"errors"
 	"slices"
 	"testing"
 	"time"
-
-	"citycard/terminals/card"
 
 	"citycard/cardos/apdu"
 	"citycard/cardos/bcd"
@@ -18,81 +15,24 @@ import (
 	"citycard/cardos/tunion"
 	"citycard/clearing/message"
 	"citycard/terminals/capp"
+	"citycard/terminals/card"
 	"citycard/terminals/counter"
 	"citycard/terminals/gate"
-	"citycard/terminals/sam"
 	"citycard/terminals/tariff"
+	"citycard/terminals/terminalstest"
 )
 
 // The tests pass simulated chips through real gates and then compare what the gate says with the
 // chip's own files.
 
 var (
-	store      = keys.GenerateTest(7)
-	zone       = time.FixedZone("Asia/Shanghai", 8*3600)
-	morning    = time.Date(2026, 11, 24, 8, 1, 2, 0, zone)
-	issuerID   = [8]byte{0x99, 0x99, 0x49, 0x10, 0xFF, 0xFF, 0xFF, 0xFF}
-	terminal   = [6]byte{0x49, 0x10, 0x10, 0, 0, 0x01}
-	terminal2  = [6]byte{0x49, 0x10, 0x10, 0, 0, 0x02}
-	channelPOS = [6]byte{0x49, 0x10, 0x30, 0, 0, 0x01}
+	store     = terminalstest.Keys()
+	issuerID  = terminalstest.Issuer()
+	morning   = terminalstest.Morning()
+	zone      = morning.Location()
+	terminal  = terminalstest.SAM(1, 1)
+	terminal2 = terminalstest.SAM(1, 2)
 )
-
-// authority answers from the key store, as the load service does after booking.
-type authority struct{}
-
-func (a authority) AuthoriseLoad(_ context.Context, r *message.LoadRequest) (*message.LoadAnswer, error) {
-	mac2, err := store.AuthoriseLoad(keys.LoadOrder{
-		Card: keys.CardID{Issuer: [8]byte(r.GetIssuer()), ASN: [10]byte(r.GetCard())}, OldBalance: r.GetOldBalanceFen(),
-		Amount: r.GetAmountFen(), Type: purse.TypeEPLoad, Terminal: [6]byte(r.GetTerminal()), Time: [7]byte(r.GetTime()),
-		OnlineSequence: uint16(r.GetOnlineSequence()), Random: [4]byte(r.GetRandom()),
-		KeyVersion: byte(r.GetKeyVersion()), Algorithm: byte(r.GetAlgorithm()), MAC1: keys.MAC(r.GetMac1()),
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &message.LoadAnswer{Mac2: mac2[:]}, nil
-}
-
-func newCard(t testing.TB, fen uint32, change ...func(*counter.TransitOrder)) *chip.Chip {
-	t.Helper()
-	held := chip.NewTransit(1)
-	atr := held.PowerOn()
-	o := counter.TransitOrder{
-		Number: "03105070200000000012", Issuer: hex.EncodeToString(issuerID[:]), Start: "20260101", Expiry: "20401231",
-		CardType: 1, Province: "4900", City: "4910", Interoperable: true, PIN: "123456",
-	}
-	for _, c := range change {
-		c(&o)
-	}
-	_, err := counter.Personalise(t.Context(), held, atr, store, counter.Order{Kind: counter.Transit, Transit: &o})
-	must(t, err)
-	if fen > 0 {
-		_, err = counter.TopUp(t.Context(), held, authority{}, counter.Load{Order: "1", Channel: "counter", Amount: fen, Terminal: channelPOS, At: morning})
-		must(t, err)
-	}
-	return held
-}
-
-func fares(t testing.TB) *tariff.Schedule {
-	t.Helper()
-	schedule, err := tariff.Of(&message.FareTable{
-		Version: "test-1", EffectiveFrom: "20200101000000", MaximumFen: 100_000, MetroStations: 3, MetroLimitMinutes: 240,
-		Fares: []*message.CardFares{{CardType: 1, MetroFen: []uint32{200, 300, 400, 300, 200, 300, 400, 300, 200}, MetroHighestFen: 900}},
-	})
-	must(t, err)
-	return schedule
-}
-
-func newGate(t testing.TB, number [6]byte, station uint16) *gate.Gate {
-	t.Helper()
-	psam := chip.NewPSAM(number, store.SAMKeys())
-	psam.PowerOn()
-	module, err := sam.Open(t.Context(), psam)
-	must(t, err)
-	g, err := gate.New(module, fares(t), gate.Place{City: 0x4910, Institution: issuerID, Operator: 1, Line: 1, Station: station, Medium: message.Medium_MEDIUM_CONTACTLESS})
-	must(t, err)
-	return g
-}
 
 func must(t testing.TB, err error) {
 	t.Helper()
@@ -148,8 +88,8 @@ func trip(t *testing.T, held apdu.Card) tunion.RailTrip {
 }
 
 func TestTripIsOnTheCard(t *testing.T) {
-	held := newCard(t, 5000)
-	in, out := newGate(t, terminal, 1), newGate(t, terminal2, 3)
+	held := terminalstest.Card(t, 5000)
+	in, out := terminalstest.Gate(t, terminal, 1), terminalstest.Gate(t, terminal2, 3)
 	tap, err := in.Enter(t.Context(), held, morning)
 	must(t, err)
 	if tap.GetDebit().GetAmountFen() != 0 || tap.GetMovement() != message.Movement_MOVEMENT_ENTRY || tap.GetBalanceFen() != 5000 {
@@ -179,10 +119,10 @@ func TestOvertimeCostsTheHighestFare(t *testing.T) {
 		took time.Duration
 		want uint32
 	}{{240 * time.Minute, 200}, {240*time.Minute + time.Second, 900}} {
-		held := newCard(t, 5000)
-		_, err := newGate(t, terminal, 2).Enter(t.Context(), held, morning)
+		held := terminalstest.Card(t, 5000)
+		_, err := terminalstest.Gate(t, terminal, 2).Enter(t.Context(), held, morning)
 		must(t, err)
-		tap, err := newGate(t, terminal2, 2).Exit(t.Context(), held, morning.Add(test.took))
+		tap, err := terminalstest.Gate(t, terminal2, 2).Exit(t.Context(), held, morning.Add(test.took))
 		must(t, err)
 		if got := tap.GetDebit().GetAmountFen(); got != test.want {
 			t.Errorf("after %v: %d fen, want %d", test.took, got, test.want)
@@ -192,7 +132,7 @@ func TestOvertimeCostsTheHighestFare(t *testing.T) {
 
 func TestGateStaysShut(t *testing.T) {
 	enter := func(t *testing.T, held *chip.Chip) {
-		_, err := newGate(t, terminal, 1).Enter(t.Context(), held, morning)
+		_, err := terminalstest.Gate(t, terminal, 1).Enter(t.Context(), held, morning)
 		must(t, err)
 	}
 	tests := []struct {
@@ -202,23 +142,23 @@ func TestGateStaysShut(t *testing.T) {
 		at    time.Time
 		want  error
 	}{
-		{"leave without entry", func(t *testing.T) *chip.Chip { return newCard(t, 5000) }, false, morning, gate.ErrNotInside},
-		{"enter twice", func(t *testing.T) *chip.Chip { c := newCard(t, 5000); enter(t, c); return c }, true, morning.Add(time.Minute), gate.ErrInside},
-		{"clock behind the entry", func(t *testing.T) *chip.Chip { c := newCard(t, 5000); enter(t, c); return c }, false, morning.Add(-time.Minute), gate.ErrClock},
-		{"too little money", func(t *testing.T) *chip.Chip { c := newCard(t, 399); enter(t, c); return c }, false, morning.Add(time.Minute), card.ErrInsufficient},
+		{"leave without entry", func(t *testing.T) *chip.Chip { return terminalstest.Card(t, 5000) }, false, morning, gate.ErrNotInside},
+		{"enter twice", func(t *testing.T) *chip.Chip { c := terminalstest.Card(t, 5000); enter(t, c); return c }, true, morning.Add(time.Minute), gate.ErrInside},
+		{"clock behind the entry", func(t *testing.T) *chip.Chip { c := terminalstest.Card(t, 5000); enter(t, c); return c }, false, morning.Add(-time.Minute), gate.ErrClock},
+		{"too little money", func(t *testing.T) *chip.Chip { c := terminalstest.Card(t, 399); enter(t, c); return c }, false, morning.Add(time.Minute), card.ErrInsufficient},
 		{"expired", func(t *testing.T) *chip.Chip {
-			return newCard(t, 0, func(o *counter.TransitOrder) { o.Expiry = "20261123" })
+			return terminalstest.Card(t, 0, func(o *counter.TransitOrder) { o.Expiry = "20261123" })
 		}, true, morning, card.ErrExpired},
 		{"not yet valid", func(t *testing.T) *chip.Chip {
-			return newCard(t, 0, func(o *counter.TransitOrder) { o.Start = "20261125" })
+			return terminalstest.Card(t, 0, func(o *counter.TransitOrder) { o.Start = "20261125" })
 		}, true, morning, card.ErrExpired},
 		{"blank", func(t *testing.T) *chip.Chip { c := chip.NewTransit(3); c.PowerOn(); return c }, true, morning, capp.ErrNotEnabled},
 		{"another city's, for that city alone", func(t *testing.T) *chip.Chip {
-			return newCard(t, 0, func(o *counter.TransitOrder) { o.City, o.Interoperable = "1000", false })
+			return terminalstest.Card(t, 0, func(o *counter.TransitOrder) { o.City, o.Interoperable = "1000", false })
 		}, true, morning, capp.ErrElsewhere},
 		{"a social-security card", func(t *testing.T) *chip.Chip { c := chip.NewSocialSecurity(3); c.PowerOn(); return c }, true, morning, card.ErrNotTransit},
 		{"no fare for its type", func(t *testing.T) *chip.Chip {
-			return newCard(t, 5000, func(o *counter.TransitOrder) { o.CardType = 5 })
+			return terminalstest.Card(t, 5000, func(o *counter.TransitOrder) { o.CardType = 5 })
 		}, true, morning, tariff.ErrNoFare},
 	}
 	for _, test := range tests {
@@ -226,7 +166,7 @@ func TestGateStaysShut(t *testing.T) {
 			held := test.card(t)
 			before, err := held.Image()
 			must(t, err)
-			g, pass := newGate(t, terminal2, 3), (*gate.Gate).Exit
+			g, pass := terminalstest.Gate(t, terminal2, 3), (*gate.Gate).Exit
 			if test.enter {
 				pass = (*gate.Gate).Enter
 			}
@@ -246,8 +186,8 @@ func TestGateStaysShut(t *testing.T) {
 // A card of the union enters as often as the limit has passed: an exit that was
 // never made does not lock it out for ever.
 func TestEntryAgainAfterTheLimit(t *testing.T) {
-	held := newCard(t, 5000)
-	g := newGate(t, terminal, 1)
+	held := terminalstest.Card(t, 5000)
+	g := terminalstest.Gate(t, terminal, 1)
 	_, err := g.Enter(t.Context(), held, morning)
 	must(t, err)
 	_, err = g.Enter(t.Context(), held, morning.Add(241*time.Minute))
@@ -258,14 +198,14 @@ func otherNumber(o *counter.TransitOrder) { o.Number = "03105070200000000013" }
 
 // One entry and one exit in memory.
 func BenchmarkTrip(b *testing.B) {
-	held := newCard(b, 1_000_000_000)
-	in, out := newGate(b, terminal, 1), newGate(b, terminal2, 1)
+	held := terminalstest.Card(b, 1_000_000_000)
+	in, out := terminalstest.Gate(b, terminal, 1), terminalstest.Gate(b, terminal2, 1)
 	at := morning
 	b.ReportAllocs()
 	for b.Loop() {
 		if at.Sub(morning) > 60_000*time.Minute {
 			b.StopTimer()
-			held, at = newCard(b, 1_000_000_000), morning
+			held, at = terminalstest.Card(b, 1_000_000_000), morning
 			b.StartTimer()
 		}
 		_, err := in.Enter(b.Context(), held, at)

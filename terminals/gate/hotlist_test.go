@@ -9,11 +9,12 @@ import (
 	"citycard/cardos/tunion"
 	"citycard/clearing/message"
 	"citycard/terminals/hotlist"
+	"citycard/terminals/terminalstest"
 )
 
 // TestListedCard lets a card in, and neither out nor in again once it is listed.
 func TestListedCard(t *testing.T) {
-	held, in, out := newCard(t, 1000), newGate(t, terminal, 1), newGate(t, terminal2, 2)
+	held, in, out := terminalstest.Card(t, 1000), terminalstest.Gate(t, terminal, 1), terminalstest.Gate(t, terminal2, 2)
 	list, err := hotlist.Open(filepath.Join(t.TempDir(), "hotlist"))
 	must(t, err)
 	in.Refuse(list)

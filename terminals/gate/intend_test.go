@@ -12,12 +12,13 @@ import (
 	"citycard/cardos/tunion"
 	"citycard/clearing/message"
 	"citycard/terminals/card"
+	"citycard/terminals/terminalstest"
 )
 
 // The function for intents gets the whole tap but its TAC while the card is as before; if it
 // fails, the card stays so.
 func TestIntentComesBeforeTheDebit(t *testing.T) {
-	held, g := newCard(t, 5000), newGate(t, terminal, 1)
+	held, g := terminalstest.Card(t, 5000), terminalstest.Gate(t, terminal, 1)
 	before := held.Describe().Transit
 	full := errors.New("the disk is full")
 	g.Intend(func(*message.Tap) error { return full })
@@ -47,15 +48,15 @@ func TestIntentComesBeforeTheDebit(t *testing.T) {
 // sale with the same number, so the tap carries both.
 func TestAnotherGateResolves(t *testing.T) {
 	for _, macFirst := range []bool{false, true} {
-		held := newCard(t, 5000)
+		held := terminalstest.Card(t, 5000)
 		held.ProveMACFirst(macFirst)
-		g, other := newGate(t, terminal, 1), newGate(t, terminal2, 1)
+		g, other := terminalstest.Gate(t, terminal, 1), terminalstest.Gate(t, terminal2, 1)
 		_, err := g.Enter(t.Context(), &leavingCard{Chip: held, at: chip.AfterCommit}, morning)
 		open, ok := errors.AsType[*card.UnknownError](err)
 		if !ok {
 			t.Fatal(err)
 		}
-		_, err = other.Enter(t.Context(), &leavingCard{Chip: newCard(t, 5000, otherNumber), at: chip.BeforeCommit}, morning)
+		_, err = other.Enter(t.Context(), &leavingCard{Chip: terminalstest.Card(t, 5000, otherNumber), at: chip.BeforeCommit}, morning)
 		theirs, ok := errors.AsType[*card.UnknownError](err)
 		if !ok || theirs.Tap.GetDebit().GetTerminalSequence() != open.Tap.GetDebit().GetTerminalSequence() {
 			t.Fatalf("%v: the two sales have different numbers", err)
@@ -85,7 +86,7 @@ func TestLogOfACardUsedSince(t *testing.T) {
 		"charged, then elsewhere often":     {chip.AfterCommit, 8, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			held, g, other := newCard(t, 5000), newGate(t, terminal, 1), newGate(t, terminal2, 1)
+			held, g, other := terminalstest.Card(t, 5000), terminalstest.Gate(t, terminal, 1), terminalstest.Gate(t, terminal2, 1)
 			_, err := g.Enter(t.Context(), &leavingCard{Chip: held, at: test.at}, morning)
 			open, ok := errors.AsType[*card.UnknownError](err)
 			if !ok {

@@ -9,6 +9,7 @@ import (
 	"citycard/terminals/capp"
 	"citycard/terminals/card"
 	"citycard/terminals/counter"
+	"citycard/terminals/terminalstest"
 )
 
 // TestTripOverMidnight: a card that came in on its last day, or on the last day of its issuer, gets
@@ -34,12 +35,12 @@ func TestTripOverMidnight(t *testing.T) {
 		{"an issuer's, as long as a trip may take", true, last, last.Add(240 * time.Minute), false},
 		{"an issuer's, a second longer", true, last, last.Add(240*time.Minute + time.Second), true},
 	} {
-		held := newCard(t, 5000, func(o *counter.TransitOrder) {
+		held := terminalstest.Card(t, 5000, func(o *counter.TransitOrder) {
 			if !test.issuer {
 				o.Expiry = "20261124"
 			}
 		})
-		in, out, want := newGate(t, terminal, 1), newGate(t, terminal2, 3), card.ErrExpired
+		in, out, want := terminalstest.Gate(t, terminal, 1), terminalstest.Gate(t, terminal2, 3), card.ErrExpired
 		if test.issuer {
 			list := modeList(t)
 			list.Replace(&message.ModeList{Version: 1, Issuers: []*message.IssuerEntry{own}})

@@ -17,6 +17,7 @@ import (
 	"citycard/terminals/counter"
 	"citycard/terminals/gate"
 	"citycard/terminals/modes"
+	"citycard/terminals/terminalstest"
 )
 
 const (
@@ -116,17 +117,17 @@ func TestModes(t *testing.T) {
 			if test.expired {
 				expiry = "20261123"
 			}
-			held := newCard(t, 5000, func(o *counter.TransitOrder) { o.Expiry = expiry })
+			held := terminalstest.Card(t, 5000, func(o *counter.TransitOrder) { o.Expiry = expiry })
 			now := morning.Add(5 * time.Hour)
 			if test.entered != 0 {
-				first := newGate(t, terminal, 1)
+				first := terminalstest.Gate(t, terminal, 1)
 				first.Follow(modeList(t, at(noDate, 1, 0)))
 				_, err := first.Enter(t.Context(), held, now.Add(-test.entered))
 				must(t, err)
 			}
 			before, err := held.Image()
 			must(t, err)
-			g := newGate(t, terminal2, 3)
+			g := terminalstest.Gate(t, terminal2, 3)
 			g.Follow(modeList(t, test.modes...))
 			tap, err := test.pass(g, t.Context(), held, now)
 			if test.err != nil {
@@ -167,10 +168,10 @@ func writes(t *testing.T, held *chip.Chip, tap *message.Tap, entered time.Durati
 func TestModeOfTheSignedSecond(t *testing.T) {
 	entry := atStation(noFare, 3, 0)
 	entry.From, entry.To = "20261124080102", "20261124080102"
-	out, in := newGate(t, terminal2, 3), newGate(t, terminal, 1)
+	out, in := terminalstest.Gate(t, terminal2, 3), terminalstest.Gate(t, terminal, 1)
 	out.Follow(modeList(t, entry))
 	for after, want := range map[time.Duration]uint32{-time.Millisecond: 400, 0: 0, 999 * time.Millisecond: 0, time.Second: 400} {
-		held := newCard(t, 1000)
+		held := terminalstest.Card(t, 1000)
 		_, err := in.Enter(t.Context(), held, morning.Add(-time.Minute))
 		must(t, err)
 		tap, err := out.Exit(t.Context(), held, morning.Add(after))
@@ -197,16 +198,16 @@ func TestIssuers(t *testing.T) {
 		{"another one", []*message.IssuerEntry{other}, capp.ErrIssuer},
 		{"until yesterday", []*message.IssuerEntry{over}, capp.ErrIssuer},
 	} {
-		held := newCard(t, 5000)
+		held := terminalstest.Card(t, 5000)
 		follow := modeList(t)
 		follow.Replace(&message.ModeList{Version: 1, Issuers: test.issuers})
-		enter, leave := newGate(t, terminal, 1), newGate(t, terminal2, 3)
+		enter, leave := terminalstest.Gate(t, terminal, 1), terminalstest.Gate(t, terminal2, 3)
 		enter.Follow(follow)
 		if _, err := enter.Enter(t.Context(), held, morning); !errors.Is(err, test.want) {
 			t.Errorf("%s: to enter: %v, want %v", test.name, err, test.want)
 		}
 		if test.want != nil {
-			_, err := newGate(t, terminal, 1).Enter(t.Context(), held, morning)
+			_, err := terminalstest.Gate(t, terminal, 1).Enter(t.Context(), held, morning)
 			must(t, err)
 		}
 		before, err := held.Image()
@@ -226,11 +227,11 @@ func TestIssuers(t *testing.T) {
 // TestNoOrderChargesOnce: who holds the card again after an exit, at whatever gate of the station,
 // is not charged again, until the time of a trip has passed.
 func TestNoOrderChargesOnce(t *testing.T) {
-	held, first, next := newCard(t, 5000), newGate(t, terminal, 3), newGate(t, terminal2, 3)
+	held, first, next := terminalstest.Card(t, 5000), terminalstest.Gate(t, terminal, 3), terminalstest.Gate(t, terminal2, 3)
 	for _, g := range []*gate.Gate{first, next} {
 		g.Follow(modeList(t, atStation(noOrder, 3, highest)))
 	}
-	_, err := newGate(t, terminal, 1).Enter(t.Context(), held, morning.Add(-time.Minute))
+	_, err := terminalstest.Gate(t, terminal, 1).Enter(t.Context(), held, morning.Add(-time.Minute))
 	must(t, err)
 	tap, err := first.Exit(t.Context(), held, morning)
 	must(t, err)

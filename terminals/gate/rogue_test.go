@@ -7,14 +7,14 @@ import (
 	"testing"
 	"time"
 
-	"citycard/terminals/card"
-
 	"citycard/cardos/apdu"
 	"citycard/cardos/chip"
 	"citycard/cardos/tunion"
 	"citycard/clearing/message"
 	"citycard/simulators/rogue"
+	"citycard/terminals/card"
 	"citycard/terminals/gate"
+	"citycard/terminals/terminalstest"
 )
 
 // pass is one way through a gate.
@@ -30,11 +30,11 @@ type pass struct {
 
 func passes(t *testing.T) []pass {
 	t.Helper()
-	inside := newCard(t, 5000)
-	_, err := newGate(t, terminal, 1).Enter(t.Context(), inside, morning)
+	inside := terminalstest.Card(t, 5000)
+	_, err := terminalstest.Gate(t, terminal, 1).Enter(t.Context(), inside, morning)
 	must(t, err)
 	return []pass{
-		{"enter", newCard(t, 5000), terminal, 1, morning, (*gate.Gate).Enter, tunion.JourneyEntry},
+		{"enter", terminalstest.Card(t, 5000), terminal, 1, morning, (*gate.Gate).Enter, tunion.JourneyEntry},
 		{"leave", inside, terminal2, 3, morning.Add(20 * time.Minute), (*gate.Gate).Exit, tunion.JourneyExit},
 	}
 }
@@ -48,12 +48,12 @@ func TestEveryTrickAtEveryCommand(t *testing.T) {
 			image, err := p.card.Image()
 			must(t, err)
 			honest := rogue.Honest(p.card)
-			_, err = p.through(newGate(t, p.number, p.station), t.Context(), honest, p.at)
+			_, err = p.through(terminalstest.Gate(t, p.number, p.station), t.Context(), honest, p.at)
 			must(t, err)
 			settled := map[bool]int{}
 			for a, err := range rogue.Attempts(image, honest.Sent()) {
 				must(t, err)
-				g := newGate(t, p.number, p.station)
+				g := terminalstest.Gate(t, p.number, p.station)
 				counter := a.Chip.Describe().Transit.OfflineSequence
 				ctx, cancel := a.Context(t.Context())
 				tap, err := p.through(g, ctx, a.Card, p.at)
@@ -93,7 +93,7 @@ func TestEveryTrickAtEveryCommand(t *testing.T) {
 func TestTricksWhileAnOutcomeIsSettled(t *testing.T) {
 	for name, at := range map[string]chip.Moment{"debited": chip.AfterCommit, "not debited": chip.BeforeCommit} {
 		t.Run(name, func(t *testing.T) {
-			held, g := newCard(t, 5000), newGate(t, terminal, 1)
+			held, g := terminalstest.Card(t, 5000), terminalstest.Gate(t, terminal, 1)
 			_, err := g.Enter(t.Context(), &leavingCard{Chip: held, at: at}, morning)
 			open, ok := errors.AsType[*card.UnknownError](err)
 			if !ok {
@@ -124,7 +124,7 @@ func TestTricksWhileAnOutcomeIsSettled(t *testing.T) {
 func TestProofInEitherOrder(t *testing.T) {
 	for _, macFirst := range []bool{false, true} {
 		for _, holds := range []bool{true, false} {
-			held, g := newCard(t, 5000), newGate(t, terminal, 1)
+			held, g := terminalstest.Card(t, 5000), terminalstest.Gate(t, terminal, 1)
 			held.ProveMACFirst(macFirst)
 			_, err := g.Enter(t.Context(), &leavingCard{Chip: held, at: chip.AfterCommit}, morning)
 			open, ok := errors.AsType[*card.UnknownError](err)
@@ -132,7 +132,7 @@ func TestProofInEitherOrder(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !holds {
-				_, err = g.Enter(t.Context(), &leavingCard{Chip: newCard(t, 5000, otherNumber), at: chip.BeforeCommit}, morning)
+				_, err = g.Enter(t.Context(), &leavingCard{Chip: terminalstest.Card(t, 5000, otherNumber), at: chip.BeforeCommit}, morning)
 				if !errors.Is(err, errGone) {
 					t.Fatal(err)
 				}

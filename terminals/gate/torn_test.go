@@ -7,12 +7,12 @@ import (
 	"testing"
 	"time"
 
-	"citycard/terminals/card"
-
 	"citycard/cardos/apdu"
 	"citycard/cardos/chip"
 	"citycard/cardos/tunion"
+	"citycard/terminals/card"
 	"citycard/terminals/sam"
+	"citycard/terminals/terminalstest"
 )
 
 // leavingCard goes away when DEBIT arrives, before or after it has paid.
@@ -47,10 +47,10 @@ func TestTornTapIsSettledByTheCard(t *testing.T) {
 		paid bool
 	}{{"debited", chip.AfterCommit, true}, {"not debited", chip.BeforeCommit, false}} {
 		t.Run(test.name, func(t *testing.T) {
-			held := newCard(t, 5000)
-			_, err := newGate(t, terminal, 1).Enter(t.Context(), held, morning)
+			held := terminalstest.Card(t, 5000)
+			_, err := terminalstest.Gate(t, terminal, 1).Enter(t.Context(), held, morning)
 			must(t, err)
-			g := newGate(t, terminal2, 3)
+			g := terminalstest.Gate(t, terminal2, 3)
 			at := morning.Add(20 * time.Minute)
 			tap, err := g.Exit(t.Context(), &leavingCard{Chip: held, at: test.at}, at)
 			open, ok := errors.AsType[*card.UnknownError](err)
@@ -81,14 +81,14 @@ func TestTornTapIsSettledByTheCard(t *testing.T) {
 
 func TestResolveRefuses(t *testing.T) {
 	for _, later := range []time.Duration{0, time.Minute} {
-		held := newCard(t, 5000)
-		g, other := newGate(t, terminal, 1), newGate(t, terminal2, 1)
+		held := terminalstest.Card(t, 5000)
+		g, other := terminalstest.Gate(t, terminal, 1), terminalstest.Gate(t, terminal2, 1)
 		_, err := g.Enter(t.Context(), &leavingCard{Chip: held, at: chip.BeforeCommit}, morning)
 		open, ok := errors.AsType[*card.UnknownError](err)
 		if !ok {
 			t.Fatal(err)
 		}
-		stranger := newCard(t, 0, otherNumber)
+		stranger := terminalstest.Card(t, 0, otherNumber)
 		if _, err := g.Resolve(t.Context(), stranger, open); !errors.Is(err, card.ErrOtherCard) {
 			t.Errorf("another card: %v", err)
 		}
@@ -106,12 +106,12 @@ func TestResolveRefuses(t *testing.T) {
 // A card whose counter is below that of the open payment was put back to an earlier state, so it
 // cannot tell what it has paid since.
 func TestResolveRefusesAnEarlierState(t *testing.T) {
-	held := newCard(t, 5000)
+	held := terminalstest.Card(t, 5000)
 	before, err := held.Image()
 	must(t, err)
-	_, err = newGate(t, terminal, 1).Enter(t.Context(), held, morning)
+	_, err = terminalstest.Gate(t, terminal, 1).Enter(t.Context(), held, morning)
 	must(t, err)
-	g := newGate(t, terminal2, 3)
+	g := terminalstest.Gate(t, terminal2, 3)
 	_, err = g.Exit(t.Context(), &leavingCard{Chip: held, at: chip.BeforeCommit}, morning.Add(20*time.Minute))
 	open, ok := errors.AsType[*card.UnknownError](err)
 	if !ok {
@@ -179,8 +179,8 @@ func TestHostileCards(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			held := &endless{badCard{newCard(t, 5000), test.ins, test.answer}}
-			tap, err := newGate(t, terminal, 1).Enter(t.Context(), held, morning)
+			held := &endless{badCard{terminalstest.Card(t, 5000), test.ins, test.answer}}
+			tap, err := terminalstest.Gate(t, terminal, 1).Enter(t.Context(), held, morning)
 			if tap != nil || err == nil {
 				t.Fatalf("tap %v, error %v", tap, err)
 			}

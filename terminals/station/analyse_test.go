@@ -15,12 +15,13 @@ import (
 	"citycard/terminals/modes"
 	"citycard/terminals/station"
 	"citycard/terminals/tariff"
+	"citycard/terminals/terminalstest"
 )
 
 // good is a card of 50 yuan that was never used.
 func good(t *testing.T) station.Reading {
 	t.Helper()
-	asn, err := tunion.ParseNumber(number)
+	asn, err := tunion.ParseNumber(terminalstest.Number)
 	must(t, err)
 	return station.Reading{
 		Application: tunion.Application{
@@ -60,7 +61,7 @@ func TestAnalyseOverMidnight(t *testing.T) {
 		r := good(t)
 		r.Application.Expiry, r.Balance = [4]byte{0x20, 0x26, 0x11, 0x24}, test.balance
 		r.Last = journey(tunion.JourneyEntry, 1, last)
-		here := station.Here{Place: placeOf(3), Fares: fares(t), Hot: listed(t)}
+		here := station.Here{Place: terminalstest.Place(3), Fares: terminalstest.Fares(t), Hot: listed(t)}
 		if f := here.Analyse(&r, station.Inside, last.Add(test.after)); f.Fault != test.fault {
 			t.Errorf("%s: %v, want %v", test.name, f.Fault, test.fault)
 		}
@@ -133,14 +134,14 @@ func TestAnalyse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := good(t)
 			test.change(&r)
-			here := station.Here{Place: placeOf(3), Fares: fares(t), Hot: listed(t)}
+			here := station.Here{Place: terminalstest.Place(3), Fares: terminalstest.Fares(t), Hot: listed(t)}
 			for i, want := range test.want {
 				area := station.Area(i == 1)
 				f := here.Analyse(&r, area, morning)
 				if got := (side{f.Fault, f.Reason, f.Fen}); got != want {
 					t.Errorf("inside %v: %+v, want %+v", area, got, want)
 				}
-				if text := f.Text().In(language.Chinese()); text == f.Text().Error() || strings.Contains(text, number) {
+				if text := f.Text().In(language.Chinese()); text == f.Text().Error() || strings.Contains(text, terminalstest.Number) {
 					t.Errorf("inside %v: %q", area, text)
 				}
 				wantOffer(t, &here, &r, &f)
@@ -156,7 +157,7 @@ func TestIssuers(t *testing.T) {
 		list, err := modes.Open(t.TempDir() + "/modes")
 		must(t, err)
 		list.Replace(&message.ModeList{Version: 1, Issuers: []*message.IssuerEntry{{Institution: []byte(institution), From: "20200101"}}})
-		here := station.Here{Place: placeOf(3), Fares: fares(t), Hot: listed(t), Modes: list}
+		here := station.Here{Place: terminalstest.Place(3), Fares: terminalstest.Fares(t), Hot: listed(t), Modes: list}
 		if f := here.Analyse(&r, station.Outside, morning); f.Fault != want {
 			t.Errorf("where %x is listed: %s, want %s", institution, f.Fault, want)
 		}
@@ -193,14 +194,14 @@ func listed(t *testing.T) *hotlist.List {
 func TestFaresInForce(t *testing.T) {
 	r := good(t)
 	in(&r, 1, time.Hour)
-	here := station.Here{Place: placeOf(3), Fares: &tariff.Schedule{}}
+	here := station.Here{Place: terminalstest.Place(3), Fares: &tariff.Schedule{}}
 	if f := here.Analyse(&r, station.Inside, morning); f.Fault != station.NoFare || !errors.Is(f.Why, tariff.ErrNone) || f.Fares() != "" {
 		t.Errorf("without a table: %+v", f)
 	}
-	next := table("test-2", "20261124080103")
+	next := terminalstest.Table("test-2", "20261124080103")
 	next.Fares[0].MetroFen[2] = 500
 	var err error
-	here.Fares, err = tariff.Of(table("test-1", "20200101000000"), next)
+	here.Fares, err = tariff.Of(terminalstest.Table("test-1", "20200101000000"), next)
 	must(t, err)
 	for ahead, want := range map[time.Duration]uint32{0: 400, 999 * time.Millisecond: 400, time.Second: 500} {
 		if f := here.Analyse(&r, station.Inside, morning.Add(ahead)); f.Fen != want {

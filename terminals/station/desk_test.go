@@ -20,6 +20,7 @@ import (
 	"citycard/terminals/gate"
 	"citycard/terminals/station"
 	"citycard/terminals/tariff"
+	"citycard/terminals/terminalstest"
 )
 
 const (
@@ -91,7 +92,7 @@ func TestUpdates(t *testing.T) {
 		"03 where nobody can say,": {0, 0, 100, station.Request{Reason: noEntry, Pay: station.Split, Staff: "A17"}, money{100, 800}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			held, desk := newCard(t, uint32(test.balance)), newDesk(t, 3)
+			held, desk := terminalstest.Card(t, uint32(test.balance)), newDesk(t, 3)
 			var first *message.Tap
 			if test.entry != 0 {
 				var err error
@@ -183,7 +184,7 @@ func TestOfferIsBound(t *testing.T) {
 	ask := station.Request{Reason: hasEntry, Pay: station.FromCard}
 	for name, change := range map[string]func(t *testing.T, held *chip.Chip, d *station.Desk) (*chip.Chip, time.Time){
 		"another card": func(t *testing.T, _ *chip.Chip, _ *station.Desk) (*chip.Chip, time.Time) {
-			other := newCard(t, 5000, func(o *counter.TransitOrder) { o.Number = "03105070200000000020" })
+			other := terminalstest.Card(t, 5000, func(o *counter.TransitOrder) { o.Number = "03105070200000000020" })
 			_, err := newGate(t, 1).Enter(t.Context(), other, morning.Add(-time.Hour))
 			must(t, err)
 			return other, morning
@@ -196,7 +197,7 @@ func TestOfferIsBound(t *testing.T) {
 			return held, morning
 		},
 		"loaded since": func(t *testing.T, held *chip.Chip, _ *station.Desk) (*chip.Chip, time.Time) {
-			load(t, held, 1000)
+			terminalstest.Load(t, held, 1000)
 			return held, morning
 		},
 		"done already": func(t *testing.T, held *chip.Chip, d *station.Desk) (*chip.Chip, time.Time) {
@@ -208,7 +209,7 @@ func TestOfferIsBound(t *testing.T) {
 			return held, morning.Add(3*time.Hour + time.Second)
 		},
 		"other fares now": func(t *testing.T, held *chip.Chip, d *station.Desk) (*chip.Chip, time.Time) {
-			next, err := tariff.New(table("test-2", "20261124080103"))
+			next, err := tariff.New(terminalstest.Table("test-2", "20261124080103"))
 			must(t, err)
 			d.Fares.Set(append(d.Fares.All(), next)...)
 			return held, morning.Add(time.Second)
@@ -252,7 +253,7 @@ func (s *switched) Transmit(ctx context.Context, command []byte) ([]byte, error)
 func TestCardThatChangesWhileItIsServed(t *testing.T) {
 	held, desk := entered(t, 5000, 1, morning.Add(-time.Hour)), newDesk(t, 3)
 	o := offered(t, desk, held, station.Request{Reason: hasEntry, Pay: station.FromCard}, morning)
-	other := newCard(t, 4000)
+	other := terminalstest.Card(t, 4000)
 	before := other.Describe().Transit
 	if tap, err := desk.Update(t.Context(), &switched{Card: held, begins: other}, o, morning); tap != nil || !errors.Is(err, station.ErrChanged) {
 		t.Errorf("tap %v, %v", tap, err)

@@ -9,6 +9,7 @@ import (
 	"citycard/clearing/message"
 	"citycard/terminals/modes"
 	"citycard/terminals/station"
+	"citycard/terminals/terminalstest"
 )
 
 const (
@@ -70,7 +71,7 @@ func TestAnalyseUnderModes(t *testing.T) {
 	} {
 		r := good(t)
 		test.change(&r)
-		at := station.Here{Place: placeOf(3), Fares: fares(t), Modes: inForce(t, test.modes)}
+		at := station.Here{Place: terminalstest.Place(3), Fares: terminalstest.Fares(t), Modes: inForce(t, test.modes)}
 		f := at.Analyse(&r, test.area, morning)
 		if f.Fault != test.want || f.Fen != test.wantFen {
 			t.Errorf("%s: %s, %d fen, want %s, %d", name, f.Fault, f.Fen, test.want, test.wantFen)
@@ -95,7 +96,7 @@ func TestUpdateNamesModes(t *testing.T) {
 // out finds the service modes of that line.
 func TestWrittenEntryHasItsLine(t *testing.T) {
 	for line, want := range map[uint32]uint32{0: 400, 2: 0} {
-		held, desk := newCard(t, 5000), newDesk(t, 3)
+		held, desk := terminalstest.Card(t, 5000), newDesk(t, 3)
 		ask := station.Request{Reason: noEntry, From: 1, FromLine: line, Pay: station.FromCard}
 		tap, err := desk.Update(t.Context(), held, offered(t, desk, held, ask, morning), morning)
 		must(t, err)
