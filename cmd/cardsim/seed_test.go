@@ -40,9 +40,9 @@ func TestSeedDraws(t *testing.T) {
 			[]string{"--cards", "600"},
 			[]string{"--rides", "6", "--bad-claims", "0.05", "--bad-pensions", "0.05"},
 			drawn{
-				messages: "2848321a9af19b1aebd8ced6d6e9e7ddd6902a6637e0fc8c96c8f7320d35e99d",
-				truth:    "8e6d1260f857169d87888d13291076cb265ef7c7a697dcedf6273c85fd6dd8a6",
-				registry: "8ef06ab1a2f075541c7b691efa21baae22bd36568ca50ce4b8ea87cb0ac041c8",
+				messages: "40c275238c0e465fa66d6968ab788885a1e272a6c1a17724d608d73e4d796cf5",
+				truth:    "bc2ffdfd7d48b2e46a2a05f26e3c6c8744152f1d149c572b61f6c30222ade586",
+				registry: "607f5c3c7d2efe6c5a3def2aaea242508e182990e200d5d658fcd7a660ea1c28",
 			},
 		},
 		{

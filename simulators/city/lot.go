@@ -139,6 +139,9 @@ func (l *lot) plans() []step {
 			continue
 		}
 		if w.card.Fate != plan.Ordinary {
+			if w.card.Fate == plan.Expired {
+				add(i, l.lines.overMidnight(r))
+			}
 			add(i, l.lines.rides(r, plan.FatefulRides, false))
 			continue
 		}

@@ -59,6 +59,16 @@ func (t timetable) late(r dice, count int) (list []ride) {
 	return t.whole(list)
 }
 
+// overMidnight plans a metro trip that began yesterday, where there is a metro.
+func (t timetable) overMidnight(r dice) []ride {
+	if len(t.at(-plan.BeforeMidnight).Map.Lines) == 0 {
+		return nil
+	}
+	trip := t.metro(r, -plan.BeforeMidnight, plan.OverMidnight)
+	trip.took = plan.OverMidnight
+	return t.whole([]ride{trip})
+}
+
 // around plans rides in the morning, in the evening, and around a given second of the day: bus
 // rides one second before it and on it, or where there is no bus a metro trip that begins before it
 // and ends after it.

@@ -61,7 +61,8 @@ func (l *lot) enter(ctx context.Context, w *wallet, r *ride, now time.Time) erro
 		return fmt.Errorf("entry at station %d: %w", r.entry, err)
 	}
 	w.entry, w.entered = r.entry, now
-	return l.postMetro(w, m, 0, truth.MetroEntry, r.line, now)
+	facts := l.facts(w, now, 0)
+	return l.postTap(w, m, 0, truth.Entry{Purpose: truth.MetroEntry, Payee: l.Town.MetroPayee(r.line), Facts: facts, Fault: l.fault(&facts, now, 0)})
 }
 
 // leave passes a metro gate on the way out, unless the card had no money to enter.
@@ -78,13 +79,19 @@ func (l *lot) leave(ctx context.Context, w *wallet, r *ride, now time.Time) erro
 		return err
 	}
 	w.entry = 0
-	return l.postMetro(w, m, want, truth.MetroExit, r.exitLine, now)
+	facts := l.facts(w, now, 0)
+	e := truth.Entry{Purpose: truth.MetroExit, Payee: l.Town.MetroPayee(r.exitLine)}
+	if fares := l.Town.Rules.Fares(document.MomentOf(now)); facts.Expired && fares.MayEnd(l.City.LastDay(), w.entered, now) {
+		facts.Expired, e.Fault = false, overMidnight
+	} else {
+		e.Fault = l.fault(&facts, now, 0)
+	}
+	e.Facts = facts
+	return l.postTap(w, m, want, e)
 }
 
-func (l *lot) postMetro(w *wallet, m *message.Tap, want int64, purpose string, line int, now time.Time) error {
-	facts := l.facts(w, now, 0)
-	return l.postTap(w, m, want, truth.Entry{Purpose: purpose, Payee: l.Town.MetroPayee(line), Facts: facts, Fault: l.fault(&facts, now, 0)})
-}
+// overMidnight is the exit of a card that was expired by then.
+const overMidnight = "over_midnight"
 
 // postTap checks the terminal's charge and sends its record, with the faults that occur on the way.
 func (l *lot) postTap(w *wallet, m *message.Tap, want int64, e truth.Entry) error {
@@ -107,7 +114,11 @@ func (l *lot) postTap(w *wallet, m *message.Tap, want int64, e truth.Entry) erro
 	}
 	e.Topic, e.Fen, e.Signed = message.TopicTaps, want, plan.Signed(m, e.Facts.Foreign)
 	e.Key = truth.SpendKey(signed, truth.CardOf([8]byte(debit.GetIssuer()), [10]byte(debit.GetCard())), byte(debit.GetType()), debit.GetTerminal(), debit.GetTerminalSequence())
-	return l.post(l.Shares, letter{key: w.card.Number(), entry: e}, m)
+	shares := l.Shares
+	if e.Fault == overMidnight { // what it claims of its entry decides: no copy of it is altered
+		shares = plan.Shares{}
+	}
+	return l.post(shares, letter{key: w.card.Number(), entry: e}, m)
 }
 
 // signedDay reads the date of 7 bytes BCD as a number YYYYMMDD.

@@ -3,6 +3,8 @@ package plan
 import (
 	"encoding/hex"
 	"fmt"
+	"strconv"
+	"time"
 
 	"citycard/cardos/tunion"
 )
@@ -20,8 +22,8 @@ const (
 )
 
 // Days as YYYYMMDD: the first and last day of validity of cards and of everything else in the
-// registry, and the last day of an expired card or issuer. The file on an expired card, which
-// terminals read, was never rewritten.
+// registry, and the last day of an expired card in a city without chips, and of an issuer. The file
+// on an expired card, which terminals read, was never rewritten.
 const (
 	ValidFrom = "20200101"
 	ValidTo   = "20401231"
@@ -34,6 +36,15 @@ const (
 	firstChip   = 90_000_000_001
 	firstDirect = 80_000_000_001
 )
+
+// LastDay is the last day of the expired cards, YYYYMMDD. With chips it is the one before the
+// city's first day, so that they may still end a trip that began then.
+func (c *City) LastDay() int {
+	if first, err := time.Parse("20060102", strconv.Itoa(c.Day)); err == nil && !c.Direct() {
+		return DayNumber(first.AddDate(0, 0, -1))
+	}
+	return 20231231
+}
 
 // Card is a transit card and its state in the registry.
 type Card struct {

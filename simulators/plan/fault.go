@@ -22,7 +22,7 @@ const SlowDays = 400
 // second of that day.
 func (c *City) Facts(i int, k *Card, day, second int, o Odd) truth.Facts {
 	f := o.facts()
-	f.UnknownCard, f.Expired, f.Blocked = k.Fate == Unregistered, k.Fate == Expired, k.Fate == Blocked
+	f.UnknownCard, f.Expired, f.Blocked = k.Fate == Unregistered, k.Fate == Expired && day > c.LastDay(), k.Fate == Blocked
 	f.Listed = k.Fate == Listed && (day > c.Day || day == c.Day && second >= ListedSecond(i))
 	return f
 }

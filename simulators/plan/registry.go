@@ -164,7 +164,7 @@ func (r *Registry) cards(add row) error {
 		case Blocked:
 			status = "blocked"
 		case Expired:
-			expires = expiredOn
+			expires = strconv.Itoa(r.City.LastDay())
 		}
 		add(k.Number(), issuer, fmt.Sprintf("%02x", k.Type), status, ValidFrom, expires)
 	})

@@ -29,6 +29,12 @@ func Slots(d Dice, from, count int, ride func(start, longest int)) {
 	}
 }
 
+// A trip over midnight begins so many seconds before it, and takes so many.
+const (
+	BeforeMidnight = 600
+	OverMidnight   = 1200
+)
+
 // LateRides plans rides of yesterday evening, whose seconds are negative.
 func LateRides(d Dice, count int, ride func(start int)) {
 	for i := range count {

@@ -160,6 +160,14 @@ func (f *Fares) Limit() time.Duration {
 	return time.Duration(f.version.Metro.LimitMinutes) * time.Minute
 }
 
+// MayEnd reports whether a card whose last day is over, YYYYMMDD, may still end a trip: it began by
+// the end of that day, and took no longer than the limit.
+func (f *Fares) MayEnd(last int, entered, left time.Time) bool {
+	year, month, day := entered.Date()
+	took := left.Sub(entered)
+	return year*10_000+int(month)*100+day <= last && took >= 0 && took <= f.Limit()
+}
+
 // Metro is the price of a trip that took this long, in fen.
 func (f *Fares) Metro(cardType uint32, entry, exit int, took time.Duration) (int64, error) {
 	d, err := f.discount(cardType)
