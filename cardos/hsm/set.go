@@ -64,6 +64,8 @@ func (m *Masters) generations(w *work, fresh bool) ([]generation, error) {
 	switch {
 	case err != nil:
 		return nil, err
+	case len(known) == 0 && len(m.known) > 0: // SoftHSM2 shows nothing once its token has gone
+		return nil, pkcs11.Error(pkcs11.CKR_TOKEN_NOT_PRESENT)
 	case len(known) == 0:
 		return nil, ErrNoMasters
 	case len(m.known) > 0 && !includes(known, m.known):

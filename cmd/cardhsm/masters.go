@@ -14,7 +14,7 @@ import (
 
 func makeCommand() *ffcli.Command {
 	c := begin("make")
-	c.registerToken()
+	c.registerToken(c.flags)
 	c.registerDry()
 	return newCommand(
 		c, "make", "make the first masters, inside the token",
@@ -29,7 +29,7 @@ func makeCommand() *ffcli.Command {
 
 func rotateCommand() *ffcli.Command {
 	c := begin("rotate")
-	c.registerToken()
+	c.registerToken(c.flags)
 	c.registerDry()
 	return newCommand(
 		c, "rotate", "make another generation of masters, inside the token",
@@ -49,7 +49,7 @@ func (c *command) makes(ctx context.Context, what string, create func(*hsm.Token
 		}
 		version, err := create(token)
 		if err != nil {
-			return c.explain(err)
+			return explain(err)
 		}
 		c.Print("new cards get keys of version %d; back the token up before one is made", version)
 		return nil
@@ -61,11 +61,11 @@ func (c *command) wouldMake(ctx context.Context, token *hsm.Token, least int) er
 	there, err := token.Generations(ctx)
 	switch {
 	case err != nil:
-		return c.explain(err)
+		return explain(err)
 	case least == 0 && len(there) > 0:
-		return c.explain(hsm.ErrMasters)
+		return explain(hsm.ErrMasters)
 	case len(there) < least:
-		return c.explain(hsm.ErrNoMasters)
+		return explain(hsm.ErrNoMasters)
 	}
 	version := byte(1)
 	if len(there) > 0 {
@@ -85,7 +85,7 @@ type importing struct {
 
 func importCommand() *ffcli.Command {
 	c := &importing{command: begin("import")}
-	c.registerToken()
+	c.registerToken(c.flags)
 	c.registerDry()
 	c.flags.StringVar(&c.keys, "keys", "", "`FILE` of the key store whose masters move into the token")
 	service.RegisterPassphrase(c.flags, &c.passphrase)
@@ -121,13 +121,13 @@ func (c *importing) exec(ctx context.Context) error {
 				err = hsm.ErrMasters
 			}
 			if err != nil {
-				return c.explain(err)
+				return explain(err)
 			}
 			c.Print("the masters of %s, up to version %d, would be in the token", c.keys, store.Version())
 			return nil
 		}
 		if err := token.Import(ctx, store); err != nil {
-			return c.explain(err)
+			return explain(err)
 		}
 		c.Print("the masters of %s, up to version %d, are in the token", c.keys, store.Version())
 		return nil
@@ -136,7 +136,7 @@ func (c *importing) exec(ctx context.Context) error {
 
 func listCommand() *ffcli.Command {
 	c := begin("list")
-	c.registerToken()
+	c.registerToken(c.flags)
 	return newCommand(
 		c, "list", "show the masters in a token with their check values, and no keys",
 		"A check value tells masters apart and reveals nothing of them. Two tokens with the same masters, such as a module and its\n"+
@@ -148,7 +148,7 @@ func listCommand() *ffcli.Command {
 					err = hsm.ErrNoMasters
 				}
 				if err != nil {
-					return c.explain(err)
+					return explain(err)
 				}
 				return c.show(there)
 			})

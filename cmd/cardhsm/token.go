@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"log/slog"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -15,11 +16,16 @@ import (
 // command has the settings of every command.
 type command struct {
 	service.Common
-	flags   *flag.FlagSet
+	holder
+	flags *flag.FlagSet
+	dry   bool
+}
+
+// holder says where the masters are.
+type holder struct {
 	library string // the PKCS#11 library
 	token   string // its label
 	pin     string // the file of it
-	dry     bool
 }
 
 // pinFlag names the file of the PIN.
@@ -29,8 +35,12 @@ const pinFlag = "--pin-file"
 func begin(name string) *command {
 	c := &command{flags: flag.NewFlagSet("cardhsm "+name, flag.ContinueOnError)}
 	c.Register(c.flags)
-	c.flags.StringVar(&c.library, "library", "", "`FILE` of the PKCS#11 library of the module's maker")
+	c.registerLibrary(c.flags)
 	return c
+}
+
+func (h *holder) registerLibrary(flags *flag.FlagSet) {
+	flags.StringVar(&h.library, "library", "", "`FILE` of the PKCS#11 library of the module's maker")
 }
 
 // newCommand makes a command of settings that have all flags.
@@ -47,9 +57,9 @@ func newCommand(c *command, name, short, long string, run func(context.Context) 
 }
 
 // registerToken adds the flags of a command that logs in.
-func (c *command) registerToken() {
-	c.flags.StringVar(&c.token, "token", "", "`NAME` of the token with the masters, as cardhsm tokens lists it")
-	c.flags.StringVar(&c.pin, "pin-file", "", "`FILE` of the token's PIN, which only its owner may read; empty: it is asked for on the terminal")
+func (h *holder) registerToken(flags *flag.FlagSet) {
+	flags.StringVar(&h.token, "token", "", "`NAME` of the token with the masters, as cardhsm tokens lists it")
+	flags.StringVar(&h.pin, "pin-file", "", "`FILE` of the token's PIN, which only its owner may read; empty: it is asked for on the terminal")
 }
 
 func (c *command) registerDry() {
@@ -57,40 +67,40 @@ func (c *command) registerDry() {
 }
 
 // load loads the library.
-func (c *command) load() (*hsm.Module, error) {
-	if c.library == "" {
+func (h *holder) load() (*hsm.Module, error) {
+	if h.library == "" {
 		return nil, service.Exit(service.ExitUsage, service.Fail("no PKCS#11 library").Todo("give --library FILE, such as /usr/lib/softhsm/libsofthsm2.so"))
 	}
-	module, err := hsm.Load(c.library)
+	module, err := hsm.Load(h.library)
 	if err != nil {
-		return nil, c.explain(err)
+		return nil, explain(err)
 	}
 	return module, nil
 }
 
 // open logs in to the token.
-func (c *command) open(sessions int) (*hsm.Module, *hsm.Token, error) {
-	if c.token == "" {
+func (h *holder) open(sessions int, l language.Language, log *slog.Logger) (*hsm.Module, *hsm.Token, error) {
+	if h.token == "" {
 		return nil, nil, service.Exit(service.ExitUsage, service.Fail("no token is named").Todo(`give --token NAME; "cardhsm tokens" lists them`))
 	}
-	module, err := c.load()
+	module, err := h.load()
 	if err != nil {
 		return nil, nil, err
 	}
-	pin, err := readPIN(c.pin, pinFlag, language.Textf("PIN of the token %s: ", c.token), false, c.Language)
+	pin, err := readPIN(h.pin, pinFlag, language.Textf("PIN of the token %s: ", h.token), false, l)
 	if err != nil {
 		return nil, nil, errors.Join(err, module.Close())
 	}
-	token, err := module.Open(c.token, pin, sessions, c.Logger())
+	token, err := module.Open(h.token, pin, sessions, log)
 	if err != nil {
-		return nil, nil, errors.Join(c.explain(err), module.Close())
+		return nil, nil, errors.Join(explain(err), module.Close())
 	}
 	return module, token, nil
 }
 
 // within logs in, runs an act and logs out.
 func (c *command) within(act func(*hsm.Token) error) error {
-	module, token, err := c.open(1)
+	module, token, err := c.open(1, c.Language, c.Logger())
 	if err != nil {
 		return err
 	}
@@ -98,7 +108,7 @@ func (c *command) within(act func(*hsm.Token) error) error {
 }
 
 // explain says what to do about an error of the token.
-func (c *command) explain(err error) error {
+func explain(err error) error {
 	for _, known := range []struct {
 		is   error
 		says *service.Failure

@@ -20,7 +20,7 @@ func tokensCommand() *ffcli.Command {
 		}
 		slots, err := module.Slots()
 		if err != nil {
-			return errors.Join(c.explain(err), module.Close())
+			return errors.Join(explain(err), module.Close())
 		}
 		table := service.Table{Language: c.Language}
 		table.Head("token", "serial number", "model", "state")
@@ -40,7 +40,7 @@ func tokensCommand() *ffcli.Command {
 
 func initCommand() *ffcli.Command {
 	c, officer := begin("init"), ""
-	c.registerToken()
+	c.registerToken(c.flags)
 	c.registerDry()
 	c.flags.StringVar(&officer, "officer-pin-file", "", "`FILE` of the PIN of the token's security officer; empty: it is asked for on the terminal")
 	return newCommand(
@@ -76,7 +76,7 @@ func (c *command) prepare(officer string) error {
 	} else {
 		err = module.Prepare(c.token, officerPIN, pin)
 	}
-	if err := errors.Join(c.explain(err), module.Close()); err != nil {
+	if err := errors.Join(explain(err), module.Close()); err != nil {
 		return err
 	}
 	c.Print("the token %s is ready for masters", c.token)

@@ -11,17 +11,20 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/cardos/keys"
+	"citycard/cmd/keyserver"
 	"citycard/cmd/service"
 	"citycard/language"
 	"citycard/simulators/city"
 	"citycard/simulators/crowd"
 	"citycard/simulators/plan"
+	"citycard/terminals/counter"
 )
 
 // issuing is the command `cardsim issue`.
 type issuing struct {
 	settings
-	images string
+	images  string
+	service keyserver.ClientSettings
 }
 
 func issueCommand() *ffcli.Command {
@@ -31,13 +34,15 @@ func issueCommand() *ffcli.Command {
 	c.registerDirect(flags)
 	flags.IntVar(&c.slots, "slots", 0, "`NUMBER` of slots of real readers for lanes, at which the first cards ride and nowhere else; lanes.json in the data directory has the lanes; 0: none")
 	flags.StringVar(&c.images, "images", "", "`DIR` of cards that went through a real reader already")
+	c.service.Register(flags)
 	return &ffcli.Command{
 		Name:       "issue",
 		ShortUsage: "cardsim issue --keys FILE [flags]",
 		ShortHelp:  "personalise the cards of a city in memory and write its registry",
-		LongHelp:   "With --direct, or above 200000 cards, only the registry is written: no chips are made, and no --keys are needed.",
-		FlagSet:    flags,
-		Exec:       c.exec,
+		LongHelp: "With --direct, or above 200000 cards, only the registry is written: no chips are made, and no --keys are needed.\n" +
+			"With --key-service the keys of cards come from there; those of the terminals' SAMs are of --keys, and of the same masters.",
+		FlagSet: flags,
+		Exec:    c.exec,
 	}
 }
 
@@ -63,7 +68,16 @@ func (c *issuing) exec(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
-	_, _, already, err := c.issue(ctx, day, c.images, store, newProgress(os.Stdout, time.Now))
+	var issuer counter.Issuer
+	if c.service.Given() {
+		client, err := c.service.Open()
+		if err != nil {
+			return err
+		}
+		defer client.Close()
+		issuer = client
+	}
+	_, _, already, err := c.issue(ctx, day, c.images, store, issuer, newProgress(os.Stdout, time.Now))
 	if already {
 		return service.Refuse("%s holds issued cards", c.Data).Todo("give another directory with --data")
 	}
@@ -72,7 +86,7 @@ func (c *issuing) exec(ctx context.Context, args []string) (err error) {
 
 // issue issues the city that the flags describe and writes its registry; already is true if the
 // directory already holds that city.
-func (s *settings) issue(ctx context.Context, day time.Time, images string, store *keys.Store, p *progress) (c plan.City, town *plan.Town, already bool, err error) {
+func (s *settings) issue(ctx context.Context, day time.Time, images string, store *keys.Store, issuer counter.Issuer, p *progress) (c plan.City, town *plan.Town, already bool, err error) {
 	town, files, err := s.town()
 	if err != nil {
 		return c, nil, false, err
@@ -104,7 +118,7 @@ func (s *settings) issue(ctx context.Context, day time.Time, images string, stor
 	if err := people.WriteRegistry(filepath.Join(s.Data, "registry"), store); err != nil {
 		return c, nil, false, service.Fail("registry not written").Todo("check the disk").Because(err)
 	}
-	if err := city.Issue(ctx, city.IssueOptions{Dir: s.Data, Population: people, Keys: store, Images: images, Progress: p.report}); err != nil {
+	if err := city.Issue(ctx, city.IssueOptions{Dir: s.Data, Population: people, Keys: store, Issuer: issuer, Images: images, Progress: p.report}); err != nil {
 		return c, nil, false, err
 	}
 	return c, town, false, p.Err()

@@ -70,6 +70,7 @@ func treatments() []treatment {
 		{"docs/keys.md", "citycard keys --keys", "", stand + "TestKeyService does it"},
 		{"docs/keys.md", "citycard keyservice check", "", stand + "TestKeyService does it"},
 		{"docs/hsm.md", "cardhsm tokens", "", stand + "TestScripts of cardhsm does it"},
+		{"docs/hsm.md", "cardhsm serve", "", stand + "the tests of cardhsm and TestDayOnToken serve"},
 		{"docs/ledger.md", "$ citycard account limit", "", nothing + "TestLooks does it"},
 		{"docs/ledger.md", "citycard audit find", "", stand + "TestAudit does it"},
 	}

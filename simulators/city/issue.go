@@ -15,6 +15,7 @@ import (
 
 	"citycard/cardos/chip"
 	"citycard/cardos/keys"
+	"citycard/cardos/keyservice"
 	"citycard/clearing/message"
 	"citycard/language"
 	"citycard/simulators/plan"
@@ -26,7 +27,8 @@ type IssueOptions struct {
 	Dir        string // the data directory, which exists
 	Population *Population
 	Keys       *keys.Store
-	Images     string // directory of cards that were made elsewhere, or empty
+	Issuer     counter.Issuer // who knows the keys of the cards; nil: the store does
+	Images     string         // directory of cards that were made elsewhere, or empty
 	Progress   func(phase string, done, total int)
 }
 
@@ -83,6 +85,9 @@ func Issue(ctx context.Context, o IssueOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.Issuer == nil {
+		o.Issuer = keyservice.Software{Keyring: keys.NewKeyring(o.Keys)}
+	}
 	total := len(p.Transit) + p.Holders
 	images := make([][]byte, total)
 	var done atomic.Int64
@@ -91,7 +96,7 @@ func Issue(ctx context.Context, o IssueOptions) error {
 	for w := range workers {
 		group.Go(func() error {
 			for i := w; i < total; i += workers {
-				image, err := p.issueCard(ctx, o.Keys, i, made)
+				image, err := p.issueCard(ctx, &o, i, made)
 				if err != nil {
 					return fmt.Errorf("card %d of %d: %w", i+1, total, err)
 				}
@@ -122,7 +127,7 @@ func Issue(ctx context.Context, o IssueOptions) error {
 }
 
 // issueCard makes the i-th card, or takes the one that was made.
-func (p *Population) issueCard(ctx context.Context, store *keys.Store, i int, made map[string][]byte) ([]byte, error) {
+func (p *Population) issueCard(ctx context.Context, o *IssueOptions, i int, made map[string][]byte) ([]byte, error) {
 	transit := i < len(p.Transit)
 	var c *chip.Chip
 	var order counter.Order
@@ -134,11 +139,11 @@ func (p *Population) issueCard(ctx context.Context, store *keys.Store, i int, ma
 	if image := made[orderName(order)]; image != nil {
 		return image, nil
 	}
-	if _, err := counter.Personalise(ctx, c, c.PowerOn(), store, order); err != nil {
+	if _, err := counter.Issue(ctx, c, c.PowerOn(), o.Issuer, order); err != nil {
 		return nil, err
 	}
 	if transit && p.Transit[i].Opening > 0 {
-		if err := load(ctx, c, store, p.Transit[i].Opening); err != nil {
+		if err := load(ctx, c, o.Keys, p.Transit[i].Opening); err != nil {
 			return nil, err
 		}
 	}

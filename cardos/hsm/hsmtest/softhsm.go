@@ -8,20 +8,23 @@ import (
 	"testing"
 )
 
-// Library sets up an empty directory of tokens for the test and for the programs that it starts,
-// and returns the file of SoftHSM2's library. A test is skipped where SoftHSM2 is not installed.
-func Library(t testing.TB) string {
+// Find returns the file of SoftHSM2's library. A test is skipped where it is not installed.
+func Find(t testing.TB) string {
 	t.Helper()
-	found := ""
 	for _, pattern := range []string{"/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/*/softhsm/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm2.so", "/usr/local/lib/softhsm/libsofthsm2.so"} {
 		if files, err := filepath.Glob(pattern); err == nil && len(files) > 0 {
-			found = files[0]
-			break
+			return files[0]
 		}
 	}
-	if found == "" {
-		t.Skip("SoftHSM2 is not installed, the token that stands for an HSM; install it with: deploy/setup.sh test")
-	}
+	t.Skip("SoftHSM2 is not installed, the token that stands for an HSM; install it with: deploy/setup.sh test")
+	return ""
+}
+
+// Library sets up an empty directory of tokens for the test and for the programs that it starts,
+// and returns what Find returns.
+func Library(t testing.TB) string {
+	t.Helper()
+	found := Find(t)
 	settings, err := Directory(t.TempDir())
 	if err != nil {
 		t.Fatal(err)

@@ -129,7 +129,7 @@ func personalise(t *testing.T, backend keyservice.Backend, store *keys.Store) {
 	transport := personalisation.TransportKey()
 	for n := range byte(8) {
 		for _, card := range []keyservice.Card{transit(n), social()} {
-			blank := keyservice.Blank{Card: card, Challenge: [8]byte{1, 2, 3, 4, 5, 6, 7, n}}
+			blank := keyservice.Blank{Order: "order 1", Card: card, Challenge: [8]byte{1, 2, 3, 4, 5, 6, 7, n}}
 			issue, err := backend.Personalise(t.Context(), blank)
 			if err != nil {
 				t.Fatal(err)
@@ -150,7 +150,7 @@ func personalise(t *testing.T, backend keyservice.Backend, store *keys.Store) {
 			}
 		}
 	}
-	if _, err := backend.Personalise(t.Context(), keyservice.Blank{Card: keyservice.Card{Kind: "another"}}); err == nil {
+	if _, err := backend.Personalise(t.Context(), keyservice.Blank{Order: "order 1", Card: keyservice.Card{Kind: "another"}}); err == nil {
 		t.Error("a card of no kind is personalised")
 	}
 }
