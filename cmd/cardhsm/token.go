@@ -114,7 +114,7 @@ func explain(err error) error {
 		says *service.Failure
 	}{
 		{hsm.ErrModule, service.Fail("the PKCS#11 library cannot be used").Todo("correct --library, and look whether the module's own tools see it")},
-		{hsm.ErrAway, service.Fail("the token is not there").Todo(`put it in or connect the module; "cardhsm tokens" lists what is there`)},
+		{hsm.ErrAway, service.Unreachable("the token is not there").Todo(`put it in or connect the module; "cardhsm tokens" lists what is there`)},
 		{hsm.ErrTwoTokens, service.Refuse("two tokens would have this name").Todo("name another one")},
 		{hsm.ErrPIN, service.Fail("the token refuses the PIN; it was tried once").Todo("correct the PIN, since the token locks itself after a few wrong ones")},
 		{hsm.ErrLocked, service.Fail("the token has locked itself after wrong PINs").Todo("have its security officer set a new PIN, with the module's own tools")},
@@ -124,7 +124,11 @@ func explain(err error) error {
 		{hsm.ErrUnable, service.Fail("the token cannot do what is needed").Todo("compare its mechanisms and its policy with docs/hsm.md")},
 	} {
 		if errors.Is(err, known.is) {
-			return known.says.Because(err)
+			err = known.says.Because(err)
+			if known.is == hsm.ErrPIN || known.is == hsm.ErrLocked { // a start with the same settings would try it again
+				return service.Exit(service.ExitUsage, err)
+			}
+			return err
 		}
 	}
 	return err

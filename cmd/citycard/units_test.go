@@ -25,7 +25,7 @@ type manual struct {
 
 func newManual(t *testing.T) *manual {
 	t.Helper()
-	return &manual{T: t, programs: build(t, "citycard", "cardterm"), pages: map[string]string{}}
+	return &manual{T: t, programs: build(t, "citycard", "cardterm", "cardhsm"), pages: map[string]string{}}
 }
 
 // help is the answer of a program, or of one of its commands.
@@ -134,7 +134,7 @@ func checkUnits(t *testing.T, m *manual) {
 // command that reads it.
 func checkExampleSettings(t *testing.T, m *manual) {
 	for file, command := range map[string][]string{
-		"citycard.conf": {"citycard", "serve"}, "verify.conf": {"citycard", "verify"}, "gate.conf": {"cardterm"}, "station.conf": {"cardterm", "station"}, "counter.conf": {"cardterm", "counter"}, "issue.conf": {"cardterm", "issue"}, "keyservice.conf": {"citycard", "keyservice"},
+		"citycard.conf": {"citycard", "serve"}, "verify.conf": {"citycard", "verify"}, "gate.conf": {"cardterm"}, "station.conf": {"cardterm", "station"}, "counter.conf": {"cardterm", "counter"}, "issue.conf": {"cardterm", "issue"}, "keyservice.conf": {"citycard", "keyservice"}, "cardhsm.conf": {"cardhsm", "serve"},
 	} {
 		lines := 0
 		for line := range strings.Lines(readFile(t, filepath.Join(unitsDir, file))) {
@@ -176,7 +176,7 @@ func TestUnitsVerified(t *testing.T) {
 		if ext := filepath.Ext(name); ext != ".service" && ext != ".timer" {
 			continue
 		}
-		text := regexp.MustCompile(`/usr/bin/(citycard|cardterm)\b`).ReplaceAllString(readFile(t, filepath.Join(unitsDir, name)), program)
+		text := regexp.MustCompile(`/usr/bin/(citycard|cardterm|cardhsm)\b`).ReplaceAllString(readFile(t, filepath.Join(unitsDir, name)), program)
 		name = strings.Replace(name, "@.", "@a.", 1)
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
