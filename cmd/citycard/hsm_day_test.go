@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,12 +32,13 @@ import (
 type issuer struct {
 	*testing.T
 	programs
-	dir  string
-	url  string
-	ops  string
-	args []string
-	cmd  *exec.Cmd
-	log  bytes.Buffer
+	dir   string
+	url   string
+	ops   string
+	token []string // flags of the commands that log in
+	args  []string
+	cmd   *exec.Cmd
+	log   bytes.Buffer
 }
 
 // newIssuer moves the masters of a store's file into a token, and starts the service.
@@ -49,9 +52,9 @@ func newIssuer(t *testing.T, p programs, dir, keyFile string) *issuer {
 	p.env = append(append([]string(nil), p.env...), hsmtest.Settings+"="+settings)
 	i := &issuer{T: t, programs: p, dir: dir}
 	pin, officer := i.write("pin", "123456"), i.write("officer", "654321")
-	token := []string{"--library", library, "--token", "cards", "--pin-file", pin}
-	p.run(t, "cardhsm", append([]string{"init", "--officer-pin-file", officer}, token...)...)
-	p.run(t, "cardhsm", append([]string{"import", "--demo", "--keys", keyFile}, token...)...)
+	i.token = []string{"--library", library, "--token", "cards", "--pin-file", pin}
+	p.run(t, "cardhsm", append([]string{"init", "--officer-pin-file", officer}, i.token...)...)
+	p.run(t, "cardhsm", append([]string{"import", "--demo", "--keys", keyFile}, i.token...)...)
 	keyservicetest.Certificate(t, dir, "service", time.Now())
 	clients := keyservicetest.Clients(t, dir, time.Now(), map[string][]keyservice.Operation{
 		"clearing": {keyservice.Loads, keyservice.TACs, keyservice.Clearing}, "counter": {keyservice.Personalise},
@@ -61,7 +64,7 @@ func newIssuer(t *testing.T, p programs, dir, keyFile string) *issuer {
 	i.args = append([]string{
 		"serve", "--demo", "--data", filepath.Join(dir, "data"), "--listen", address, "--ops", i.ops, "--clients", clients,
 		"--tls-cert", filepath.Join(dir, "service.pem"), "--tls-key", filepath.Join(dir, "service.key"),
-	}, token...)
+	}, i.token...)
 	i.start()
 	return i
 }
@@ -112,6 +115,32 @@ func (i *issuer) end(signal os.Signal) {
 	}
 }
 
+// rotates makes another generation with a process of its own; the service takes it up by itself.
+func (i *issuer) rotates() {
+	i.Helper()
+	i.run(i.T, "cardhsm", append([]string{"rotate"}, i.token...)...)
+	pair, err := tls.LoadX509KeyPair(filepath.Join(i.dir, "counter.pem"), filepath.Join(i.dir, "counter.key"))
+	if err != nil {
+		i.Fatal(err)
+	}
+	root, err := os.ReadFile(filepath.Join(i.dir, "service.pem"))
+	roots := x509.NewCertPool()
+	if err != nil || !roots.AppendCertsFromPEM(root) {
+		i.Fatal(err)
+	}
+	client, err := keyservice.NewClient(keyservice.Settings{
+		URL: i.url, Patience: time.Minute, TLS: &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{pair}, RootCAs: roots},
+	})
+	if err != nil {
+		i.Fatal(err)
+	}
+	defer client.Close()
+	issue, err := client.Personalise(i.Context(), keyservice.Blank{Order: "after the rotation", Card: keyservice.Card{Kind: keyservice.Transit}})
+	if err != nil || issue.Version != 2 {
+		i.Errorf("a card after the rotation has keys of version %d, %v", issue.Version, err)
+	}
+}
+
 // TestDayOnToken: a whole day of a city whose masters are in a token. Its cards are personalised
 // and loaded through cardhsm, which is killed in the middle, and clearing has its TAC masters
 // from there. The books hold, and the server's memory has no other master.
@@ -157,6 +186,7 @@ func TestDayOnToken(t *testing.T) {
 		t.Fatalf("the city: %v\n%s\n%s", err, said.String(), s.log.String())
 	}
 	remembered(t, s.cmd.Process.Pid, store)
+	service.rotates()
 	p.run(t, "citycard", "day", "close", "--data", data, "--day", testDay)
 	var v verification
 	out := p.run(t, "citycard", "verify", "--data", data, "--truth", filepath.Join(field, "truth"), "--json")
