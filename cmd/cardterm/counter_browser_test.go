@@ -47,6 +47,15 @@ func (k *keyboard) form(name string, values ...string) {
 	must(k.T, err)
 }
 
+// planned waits for what an act would do; a page that refuses it fails the test at once.
+func (k *keyboard) planned(want string) {
+	k.Helper()
+	text := k.until("Do this?", `(() => { const p = document.querySelector("main > .problem"); return document.body ? document.body.innerText + (p ? "Do this? problem" : "") : "" })()`)
+	if !strings.Contains(text, want) {
+		k.Fatalf("the page does not say %q:\n%s", want, text)
+	}
+}
+
 // agree says yes to what is shown, and waits for what is done.
 func (k *keyboard) agree(want string) string {
 	k.Helper()

@@ -155,5 +155,8 @@ func officeError(err error) error {
 	if p.Todo != "" {
 		failure = failure.Todo("%w", errors.New(p.Todo))
 	}
+	if len(p.Errors) > 0 { // of what was typed
+		return failure.Because(language.Textf("%w: %s: %s", p, p.Errors[0].Location, p.Errors[0].Message))
+	}
 	return failure.Because(p)
 }
