@@ -17,6 +17,7 @@ import (
 	"citycard/broker"
 	"citycard/clearing/message"
 	"citycard/clearing/verdict"
+	"citycard/cmd/keyserver"
 	"citycard/cmd/service"
 	"citycard/language"
 	"citycard/terminals/counter"
@@ -43,8 +44,10 @@ type counterProgram struct {
 	centre officeFlags
 	till   tillFlags
 	module moduleFlags // at which cards that are taken back pay their balance
-	print  printerFlags
-	json   bool
+	// keyService secures what is written on cards.
+	keyService keyserver.ClientSettings
+	print      printerFlags
+	json       bool
 }
 
 // tillFlags say whose counter it is, and where it asks for money.
@@ -75,6 +78,7 @@ func (p *counterProgram) registerCounter(flags *flag.FlagSet, wait time.Duration
 	flags.StringVar(&t.terminal, "terminal", "", "the counter's terminal number, 12 `DIGITS`")
 	flags.StringVar(&p.module.reader, "sam", "", "`READER` that holds the counter's SAM, at which cards that are taken back pay their balance")
 	p.module.keyFlags.registerAlone(flags)
+	p.keyService.Register(flags)
 	flags.StringVar(&t.city, "city", "", "clearing centre of the city, 4 `DIGITS`; empty: cards of other cities are not told apart")
 	flags.StringVar(&p.kafka, "kafka", "", "`HOST:PORT` of the brokers, by commas; empty: records wait on the disk")
 	p.access.Register(flags)

@@ -102,7 +102,7 @@ func TestCounterPageTopUp(t *testing.T) {
 		t.Errorf("the page has the card's number or its holder: %s", text)
 	}
 	k.form("top-up", "50")
-	k.wait("top up card ****0012")
+	k.planned("top up card ****0012")
 	if s.bank.orders() != 0 || held.Describe().Transit.BalanceFen != 0 {
 		t.Error("something was done before anybody agreed")
 	}
@@ -113,7 +113,7 @@ func TestCounterPageTopUp(t *testing.T) {
 	must(t, slot.Insert(t.Context(), held))
 	k.reload(address, "resolve it before anything else")
 	k.form("resolve")
-	k.wait("finish what is open of card ****0012")
+	k.planned("finish what is open of card ****0012")
 	k.agree("the card did not have the 50.00 yuan, and has them now")
 	if read := held.Describe().Transit; read.BalanceFen != 5000 || s.bank.orders() != 1 {
 		t.Errorf("%d orders, card %+v", s.bank.orders(), read)

@@ -83,36 +83,49 @@ func pinError(err error) error {
 
 // ask asks for the two PINs.
 func (p *pinProgram) ask() (old, fresh string, err error) {
+	pins, err := p.askPINs(language.Textf("the old PIN: "), language.Textf("the new PIN: "))
+	if err != nil {
+		return "", "", err
+	}
+	return pins[0], pins[1], nil
+}
+
+// askPIN asks for a new PIN.
+func (p *counterProgram) askPIN() (string, error) {
+	pins, err := p.askPINs(language.Textf("the new PIN: "))
+	if err != nil {
+		return "", err
+	}
+	return pins[0], nil
+}
+
+// askPINs asks for PINs on the terminal, for the last one twice; else they are the lines of
+// standard input.
+func (p *counterProgram) askPINs(questions ...*language.Text) (pins []string, err error) {
 	in := int(os.Stdin.Fd())
 	if !term.IsTerminal(in) {
 		lines := bufio.NewScanner(os.Stdin)
-		for _, to := range []*string{&old, &fresh} {
+		for range questions {
 			if !lines.Scan() {
-				return "", "", service.Exit(service.ExitUsage, service.Fail("no PIN").Todo("give the old one and the new one as two lines, or run the command on a terminal"))
+				return nil, service.Exit(service.ExitUsage, service.Fail("no PIN").Todo("give each as a line, the old one first, or run the command on a terminal"))
 			}
-			*to = strings.TrimSpace(lines.Text())
+			pins = append(pins, strings.TrimSpace(lines.Text()))
 		}
-		return old, fresh, nil
+		return pins, nil
 	}
-	again := ""
-	for _, q := range []struct {
-		text *language.Text
-		to   *string
-	}{
-		{language.Textf("the old PIN: "), &old}, {language.Textf("the new PIN: "), &fresh}, {language.Textf("the new PIN once more: "), &again},
-	} {
-		if _, err := os.Stderr.WriteString(q.text.In(p.Language)); err != nil {
-			return "", "", err
+	for _, q := range append(questions, language.Textf("the new PIN once more: ")) {
+		if _, err := os.Stderr.WriteString(q.In(p.Language)); err != nil {
+			return nil, err
 		}
 		secret, err := term.ReadPassword(in)
 		if err != nil {
-			return "", "", err
+			return nil, err
 		}
 		_, _ = os.Stderr.WriteString("\n") // the answer was read
-		*q.to = string(secret)
+		pins = append(pins, string(secret))
 	}
-	if fresh != again {
-		return "", "", service.Refuse("the PIN is as it was").Todo("try again").Because(language.Textf("the two new ones differ"))
+	if n := len(pins); pins[n-1] != pins[n-2] {
+		return nil, service.Refuse("the PIN is as it was").Todo("try again").Because(language.Textf("the two new ones differ"))
 	}
-	return old, fresh, nil
+	return pins[:len(pins)-1], nil
 }

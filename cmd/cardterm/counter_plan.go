@@ -37,7 +37,7 @@ func (c *clerk) planOf(ctx context.Context, r page.Request) (*page.Plan, error) 
 		return c.planAgain()
 	}
 	do, ok := map[string]cards.Do{
-		"sell": cards.Sell, "replace": cards.Replace, "extend": cards.Extend, "return": cards.Return, "report-loss": cards.ReportLoss, "found": cards.Find,
+		"sell": cards.Sell, "replace": cards.Replace, "extend": cards.Extend, "return": cards.Return, "unblock-pin": cards.UnblockPIN, "report-loss": cards.ReportLoss, "found": cards.Find,
 	}[r.Act]
 	if !ok {
 		return nil, service.Refuse("nothing was done").Because(language.Textf("there is no such form"))
@@ -212,7 +212,7 @@ func (c *clerk) planAgain() (*page.Plan, error) {
 }
 
 func (c *clerk) planStep(ctx context.Context, do cards.Do, r page.Request) (*page.Plan, error) {
-	a := &act{Do: do, Number: r.Values["number"], Product: r.Values["product"], Certificate: r.Values["certificate"]}
+	a := &act{Do: do, Number: r.Values["number"], Product: r.Values["product"], Certificate: r.Values["certificate"], PIN: r.Values["pin"]}
 	if first := r.Values["first"]; first != "" {
 		fen, err := amountOf(first)
 		if err != nil {

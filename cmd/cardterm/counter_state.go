@@ -238,6 +238,7 @@ func (c *clerk) officeActs(add func(string, *language.Text, *language.Text, ...p
 		add("replace", language.Textf("This card replaces another one"), nil, numberField(language.Textf("Number of the other card"), false), certificateField())
 		add("extend", language.Textf("Extend this card"), nil)
 		add("return", language.Textf("Take this card back"), nil)
+		add("unblock-pin", language.Textf("Unblock the PIN"), nil, page.Field{Name: "pin", Label: language.Textf("The new PIN"), Kind: page.KindSecret, First: true}, certificateField())
 	}
 	add("report-loss", language.Textf("Report a card lost"), nil, numberField(language.Textf("Number of the lost card"), false), certificateField(),
 		page.Field{Name: "brief", Label: language.Textf("How"), Kind: page.KindChoice, Options: []page.Option{

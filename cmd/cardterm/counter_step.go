@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"citycard/cardos/keys"
+	"citycard/cardos/ssc"
 	"citycard/cardos/tunion"
 	"citycard/clearing/cards"
 	"citycard/clearing/people/api"
@@ -197,11 +198,12 @@ type act struct {
 	Certificate string
 	Reason      string
 	First       uint32 // fen of the first load of a sale
+	PIN         string // the new one, of an unblocked card
 }
 
 // reads reports whether the act is done with the card in the reader, whatever number is given.
 func (a *act) reads() bool {
-	return a.Do == cards.Sell || a.Do == cards.Return || a.Do == cards.Replace || a.Number == ""
+	return a.Do == cards.Sell || a.Do == cards.Return || a.Do == cards.Replace || a.Do == cards.UnblockPIN || a.Do == cards.Extend || a.Number == ""
 }
 
 // planned is an act as it was shown: the order, what it costs, and the card in the reader.
@@ -231,6 +233,16 @@ func (t *till) prepare(ctx context.Context, a *act) (*planned, error) {
 			return nil, service.Refuse("nothing was done").Todo("give cardterm counter resolve with this card").Because(counter.ErrOpen)
 		}
 		plan.Seen = &s
+	}
+	if a.Do == cards.UnblockPIN {
+		if _, err := ssc.PIN(a.PIN); err != nil {
+			return nil, service.Refuse("nothing was done").Because(language.Textf("the PIN must be 4 to 12 digits")) // the error would quote it
+		}
+	}
+	if a.Do == cards.UnblockPIN || a.Do == cards.Extend {
+		if _, err := t.secures(); err != nil { // before anything is done at the centre
+			return nil, err
+		}
 	}
 	order, err := t.number(t.now())
 	if err != nil {
@@ -333,6 +345,9 @@ func (t *till) carryOut(ctx context.Context, p *planned) (*carriedOut, error) {
 		return nil, err
 	}
 	out.Done = done
+	if err := t.onCard(ctx, p); err != nil {
+		return out, err
+	}
 	if p.Do == cards.Sell && p.First > 0 {
 		load, err := t.topUp(ctx, p.Seen, p.First)
 		if err != nil {

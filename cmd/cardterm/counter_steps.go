@@ -81,9 +81,13 @@ func counterStepCommands() []*ffcli.Command {
 		stepOf(cards.Replace, &ffcli.Command{
 			Name: "replace", ShortUsage: "cardterm counter replace --old DIGITS [flags]", ShortHelp: "the card in the reader takes the place of another one", LongHelp: "What was on the other card waits for the new one, and is written at once if it may.",
 		}, replace),
+		stepOf(cards.UnblockPIN, &ffcli.Command{
+			Name: "unblock-pin", ShortUsage: "cardterm counter unblock-pin [flags]", ShortHelp: "give the card in the reader a new PIN, and all tries back",
+			LongHelp: "Asks for the new PIN as cardterm counter pin does; where standard input is no terminal, it reads it as one line.",
+		}, nil),
 		stepOf(cards.Extend, &ffcli.Command{
 			Name: "extend", ShortUsage: "cardterm counter extend [flags]", ShortHelp: "let the card in the reader be used for longer",
-		}, number),
+		}, nil),
 		stepOf(cards.HandIn, &ffcli.Command{
 			Name: "hand-in", ShortUsage: "cardterm counter hand-in --number DIGITS [flags]", ShortHelp: "take a card back that cannot be read",
 		}, number),
@@ -112,6 +116,11 @@ func (p *stepProgram) exec(ctx context.Context, args []string) (err error) {
 	a := &act{Do: p.do, Product: p.product, Certificate: p.certificate, Reason: p.reason, First: p.first.fen, Number: p.number}
 	if p.do == cards.Replace {
 		a.Number = p.old
+	}
+	if p.do == cards.UnblockPIN {
+		if a.PIN, err = p.askPIN(); err != nil {
+			return err
+		}
 	}
 	plan, err := t.prepare(ctx, a)
 	if err != nil {
