@@ -4,7 +4,6 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
-	"regexp"
 	"slices"
 
 	"citycard/clearing/rulefile"
@@ -30,10 +29,10 @@ type Rule struct {
 
 // Product is a type of card as it is sold.
 type Product struct {
-	ID                string     `json:"id" jsonschema:"pattern=^[a-z0-9][a-z0-9-]{0\\,39}$" doc:"Its name in orders"`                                                                      // its name in orders
-	Name              string     `json:"name" jsonschema:"minLength=1" doc:"In Chinese"`                                                                                                    // in Chinese
-	NameEN            string     `json:"name_en" jsonschema:"minLength=1" doc:"In English"`                                                                                                 // in English
-	CardType          string     `json:"card_type" jsonschema:"pattern=^[0-9a-f]{2}$" doc:"As the registry has it of its cards"`                                                            // as the registry has it of its cards: two hexadecimal digits
+	ID                string     `json:"id" jsonschema:"maxLength=40,pattern=^[A-Za-z0-9.-]+$" doc:"Its name in orders"`                                                                    // its name in orders
+	Name              string     `json:"name" jsonschema:"minLength=1,maxLength=100" doc:"In Chinese"`                                                                                      // in Chinese
+	NameEn            string     `json:"name_en,omitempty" jsonschema:"maxLength=100" doc:"In English"`                                                                                     // in English; may be missing
+	CardType          uint32     `json:"card_type" jsonschema:"minimum=0,maximum=255" doc:"As the registry has it of its cards"`                                                            // as the registry has it of its cards
 	PriceFen          ledger.Fen `json:"price_fen" jsonschema:"minimum=0,maximum=100000000"`                                                                                                // the card is sold for
 	DepositFen        ledger.Fen `json:"deposit_fen" jsonschema:"minimum=0,maximum=100000000" doc:"Held as long as the card is out"`                                                        // held as long as the card is out
 	FeeFen            ledger.Fen `json:"fee_fen" jsonschema:"minimum=0,maximum=100000000" doc:"For issuing it"`                                                                             // for issuing it
@@ -47,6 +46,9 @@ type Product struct {
 	InactiveMonths    int        `json:"inactive_months" jsonschema:"minimum=0,maximum=600" doc:"Months without a posting after which it is inactive; 0: never"`                            // months without a posting after which it is inactive; 0: never
 	SocialSecurity    bool       `json:"social_security,omitempty" doc:"It has a social-security function, and a bank's"`                                                                   // true if it has a social-security function, and a bank's
 }
+
+// Personal reports whether the card is a person's.
+func (p *Product) Personal() bool { return p.Registered || p.SocialSecurity }
 
 // Line is what an amount is for.
 type Line string
@@ -83,39 +85,27 @@ func (r *Rule) check(where string) []error {
 	if len(r.Products) == 0 {
 		faults = append(faults, fmt.Errorf("%s.products: empty, want at least one", where))
 	}
-	seen := map[string]bool{}
+	seen, names := map[string]bool{}, rulefile.Names{}
 	for i := range r.Products {
 		p, at := &r.Products[i], fmt.Sprintf("%s.products[%d]", where, i)
 		if seen[p.ID] {
 			faults = append(faults, fmt.Errorf("%s.id: %q again, want each once", at, p.ID))
 		}
 		seen[p.ID] = true
+		faults = append(faults, names.Check(at+".name", p.Name)...)
 		faults = append(faults, p.check(at)...)
 	}
 	return faults
 }
 
 func (p *Product) check(at string) (faults []error) {
-	wrong := func(field, format string, args ...any) {
-		faults = append(faults, fmt.Errorf("%s.%s: %w", at, field, fmt.Errorf(format, args...)))
-	}
-	if !regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`).MatchString(p.ID) {
-		wrong("id", "%q, want 1 to 40 of a to z, 0 to 9 and hyphens", p.ID)
-	}
-	if p.Name == "" {
-		wrong("name", "empty, want its name in Chinese")
-	}
-	if p.NameEN == "" {
-		wrong("name_en", "empty, want its name in English")
-	}
-	if !regexp.MustCompile(`^[0-9a-f]{2}$`).MatchString(p.CardType) {
-		wrong("card_type", "%q, want two hexadecimal digits", p.CardType)
-	}
-	if p.SocialSecurity && !p.Registered {
-		wrong("registered", "false, and a social-security card is a person's")
+	if !rulefile.IsName(p.ID) {
+		faults = append(faults, fmt.Errorf("%s.id: %q, want a name of 1 to 40 letters, digits, dots or hyphens", at, p.ID))
 	}
 	return slices.Concat(
 		faults,
+		rulefile.CheckOptionalName(at+".name_en", p.NameEn),
+		rulefile.Range(at+".card_type", p.CardType, 0, 255),
 		rulefile.Range(at+".price_fen", p.PriceFen, 0, mostFen),
 		rulefile.Range(at+".deposit_fen", p.DepositFen, 0, mostFen),
 		rulefile.Range(at+".fee_fen", p.FeeFen, 0, mostFen),

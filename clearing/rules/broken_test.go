@@ -51,6 +51,15 @@ func colons(places []string) (ended []string) {
 	return ended
 }
 
+// example is a kind's example with its first version alone.
+func example(t testing.TB, kind rules.Kind) *node {
+	t.Helper()
+	document := parse(t, kind.Example())
+	versions := document.at("versions")
+	versions.inner = versions.inner[:1]
+	return document
+}
+
 // least is in how many ways each document is broken.
 const least = 200
 
@@ -59,7 +68,7 @@ const least = 200
 func TestBrokenValues(t *testing.T) {
 	for _, kind := range documentKinds() {
 		t.Run(string(kind), func(t *testing.T) {
-			document := parse(t, kind.Example())
+			document := example(t, kind)
 			count, seen := 0, map[string]bool{}
 			for _, b := range breakages(t, kind, document) {
 				broken := document.clone()
@@ -83,7 +92,7 @@ func TestBrokenValues(t *testing.T) {
 // TestBrokenTogether breaks what values say together.
 func TestBrokenTogether(t *testing.T) {
 	for _, kind := range documentKinds() {
-		document := parse(t, kind.Example())
+		document := example(t, kind)
 		for _, b := range together(kind) {
 			broken := document.clone()
 			b.apply(broken)
@@ -101,7 +110,7 @@ func TestBrokenTogether(t *testing.T) {
 func TestTwoBroken(t *testing.T) {
 	for _, kind := range documentKinds() {
 		t.Run(string(kind), func(t *testing.T) {
-			document := parse(t, kind.Example())
+			document := example(t, kind)
 			all := append(breakages(t, kind, document), together(kind)...)
 			random := rand.New(rand.NewPCG(1, uint64(len(all))))
 			for done := 0; done < least; {
@@ -145,7 +154,7 @@ func TestNothingHalfTaken(t *testing.T) {
 		}
 		changed := parse(t, good.Example())
 		changed.at("note").set(`"changed"`)
-		broken := parse(t, kind.Example())
+		broken := example(t, kind)
 		broken.at("versions[0].version").set(`""`)
 		for name, content := range map[string][]byte{"a fault": broken.text(), "GBK": []byte("\xc4\xe3"), "9 MB": make([]byte, 9<<20), "nothing": {}} {
 			if _, err := o.store.Draft(t.Context(), map[rules.Kind][]byte{good: changed.text(), kind: content}, o.now); err == nil {

@@ -105,6 +105,17 @@ func forms(kind rules.Kind) map[string]form {
 		return head(form{sort: day}, figures("", map[string]form{
 			"wrong_share": {sort: part}, "wrong_least": {sort: whole, min: 1, max: 1_000_000_000}, "value_workdays": {sort: whole, min: 1, max: 30},
 		}))
+	case rules.Products:
+		months, fen := form{sort: whole, max: 600}, form{sort: whole, max: 100_000_000}
+		return head(form{sort: day}, figures("", map[string]form{
+			"products": {sort: list, min: 1}, "products[]": {sort: object},
+			"products[].id": {sort: label}, "products[].name": {sort: name}, "products[].name_en": {sort: translation, optional: true}, "products[].card_type": {sort: whole, max: 255},
+			"products[].price_fen": fen, "products[].deposit_fen": fen, "products[].fee_fen": fen, "products[].replacement_fee_fen": fen,
+			"products[].extend_months": months, "products[].inactive_months": months,
+			"products[].wait_workdays": {sort: whole, min: 1, max: 60}, "products[].brief_days": {sort: whole, min: 1, max: 60},
+			"products[].give_back": {sort: mark, optional: true}, "products[].registered": {sort: mark, optional: true},
+			"products[].refundable": {sort: mark, optional: true}, "products[].social_security": {sort: mark, optional: true},
+		}))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"citycard/clearing/calendar"
+	"citycard/clearing/cards"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/medical"
 	"citycard/clearing/pension"
@@ -24,11 +25,14 @@ const (
 	Medical  Kind = "medical"
 	Pension  Kind = "pension"
 	Payouts  Kind = "payouts"
+	Products Kind = "products"
 	Calendar Kind = "calendar"
 )
 
 // Kinds lists all of them.
-func Kinds() []Kind { return []Kind{Network, Fares, Loads, Medical, Pension, Payouts, Calendar} }
+func Kinds() []Kind {
+	return []Kind{Network, Fares, Loads, Medical, Pension, Payouts, Products, Calendar}
+}
 
 // Known reports whether there is such a kind.
 func (k Kind) Known() bool { return slices.Contains(Kinds(), k) }
@@ -77,6 +81,8 @@ func (k Kind) Example() []byte {
 		return pension.ExampleJSON()
 	case Payouts:
 		return dayclose.ExampleJSON()
+	case Products:
+		return cards.ExampleJSON()
 	case Calendar:
 		return calendar.ExampleCSV()
 	}
@@ -98,6 +104,8 @@ func (k Kind) Chinese() string {
 		return "养老金发放界限"
 	case Payouts:
 		return "付款规则"
+	case Products:
+		return "卡产品"
 	case Calendar:
 		return "工作日历"
 	}

@@ -17,6 +17,7 @@ import (
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/shopspring/decimal"
 
+	"citycard/clearing/cards"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/medical"
 	"citycard/clearing/pension"
@@ -36,12 +37,13 @@ func published() map[rules.Kind]struct {
 		title    string
 		document any
 	}{
-		rules.Network: {"Network: stations, lines and bus lines", fare.NetworkDocument{}},
-		rules.Fares:   {"Fares: what a ride costs each card type", fare.Document{}},
-		rules.Loads:   {"Loads: what a purse may hold and how it is loaded", load.Document{}},
-		rules.Medical: {"Medical: what a fund pays of a visit", medical.Document{}},
-		rules.Pension: {"Pension: what a payday may ask for", pension.Document{}},
-		rules.Payouts: {"Payouts: which of them a close holds", dayclose.Document{}},
+		rules.Network:  {"Network: stations, lines and bus lines", fare.NetworkDocument{}},
+		rules.Fares:    {"Fares: what a ride costs each card type", fare.Document{}},
+		rules.Loads:    {"Loads: what a purse may hold and how it is loaded", load.Document{}},
+		rules.Medical:  {"Medical: what a fund pays of a visit", medical.Document{}},
+		rules.Pension:  {"Pension: what a payday may ask for", pension.Document{}},
+		rules.Products: {"Products: which cards are sold, and what they cost", cards.Document{}},
+		rules.Payouts:  {"Payouts: which of them a close holds", dayclose.Document{}},
 	}
 }
 
@@ -49,7 +51,7 @@ func published() map[rules.Kind]struct {
 func comments(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for _, dir := range []string{"rulefile", "transit/fare", "transit/load", "medical", "pension", "dayclose"} {
+	for _, dir := range []string{"rulefile", "transit/fare", "transit/load", "medical", "pension", "dayclose", "cards"} {
 		files, err := filepath.Glob(filepath.Join("..", filepath.FromSlash(dir), "*.go"))
 		if err != nil {
 			t.Fatal(err)

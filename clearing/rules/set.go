@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"citycard/clearing/calendar"
+	"citycard/clearing/cards"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/medical"
 	"citycard/clearing/pension"
@@ -30,6 +31,7 @@ type Set struct {
 	Medical  *medical.Rules
 	Pension  *pension.Rules
 	Payouts  *dayclose.Rules
+	Products *cards.Rules
 	Calendar *calendar.Calendar
 
 	contents  map[Kind][]byte
@@ -137,6 +139,9 @@ func (s *Set) read(kind Kind, content []byte, networks **fare.Networks, fares **
 	case Pension:
 		s.Pension, err = pension.LoadRules(content)
 		return s.Pension, err
+	case Products:
+		s.Products, err = cards.LoadRules(content)
+		return s.Products, err
 	case Calendar:
 		s.Calendar, err = calendar.Load(content)
 		return s.Calendar, err

@@ -24,6 +24,10 @@ func together(kind rules.Kind) (all []breakage) {
 		return append(all, values("versions[0]", "versions[0].multiple_of_fen", "versions[0].multiple_of_fen", "100001", "2147483647")...)
 	case rules.Medical:
 		return append(all, medicalTogether()...)
+	case rules.Products:
+		products := "versions[0].products"
+		all = append(all, breakage{"a product twice", []string{products + "[1].id"}, products, func(d *node) { d.at(products + "[1].id").set(d.at(products + "[0].id").leaf) }})
+		return append(all, sameNames(products)...)
 	case rules.Pension:
 		return append(all, values("versions[0]", "versions[0].batch_fen", "versions[0].batch_fen", "2999999", "1")...)
 	}
@@ -94,7 +98,7 @@ func severalVersions(kind rules.Kind) []breakage {
 		}),
 	}
 	if !closes(kind) {
-		if kind == rules.Payouts {
+		if kind == rules.Payouts || kind == rules.Products {
 			return append(all, values("versions[0]", "versions[0].effective_from", "versions[0].effective_from", `"2020-01-01T04:00"`, `"2020-01-01T23:59"`)...)
 		}
 		return append(all,
