@@ -60,6 +60,14 @@ func (d Do) Act() string {
 	return ""
 }
 
+// IsStep reports whether an act is one on a card.
+func IsStep(act string) bool {
+	return act != "" && slices.ContainsFunc(Does(), func(d Do) bool { return d.Act() == act })
+}
+
+// IsShift reports whether an act is one on a shift.
+func IsShift(act string) bool { return act == ActOpenShift || act == ActCloseShift }
+
 // Known reports whether there is such a thing to do.
 func (d Do) Known() bool { return slices.Contains(Does(), d) }
 

@@ -19,6 +19,7 @@ const (
 	Deposits        = "deposits:own"
 	Passes          = "passes:own"
 	Fees            = "fees:own"
+	Differences     = "differences:own"
 	BankMedical     = "bank:medical"
 	BankPension     = "bank:pension"
 	PensionFund     = "pension:fund"
@@ -51,6 +52,12 @@ const (
 	PurposeCodeFound
 	PurposeLoadPlaced
 	PurposeLoadWithdrawn
+	PurposeCardPrice
+	PurposeCardFee
+	PurposeCardDeposit
+	PurposeCardRefund
+	PurposeShiftDifference
+	PurposeEmptied
 )
 
 // Purposes of what operators take in cash themselves. It is theirs, and no transfer: a desk's cash
@@ -104,6 +111,18 @@ func PurposeName(p ledger.Purpose) string {
 		return "code_lost"
 	case PurposeCodeFound:
 		return "code_found"
+	case PurposeCardPrice:
+		return "card_price"
+	case PurposeCardFee:
+		return "card_fee"
+	case PurposeCardDeposit:
+		return "card_deposit"
+	case PurposeCardRefund:
+		return "card_refund"
+	case PurposeShiftDifference:
+		return "shift_difference"
+	case PurposeEmptied:
+		return "emptied"
 	case PurposeOpening:
 		return "opening"
 	case PurposeSettlement:

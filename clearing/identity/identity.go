@@ -31,6 +31,8 @@ const (
 	kindCodeFound      = 0x54
 	kindExitTicket     = 0x55
 	kindExitVoid       = 0x56
+	kindCardStep       = 0x60
+	kindCardMoney      = 0x61
 )
 
 // MedicalPart is the part of a settlement that one row stands for.
@@ -226,6 +228,18 @@ func ExitVoid(number uint32) ledger.ID {
 // Desk is the subject of what a desk says of itself, by the number of its SAM, of 6 bytes.
 func Desk(terminal []byte) ledger.Subject {
 	return ledger.Subject("desk:" + hex.EncodeToString(terminal))
+}
+
+// CardStep is the id of the note of what a unit's order did with a card, whose subject and clearing
+// day it has. The id has a hash of unit and order, since together they may be longer than an id.
+func CardStep(unit, order string) ledger.ID {
+	sum := sha256.Sum256([]byte(unit + "\x00" + order))
+	return ledger.ID(append([]byte{kindCardStep}, sum[:]...))
+}
+
+// CardMoney is the id of one part of the money of such a step.
+func CardMoney(part byte, step ledger.ID) ledger.ID {
+	return ledger.ID([]byte{kindCardMoney, part}) + step[1:]
 }
 
 // Reject is the id of bytes that were refused: their hash, since nothing in them

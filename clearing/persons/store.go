@@ -70,6 +70,9 @@ type Person struct {
 // Masked is the name with all but its first character hidden.
 func (p *Person) Masked() string { return maskName(p.Name) }
 
+// Of is the token of a certificate.
+func (s *Store) Of(c Certificate) Token { return Token(s.token(c.Number)) }
+
 // known reads people by their tokens. Those who are not known are missing from the answer.
 func (s *Store) known(ctx context.Context, tokens []Token) (map[Token]Person, error) {
 	known := make(map[Token]Person, len(tokens))

@@ -53,8 +53,8 @@ func (s *Store) History(ctx context.Context) ([]Entry, error) {
 	return all, nil
 }
 
-// edition is the edition in force; ErrEmpty if there is none.
-func (s *Store) edition(ctx context.Context) (e Edition, err error) {
+// Edition is the edition in force; ErrEmpty if there is none.
+func (s *Store) Edition(ctx context.Context) (e Edition, err error) {
 	err = s.Ledger.Read(ctx, func(tx pgx.Tx) error {
 		e, err = lastEdition(ctx, tx)
 		return err
@@ -64,7 +64,7 @@ func (s *Store) edition(ctx context.Context) (e Edition, err error) {
 
 // InForce reads the documents in force; ErrEmpty if there are none.
 func (s *Store) InForce(ctx context.Context) (*Set, error) {
-	last, err := s.edition(ctx)
+	last, err := s.Edition(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -143,7 +143,7 @@ func (s *Shelf) publish(ctx context.Context, store *Store, every time.Duration, 
 func publishInForce(ctx context.Context, store *Store, set *Set, publish func(context.Context, *Set) error) (published bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, publishLimit)
 	defer cancel()
-	last, err := store.edition(ctx)
+	last, err := store.Edition(ctx)
 	if err != nil || last != set.Edition {
 		return false, err
 	}
@@ -164,7 +164,7 @@ func (s *Shelf) update(ctx context.Context, store *Store) error {
 	ctx, cancel := context.WithTimeout(ctx, Lead/2) // a database that has gone does not always say so
 	defer cancel()
 	at := s.time()
-	last, err := store.edition(ctx)
+	last, err := store.Edition(ctx)
 	if err != nil {
 		return err
 	}

@@ -301,7 +301,7 @@ func digestText(hashes map[Kind][]byte) string {
 // moments are read from then on. Their calendar must cover the day. ErrFounded means that there are
 // rules already; another process may just have founded them.
 func (s *Store) Found(ctx context.Context, set *Set, zone *time.Location, by ledger.Approval) (err error) {
-	if _, err := s.edition(ctx); !errors.Is(err, ErrEmpty) {
+	if _, err := s.Edition(ctx); !errors.Is(err, ErrEmpty) {
 		return cmp.Or(err, ErrFounded)
 	}
 	if err := set.Covers(ledger.DayOf(by.At.In(zone))); err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"citycard/clearing/cards"
 	"citycard/clearing/people"
 	offered "citycard/clearing/people/proposal"
 	"citycard/ledger/chain"
@@ -32,8 +33,19 @@ func (s *staff) may(e *chain.AuditEntry, statements []*people.Statement) {
 	case len(statements) == 2:
 		s.approves(e, last)
 	case len(rule.By) > 0 && !rule.Two():
-		s.allowed(e, s.policy.MayPropose(s.signer(e.First, first.At, false), e.Act, ""))
+		s.allowed(e, s.policy.MayPropose(s.signer(e.First, first.At, false), e.Act, s.unitOf(e)))
 	}
+}
+
+// unitOf is whose money or rows an act of one person is about; most are about nobody's.
+func (s *staff) unitOf(e *chain.AuditEntry) (unit people.Unit) {
+	if cards.IsStep(e.Act) {
+		toldBy(s.check, e, func(of cards.Said) { unit = of.Unit })
+	}
+	if cards.IsShift(e.Act) {
+		toldBy(s.check, e, func(of cards.ShiftOrder) { unit = of.Unit() })
+	}
+	return unit
 }
 
 // onPerson reports whether a statement is of an act on the person of an entry. Two keepers may sign

@@ -15,6 +15,8 @@
 //	                     back and took it back, and the written loads
 //	unconfirmed_taps, lost_codes  follow from rows of the journal: the memo of each tap without a
 //	                     TAC, what two people have decided, and the tap if it came
+//	cards, card_steps    each step is a note of the journal, with its money under its key; a card
+//	                     is what its last step left; who acted signed it
 //	closings, topics     are in the audit as they were first written
 //	passes, findings, histories, history_cuts, history_parts   the audit has the hashes of
 //	                     what a round left; older histories that no day begins with are

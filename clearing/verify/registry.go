@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 
+	"citycard/clearing/cards"
 	"citycard/clearing/counters"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/message"
@@ -24,12 +25,17 @@ import (
 
 // acts are clearing's acts by which its tables are checked.
 func acts() []string {
-	return []string{
+	all := []string{
 		registry.ActFound, registry.ActApprove, dayclose.ActClose, message.ActTopic, counters.ActPass,
 		rules.ActFound, rules.ActApprove, persons.ActImport, persons.ActTry, persons.ActUndo, persons.ActEnd,
 		access.ActIssue, access.ActRevoke, quarantine.ActJudge, quarantine.ActBooked,
 		offered.ActPropose, offered.ActReject, offered.ActWithdraw, receipt.ActBook, receipt.ActReverse,
+		cards.ActOpenShift, cards.ActCloseShift,
 	}
+	for _, do := range cards.Does() {
+		all = append(all, do.Act())
+	}
+	return all
 }
 
 // change is a change of the registry, as the audit or a proposal tells it and as it is there.

@@ -31,6 +31,8 @@ const (
 	WaitingLoad     books.Kind = "waiting load differs from journal"
 	Release         books.Kind = "release differs from what it releases"
 	Unconfirmed     books.Kind = "tap without a TAC differs from the journal"
+	CardStep        books.Kind = "step of a card differs from the journal"
+	CardRow         books.Kind = "card differs from its steps"
 	Closing         books.Kind = "closing differs from the audit"
 	Topic           books.Kind = "topic differs from the audit"
 	Pass            books.Kind = "pass over cards differs from the audit"
@@ -64,7 +66,7 @@ type check struct {
 func Tables(ctx context.Context, tx pgx.Tx, report func(books.Fault)) error {
 	c := &check{tx: tx, report: report, entries: map[string][]chain.AuditEntry{}, heads: map[string]bool{}, editions: map[string]bool{}, altered: map[int64]string{}, decided: map[mark]int{}}
 	for _, step := range []func(context.Context) error{
-		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.settlementDays, c.loads, c.waiting, c.releases, c.unconfirmedTaps, c.lostCodes, c.closings, c.topics, c.passes, c.persons, c.staff, c.access, c.decidedRows, c.proposals, c.undecidedRows, c.judged,
+		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.settlementDays, c.loads, c.waiting, c.releases, c.unconfirmedTaps, c.lostCodes, c.cardLives, c.counterActs, c.closings, c.topics, c.passes, c.persons, c.staff, c.access, c.decidedRows, c.proposals, c.undecidedRows, c.judged,
 	} {
 		if err := step(ctx); err != nil {
 			return err

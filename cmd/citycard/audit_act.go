@@ -1,6 +1,7 @@
 package main
 
 import (
+	"citycard/clearing/cards"
 	"citycard/clearing/counters"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/message"
@@ -39,6 +40,9 @@ func chineseActs() map[string]string {
 		access.ActIssue: "签发访问凭证", access.ActRevoke: "撤销访问凭证",
 		staff.ActFound: "建立保管员", staff.ActEnrolKeeper: "登记保管员", staff.ActEnrol: "登记工作人员", staff.ActChange: "变更工作人员", staff.ActDisable: "停用工作人员",
 		staff.ActDeputy: "委任代行人", staff.ActEndDeputy: "终止代行",
+		cards.Sell.Act(): "售卡", cards.ReportLoss.Act(): "挂失", cards.ReportBrief.Act(): "临时挂失", cards.Find.Act(): "解挂", cards.Replace.Act(): "补换卡", cards.Extend.Act(): "卡片延期",
+		cards.Return.Act(): "退卡", cards.HandIn.Act(): "交回坏卡", cards.Refund.Act(): "坏卡退款", cards.CutDeposit.Act(): "退还押金差额", cards.UnblockPIN.Act(): "解锁密码",
+		cards.Activate.Act(): "启用社保功能", cards.Suspend.Act(): "停用社保功能", cards.ActOpenShift: "开班", cards.ActCloseShift: "结班",
 		message.ActTopic: "首次发现主题", quarantine.ActJudge: "决定复判隔离记录", quarantine.ActBooked: "复判入账",
 	}
 }

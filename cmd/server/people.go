@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/net/netutil"
 
+	"citycard/clearing/cards"
 	peopleapi "citycard/clearing/people/api"
 	"citycard/clearing/persons"
 	"citycard/clearing/rules"
@@ -45,6 +46,18 @@ func NewPeople(program *Program, log *slog.Logger) (*peopleapi.Server, error) {
 		}
 		return zone, err
 	}
+	data := func(ctx context.Context, l *ledger.Ledger) (*persons.Store, error) {
+		store, err := program.Persons(ctx)
+		if err != nil {
+			return nil, explained(err)
+		}
+		zone, err := zone(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return persons.NewStore(l, store, zone)
+	}
+	known := new(inForce)
 	return peopleapi.New(peopleapi.Settings{
 		Office: office, Rehearsal: rehearsal, Version: service.ReadVersion("citycard").Number, Now: time.Now, Log: log, Rate: peopleRate,
 		Program: program.Acts(), Hosts: program.Hosts,
@@ -55,16 +68,9 @@ func NewPeople(program *Program, log *slog.Logger) (*peopleapi.Server, error) {
 			}
 			return zone.String(), nil
 		},
-		Persons: func(ctx context.Context, l *ledger.Ledger) (*persons.Store, error) {
-			held, err := program.Persons(ctx)
-			if err != nil {
-				return nil, explained(err)
-			}
-			zone, err := zone(ctx)
-			if err != nil {
-				return nil, err
-			}
-			return persons.NewStore(l, held, zone)
+		Persons: data,
+		Cards: func(_ context.Context, l *ledger.Ledger) (*cards.Office, error) {
+			return cardsOffice(l, known, zone, data), nil
 		},
 	}), nil
 }

@@ -24,6 +24,9 @@ func unfit(what *language.Text) error { return &OrderError{what} }
 // Channel is a top-up channel's unit.
 func Channel(id string) people.Unit { return people.Unit("channel:" + id) }
 
+// IsChannel reports whether a unit is a channel's.
+func IsChannel(u people.Unit) bool { return kindOf(u) == "channel" }
+
 // kindOf is a unit's kind, such as channel.
 func kindOf(u people.Unit) string {
 	kind, _, _ := strings.Cut(string(u), ":")

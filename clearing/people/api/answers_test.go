@@ -157,7 +157,7 @@ func TestAnswersHeld(t *testing.T) {
 // docs/api.yaml, at the socket and over a network.
 func TestAnswers(t *testing.T) {
 	w := newTown(t, 1000)
-	clearingtest.New(t, nil).Found(t, w.ledger.Pool())
+	clearingtest.New(t, blanks).Found(t, w.ledger.Pool())
 	ann, bob := w.socket("ann"), w.client("bob")
 	asked := map[string]int{}
 	count := func(operation string, err error) {
@@ -212,6 +212,7 @@ func TestAnswers(t *testing.T) {
 	refused("list", &api.Problem{Type: api.Unsigned, Title: "-", Detail: "-", Status: status})
 	w.answersOfAccess(ann, count, refused)
 	w.answersOfPersons(ann, count, refused)
+	w.answersOfCards(count, refused)
 	w.answersOfFounding(count, refused)
 	for _, operation := range operations(t) {
 		if asked[operation] < 2 {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"citycard/cardos/keys"
+	"citycard/clearing/cards"
 	"citycard/clearing/chart"
 	"citycard/clearing/people"
 	"citycard/clearing/people/api"
@@ -75,6 +76,7 @@ func settings(office, rehearsal *proposal.Office, rate int) api.Settings {
 	return api.Settings{
 		Office: office, Rehearsal: rehearsal, Zone: func(context.Context) (string, error) { return "Asia/Shanghai", nil },
 		Version: "test", Now: time.Now, Log: slog.New(slog.DiscardHandler), Rate: rate,
+		Cards: func(_ context.Context, l *ledger.Ledger) (*cards.Office, error) { return cardsAt(l, counterDay), nil },
 		Persons: func(_ context.Context, l *ledger.Ledger) (*persons.Store, error) {
 			return persons.NewStore(l, keys.GenerateTest(1).Held(), time.UTC)
 		},

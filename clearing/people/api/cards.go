@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"citycard/clearing/cards"
 	"citycard/clearing/people"
+	"citycard/clearing/people/access"
 	"citycard/language"
 	"citycard/ledger"
 )
@@ -176,33 +178,134 @@ func (s *Server) registerCards() {
 	huma.Register(s.api, end, s.closeShift)
 }
 
-// missing answers for what is not there yet.
-func (s *Server) missing(ctx context.Context) *Problem {
-	p := newProblem(callerOf(ctx).language, Unavailable, language.Textf("this server cannot do that yet"), nil)
-	p.Status = http.StatusNotImplemented
-	return p
+// counters is the room of cards over an office's ledger.
+func (s *Server) counters(ctx context.Context, dry bool) (*cards.Office, error) {
+	office, err := s.s.Cards(ctx, s.office(dry).Ledger)
+	if err != nil {
+		return nil, s.problem(ctx, err)
+	}
+	return office, nil
 }
 
-func (s *Server) products(ctx context.Context, _ *struct {
-	Day ledger.Day `query:"day" doc:"YYYYMMDD; left out: today"`
+func (s *Server) products(ctx context.Context, in *struct {
+	Day int32 `query:"day" minimum:"0" doc:"YYYYMMDD; left out: today"`
 },
 ) (*answer[ProductPage], error) {
-	return nil, s.missing(ctx)
-}
-
-func (s *Server) findCard(ctx context.Context, _ *struct{ Body FindingCard }) (*answer[Card], error) {
-	return nil, s.missing(ctx)
-}
-
-// ofOrder is the problem of an order that is wrong by itself.
-func (s *Server) ofOrder(ctx context.Context, err error) *Problem {
-	p := s.problem(ctx, err)
-	if of, ok := errors.AsType[*cards.OrderError](err); ok {
-		l := callerOf(ctx).language
-		p = newProblem(l, Invalid, Invalid.title(), nil)
-		p.Errors = []Fault{{"body." + of.Field, of.What.In(l)}}
+	day := ledger.Day(in.Day)
+	if day != 0 && !day.Valid() {
+		return nil, s.ofField(ctx, "query.day", language.Textf("want a day YYYYMMDD"))
 	}
+	office, err := s.counters(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	day, of, err := office.Selling(ctx, day)
+	if err != nil {
+		return nil, s.ofCards(ctx, err)
+	}
+	return &answer[ProductPage]{ProductPage{Day: day, Version: of.Name(), Example: of.Example, Products: of.Products}}, nil
+}
+
+func (s *Server) findCard(ctx context.Context, in *struct{ Body FindingCard }) (*answer[Card], error) {
+	if err := callerOf(ctx).seesCards(); err != nil {
+		return nil, s.problem(ctx, err)
+	}
+	office, err := s.counters(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	found, err := office.Find(ctx, in.Body.Number)
+	if err != nil {
+		return nil, s.ofCards(ctx, err)
+	}
+	return &answer[Card]{cardOf(callerOf(ctx).language, found)}, nil
+}
+
+// seesCards refuses who works for an operator, a hospital or the pension office: what a card has
+// and where it was is none of theirs.
+func (c caller) seesCards() error {
+	if c.person == nil || c.person.Unit == people.Issuer || c.person.Unit == people.City || access.IsChannel(c.person.Unit) {
+		return nil
+	}
+	return &people.DeniedError{Person: *c.person, Act: "find card"}
+}
+
+func cardOf(l language.Language, f *cards.Found) Card {
+	c := Card{
+		Number: f.Number, Product: f.Product, Holder: "unknown", State: f.State, Social: f.Social, Bank: f.Bank, Since: f.Since, Expires: f.Expires, Expired: f.Expired,
+		Listed: f.Listed, Shadow: f.Purse, Deposit: f.Deposit, Waiting: []WaitingLoad{}, Steps: []CardStep{}, May: []CardChoice{},
+	}
+	if f.Known {
+		c.Type, c.Holder = fmt.Sprintf("%02x", f.Type), "anonymous"
+	}
+	if f.Person {
+		c.Holder = "registered"
+	}
+	for i := range f.Steps {
+		c.Steps = append(c.Steps, stepOf(&f.Steps[i]))
+	}
+	for i := range f.May {
+		c.May = append(c.May, choiceOf(l, &f.May[i]))
+	}
+	return c
+}
+
+func stepOf(s *cards.Step) CardStep {
+	return CardStep{
+		Number: s.Step, Do: string(s.Do), State: s.Left.State, Day: s.Day, At: s.At.UTC(), Unit: s.Unit, Person: s.Person, Order: s.Order, Cash: s.Cash(), Lines: linesOf(s.Amounts),
+	}
+}
+
+func linesOf(amounts []cards.Amount) []CardLine {
+	lines := make([]CardLine, 0, len(amounts))
+	for _, a := range amounts {
+		lines = append(lines, CardLine(a))
+	}
+	return lines
+}
+
+func choiceOf(l language.Language, c *cards.Choice) CardChoice {
+	out := CardChoice{
+		Do: c.Do, Product: c.Product, Cash: c.Cash(), Lines: linesOf(c.Amounts), Holder: c.Holder, New: c.New, Empties: c.Empties, From: c.From, Waits: c.Waits, Becomes: c.Becomes,
+	}
+	if c.Obstacle != nil {
+		out.Obstacle = c.Obstacle.In(l)
+	}
+	return out
+}
+
+// ofField is the problem of one field.
+func (s *Server) ofField(ctx context.Context, field string, what *language.Text) *Problem {
+	l := callerOf(ctx).language
+	p := newProblem(l, Invalid, Invalid.title(), nil)
+	p.Errors = []Fault{{field, what.In(l)}}
 	return p
+}
+
+// ofCards is the problem that an error of package cards is.
+func (s *Server) ofCards(ctx context.Context, err error) *Problem {
+	l := callerOf(ctx).language
+	if of, ok := errors.AsType[*cards.OrderError](err); ok {
+		return s.ofField(ctx, "body."+of.Field, of.What)
+	}
+	if moved, ok := errors.AsType[*cards.MovedError](err); ok {
+		return newProblem(l, Stale, moved.Text(), language.Textf("look at the card again, and sign what it costs now"))
+	}
+	if refused, ok := errors.AsType[*cards.Refusal](err); ok {
+		return newProblem(l, Refused, refused.What, refused.Todo)
+	}
+	return s.problem(ctx, err)
+}
+
+// ofUnit is the approval of an act of one person about a unit, by who signed it.
+func (s *Server) ofUnit(ctx context.Context, store *people.Store, signed Signature, act string, unit people.Unit, what string) (by ledger.Approval, err error) {
+	if _, err := s.believes(ctx, store, signed, act); err != nil {
+		return by, err
+	}
+	if by, err = store.SignedFor(ctx, signed.chain(), act, unit); err != nil {
+		return by, s.problem(ctx, err)
+	}
+	return by, s.saying(ctx, by, what)
 }
 
 func (s *Server) stepCard(ctx context.Context, in *struct {
@@ -210,24 +313,73 @@ func (s *Server) stepCard(ctx context.Context, in *struct {
 	Body CardOrder
 },
 ) (*answer[CardDone], error) {
-	if err := in.Body.order().Check(); err != nil {
-		return nil, s.ofOrder(ctx, err)
+	order := in.Body.order()
+	if err := order.Check(); err != nil {
+		return nil, s.ofCards(ctx, err)
 	}
-	return nil, s.missing(ctx)
+	said := order.Said()
+	by, err := s.ofUnit(ctx, s.office(in.Dry).People, in.Body.Signed, order.Do.Act(), order.Unit(), said.What())
+	if err != nil {
+		return nil, err
+	}
+	office, err := s.counters(ctx, in.Dry)
+	if err != nil {
+		return nil, err
+	}
+	done, err := office.Do(ctx, order, by)
+	if err != nil {
+		return nil, s.ofCards(ctx, err)
+	}
+	return &answer[CardDone]{CardDone{
+		Repeated: done.Repeated, Step: stepOf(&done.Step), Choice: choiceOf(callerOf(ctx).language, &done.Choice), Shift: done.Step.Shift,
+	}}, nil
 }
 
-func (s *Server) openShift(ctx context.Context, _ *struct {
+func (s *Server) openShift(ctx context.Context, in *struct {
 	DryRun
 	Body OpeningShift
 },
 ) (*answer[Shift], error) {
-	return nil, s.missing(ctx)
+	b := &in.Body
+	return s.shift(ctx, in.Dry, &cards.ShiftOrder{Number: b.Order, Channel: b.Channel, Counter: b.Counter, Start: b.Start}, b.Signed)
 }
 
-func (s *Server) closeShift(ctx context.Context, _ *struct {
+func (s *Server) closeShift(ctx context.Context, in *struct {
 	DryRun
 	Body ClosingShift
 },
 ) (*answer[Shift], error) {
-	return nil, s.missing(ctx)
+	b := &in.Body
+	return s.shift(ctx, in.Dry, &cards.ShiftOrder{Number: b.Order, Channel: b.Channel, Counter: b.Counter, Ends: true, Loaded: b.Loaded, Counted: b.Counted}, b.Signed)
+}
+
+func (s *Server) shift(ctx context.Context, dry bool, order *cards.ShiftOrder, signed Signature) (*answer[Shift], error) {
+	if err := order.Check(); err != nil {
+		return nil, s.ofCards(ctx, err)
+	}
+	by, err := s.ofUnit(ctx, s.office(dry).People, signed, order.Act(), order.Unit(), order.What())
+	if err != nil {
+		return nil, err
+	}
+	office, err := s.counters(ctx, dry)
+	if err != nil {
+		return nil, err
+	}
+	done, err := office.Shift(ctx, order, by)
+	if err != nil {
+		return nil, s.ofCards(ctx, err)
+	}
+	return &answer[Shift]{shiftOf(done)}, nil
+}
+
+func shiftOf(s *cards.Shift) Shift {
+	out := Shift{
+		Number: s.Number, Unit: s.Unit, Counter: s.Counter, Opened: s.Opened.UTC(), OpenedBy: s.OpenedBy, ClosedBy: s.ClosedBy, Start: s.Start, Steps: s.Steps,
+		Loaded: s.Loaded, Expected: s.Expected(), Counted: s.Counted, Difference: s.Difference(), Repeated: s.Repeated,
+	}
+	if !s.Closed.IsZero() {
+		closed := s.Closed.UTC()
+		out.Closed = &closed
+	}
+	return out
 }

@@ -49,6 +49,7 @@ func (c *Client) StepCard(ctx context.Context, o *cards.Order, reason string, dr
 
 // OpenShift signs that a shift begins with so much cash.
 func (c *Client) OpenShift(ctx context.Context, o *cards.ShiftOrder, reason string, dry bool) (Shift, error) {
+	o.Ends = false
 	signed, err := c.sign(ctx, cards.ActOpenShift, o.What(), reason, dry)
 	if err != nil {
 		return Shift{}, err
@@ -62,6 +63,7 @@ func (c *Client) OpenShift(ctx context.Context, o *cards.ShiftOrder, reason stri
 
 // CloseShift signs that a shift ends, and what was counted.
 func (c *Client) CloseShift(ctx context.Context, o *cards.ShiftOrder, reason string, dry bool) (Shift, error) {
+	o.Ends = true
 	signed, err := c.sign(ctx, cards.ActCloseShift, o.What(), reason, dry)
 	if err != nil {
 		return Shift{}, err

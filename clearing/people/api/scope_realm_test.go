@@ -153,7 +153,7 @@ func newRealm(t *testing.T) (*realm, []scopeRow) {
 	t.Helper()
 	w := newTown(t, 1_000_000)
 	rows, members := readScope(t)
-	clearingtest.New(t, nil).Found(t, w.ledger.Pool())
+	clearingtest.New(t, blanks).Found(t, w.ledger.Pool())
 	w.must(closeTheDay(t.Context(), w.ledger))
 	for _, e := range members {
 		e.Key = peopletest.Key(t, e.ID).Public().String()
@@ -178,6 +178,7 @@ func newRealm(t *testing.T) (*realm, []scopeRow) {
 	var err error
 	r.books, err = w.ledger.ID(t.Context())
 	w.must(err)
+	r.openCounters()
 	return r, rows
 }
 

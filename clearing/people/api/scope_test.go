@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"citycard/clearing/cards"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/people"
 	"citycard/clearing/people/access"
@@ -37,6 +38,8 @@ func TestScope(t *testing.T) {
 			r.seesImports(row)
 		case row.act == "see loads of a card", row.act == "see an order":
 			r.seesLoads(row)
+		case row.act == "see cards":
+			r.seesCards(row)
 		case rule.Two() && row.about != "any unit":
 			r.proposed(row)
 			r.decided(row)
@@ -182,7 +185,15 @@ func (r *realm) alone(row scopeRow) {
 			r.tried(row.act, m.ID, may, func() api.Kind {
 				return r.find(r.sign(m.ID, r.statement(m.ID, persons.ActRead, persons.ReadText, "complaint")))
 			}, api.Denied)
+		case cards.ActOpenShift, cards.ActCloseShift:
+			o := r.shift(row.act == cards.ActCloseShift)
+			r.tried(row.act, m.ID, may, func() api.Kind { return r.shifts(m.ID, o) }, api.Denied)
 		default:
+			if do, ok := stepOf(row.act); ok {
+				o := r.ready(do)
+				r.tried(row.act, m.ID, may, func() api.Kind { return r.steps(m.ID, o) }, api.Denied)
+				continue
+			}
 			r.Fatalf("%q has a row of its own, and nothing in this test tries it", row.act)
 		}
 	}

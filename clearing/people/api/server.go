@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"citycard/clearing/cards"
 	"citycard/clearing/people"
 	"citycard/clearing/people/access"
 	"citycard/clearing/people/proposal"
@@ -31,6 +32,8 @@ type Settings struct {
 	Zone      func(context.Context) (string, error)
 	// Persons are those in the database of a ledger, under the key store that the process has.
 	Persons func(context.Context, *ledger.Ledger) (*persons.Store, error)
+	// Cards is the room of cards over a ledger.
+	Cards func(context.Context, *ledger.Ledger) (*cards.Office, error)
 	// Hosts says whether a host, as a URL names it, is this server over a network; nil: any is.
 	Hosts   func(host string) bool
 	Version string // of the program

@@ -1,0 +1,337 @@
+package cards
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"citycard/clearing/chart"
+	"citycard/clearing/identity"
+	"citycard/clearing/registry/index"
+	"citycard/language"
+	"citycard/ledger"
+	"citycard/ledger/shadow"
+)
+
+// Stream is where steps are booked.
+const Stream = "cards"
+
+// Done is what an order did.
+type Done struct {
+	Step     Step
+	Choice   Choice
+	Repeated bool // it was done before, under this order: nothing was done now
+}
+
+// errUsed ends the look for a card's rows at the first.
+var errUsed = errors.New("the card was used")
+
+// errAgain ends a transaction whose order was done meanwhile.
+var errAgain = errors.New("the order was done meanwhile")
+
+// doing is an order that is being done.
+type doing struct {
+	office  *Office
+	order   *Order
+	by      ledger.Approval
+	figures *Figures
+	content [sha256.Size]byte
+	token   *[16]byte // of the certificate that was shown
+	card    held
+	fresh   *held // the new card
+
+	plan  *plan
+	step  Record
+	other *Record
+	shift int64
+}
+
+// Do does what an order asks for, in one transaction with the audit's entry; by is who signed it.
+// In books that rehearse it is rolled back, and the order's cash is not looked at.
+func (o *Office) Do(ctx context.Context, order *Order, by ledger.Approval) (*Done, error) {
+	if err := order.Check(); err != nil {
+		return nil, err
+	}
+	d, err := o.begin(ctx, order, by)
+	if err != nil {
+		return nil, err
+	}
+	if done, err := o.done(ctx, string(order.Unit()), order.Number, d.content); done != nil || err != nil {
+		return done, err
+	}
+	out, err := o.Ledger.PostOnce(ctx, Stream, o.Owner, 0, func(b *ledger.Batch) error {
+		b.Prepare = func(ctx context.Context, tx pgx.Tx) error { return d.prepare(ctx, tx, b) }
+		b.Finish = func(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) ([]byte, error) {
+			return nil, d.finish(ctx, tx, b, out)
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errAgain):
+		return o.done(ctx, string(order.Unit()), order.Number, d.content)
+	case err != nil:
+		return nil, err
+	case out == nil:
+		return nil, fmt.Errorf("order %s booked nothing", order.Number)
+	}
+	return &Done{Step: Step{Record: d.step, At: second(d.at()), Person: by.First}, Choice: d.plan.Choice}, nil
+}
+
+func (o *Office) begin(ctx context.Context, order *Order, by ledger.Approval) (*doing, error) {
+	if err := by.ValidateAlone(); err != nil {
+		return nil, err
+	}
+	figures, err := o.InForce(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.channel(ctx, order.Channel, figures.today()); err != nil {
+		return nil, err
+	}
+	d := &doing{office: o, order: order, by: by, figures: figures}
+	if order.Certificate != "" {
+		token, err := o.Token(ctx, order.Certificate)
+		if err != nil {
+			return nil, err
+		}
+		d.token = &token
+	}
+	if d.card, err = o.held(ctx, order.Card, figures); err != nil {
+		return nil, err
+	}
+	if order.New != "" {
+		fresh, err := o.held(ctx, order.New, figures)
+		if err != nil {
+			return nil, err
+		}
+		d.fresh = &fresh
+	}
+	d.content = d.hash()
+	return d, nil
+}
+
+// hash is that of all that an order asks for.
+func (d *doing) hash() [sha256.Size]byte {
+	token := ""
+	if d.token != nil {
+		token = hex.EncodeToString(d.token[:])
+	}
+	o := *d.order
+	return sha256.Sum256(fmt.Appendf(nil, "%q %q %q %s %q %q %d %d %s", o.Channel, o.Counter, o.Do, o.Card, o.Product, o.New, o.Cash, o.Emptied, token))
+}
+
+// held reads all that is known of a card.
+func (o *Office) held(ctx context.Context, number string, figures *Figures) (h held, err error) {
+	if h.registered, err = o.lookUp(ctx, number, figures.Now); err != nil || !h.known {
+		h.was.State = Unknown
+		return h, err
+	}
+	return h, o.refresh(ctx, &h)
+}
+
+// refresh reads what the books have of a card.
+func (o *Office) refresh(ctx context.Context, h *held) (err error) {
+	if h.was, h.steps, err = standing(ctx, o.Ledger.Pool(), h.card(), ""); err != nil {
+		return err
+	}
+	if h.purse, err = o.shadowOf(ctx, h.card()); err != nil {
+		return err
+	}
+	if h.was.State == Unknown {
+		err = shadow.Statement(ctx, o.Ledger, h.card().Subject(), identity.NoDay, index.LastDay, func(ledger.Row) error { return errUsed })
+		if h.used = errors.Is(err, errUsed); !h.used {
+			return err
+		}
+	}
+	return nil
+}
+
+// done finds an order that was done before. Another one under its number is refused.
+func (o *Office) done(ctx context.Context, unit, number string, content [sha256.Size]byte) (*Done, error) {
+	card, step, found, err := ordered(ctx, o.Ledger.Pool(), unit, number, content)
+	if err != nil || !found {
+		return nil, err
+	}
+	list, err := steps(ctx, o.Ledger.Pool(), card, step)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) != 1 {
+		return nil, fmt.Errorf("order %s has no step %d", number, step)
+	}
+	s := list[0]
+	return &Done{Step: s, Repeated: true, Choice: Choice{Do: s.Do, Product: s.Left.Product, Amounts: s.Amounts}}, nil
+}
+
+// ordered finds an order by its number.
+func ordered(ctx context.Context, q querier, unit, number string, content [sha256.Size]byte) (card identity.Card, step int64, found bool, err error) {
+	var was, subject []byte
+	err = q.QueryRow(ctx, "SELECT content, card, step FROM card_orders WHERE unit = $1 AND number = $2", unit, number).Scan(&was, &subject, &step)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return card, 0, false, nil
+	case err != nil:
+		return card, 0, false, fmt.Errorf("read an order: %w", err)
+	case string(was) != string(content[:]):
+		return card, 0, false, refusal(language.Textf("order %s was another order before", number), language.Textf("give each order a number of its own"))
+	}
+	copy(card[:], subject)
+	return card, step, true, nil
+}
+
+// prepare plans the order inside its transaction, with the cards locked, and fills the batch.
+func (d *doing) prepare(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error {
+	_, _, found, err := ordered(ctx, tx, string(d.order.Unit()), d.order.Number, d.content)
+	switch {
+	case err != nil:
+		return err
+	case found:
+		return errAgain
+	}
+	if err := d.lock(ctx, tx); err != nil {
+		return err
+	}
+	p := &planner{figures: d.figures, channel: chart.Channel(d.order.Channel)}
+	if d.plan, err = p.make(d.order.Do, &d.card, d.order.Product, d.fresh); err != nil {
+		return err
+	}
+	if err := d.allow(); err != nil {
+		return err
+	}
+	if d.shift, err = d.inShift(ctx, tx); err != nil {
+		return err
+	}
+	return d.fill(b)
+}
+
+// lock reads the cards' rows once more, and keeps them.
+func (d *doing) lock(ctx context.Context, tx pgx.Tx) (err error) {
+	for _, h := range []*held{&d.card, d.fresh} {
+		if h == nil || !h.known {
+			continue
+		}
+		if h.was, h.steps, err = standing(ctx, tx, h.card(), locking); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// allow asks what an order must have beside its plan.
+func (d *doing) allow() error {
+	m, o := d.plan, d.order
+	switch {
+	case m.Obstacle != nil:
+		return refusal(m.Obstacle, language.Textf("come back then"))
+	case m.Holder && d.token == nil:
+		return refusal(language.Textf("the card is a person's: the number of the holder's certificate is missing"), language.Textf("have it shown, and give its number"))
+	case !d.office.Ledger.Rehearses() && m.Cash() != o.Cash:
+		return &MovedError{Signed: o.Cash, Is: m.Cash()}
+	}
+	if d.token == nil || !m.product.Personal() {
+		return nil
+	}
+	return m.holder(*d.token)
+}
+
+// fill makes the records and the chain of what is done.
+func (d *doing) fill(b *ledger.Batch) error {
+	o, m := d.order, d.plan
+	d.step = Record{
+		Step: d.card.steps + 1, Do: o.Do, Unit: o.Unit(), Counter: o.Counter, Order: o.Number, Shift: d.shift, Amounts: m.Amounts, Emptied: o.Emptied, Left: m.left,
+	}
+	b.Transfers, d.other = nil, nil
+	if err := chained(b, d.card.card(), &d.step, m.moves); err != nil {
+		return err
+	}
+	if m.newLeft != nil {
+		d.other = &Record{Step: d.fresh.steps + 1, Do: o.Do, Unit: o.Unit(), Counter: o.Counter, Order: o.Number, Left: *m.newLeft}
+		if err := chained(b, d.fresh.card(), d.other, m.newMoves); err != nil {
+			return err
+		}
+	}
+	for i := range b.Transfers {
+		b.Transfers[i].Linked = i < len(b.Transfers)-1
+	}
+	return nil
+}
+
+// chained adds a record's note and its transfers to a batch.
+func chained(b *ledger.Batch, card identity.Card, r *Record, moves []move) error {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	id := r.ID()
+	b.Transfers = append(b.Transfers, ledger.Transfer{Day: b.Day, Subject: card.Subject(), ID: id, Act: ledger.KeepMemo, Evidence: text})
+	for i, m := range moves {
+		b.Transfers = append(b.Transfers, ledger.Transfer{
+			Day: b.Day, Subject: card.Subject(), ID: identity.CardMoney(byte(i), id),
+			Debit: ledger.IDOfCode(m.debit), Credit: ledger.IDOfCode(m.credit), Amount: m.fen, Purpose: m.purpose,
+		})
+	}
+	return nil
+}
+
+// finish writes the rows of what was booked, and the audit's entry, in its transaction.
+func (d *doing) finish(ctx context.Context, tx pgx.Tx, b *ledger.Batch, out *ledger.Outcome) error {
+	for _, answer := range out.Transfers {
+		if answer.Result != ledger.Inserted {
+			return refusal(language.Textf("the ledger refused: %v", answer.Err), language.Textf("look at the accounts with citycard account"))
+		}
+	}
+	o := d.order
+	if err := d.keep(ctx, tx, d.card.card(), &d.step, b.Day); err != nil {
+		return err
+	}
+	if d.other != nil {
+		if err := d.keep(ctx, tx, d.fresh.card(), d.other, b.Day); err != nil {
+			return err
+		}
+	}
+	card := d.card.card()
+	if _, err := tx.Exec(ctx, "INSERT INTO card_orders (unit, number, content, card, step) VALUES ($1, $2, $3, $4, $5)",
+		string(o.Unit()), o.Number, d.content[:], card[:], d.step.Step); err != nil {
+		return fmt.Errorf("keep an order: %w", err)
+	}
+	if err := d.addToShift(ctx, tx); err != nil {
+		return err
+	}
+	if err := d.demand(ctx, tx); err != nil {
+		return err
+	}
+	said := o.Said()
+	said.Cash = d.plan.Cash()
+	text, err := json.Marshal(said)
+	if err != nil {
+		return err
+	}
+	return ledger.Record(ctx, tx, o.Do.Act(), string(text), d.by)
+}
+
+func (d *doing) keep(ctx context.Context, tx pgx.Tx, card identity.Card, r *Record, day ledger.Day) error {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	return keep(ctx, tx, card, r, text, day, d.at(), d.by.First)
+}
+
+// demand notes what the registry is to say because of the step.
+func (d *doing) demand(ctx context.Context, tx pgx.Tx) error {
+	of := d.plan.due
+	if of == nil {
+		return nil
+	}
+	card := d.card.card()
+	if _, err := tx.Exec(ctx, "INSERT INTO registry_dues (card, step, number, since, until, reason, expires, change) VALUES ($1, $2, $3, $4, $5, $6, $7, 0)",
+		card[:], d.step.Step, d.step.Left.Number, of.since, of.until, of.reason, of.expires); err != nil {
+		return fmt.Errorf("keep what the registry is to say: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,255 @@
+package api_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"citycard/clearing/cards"
+	"citycard/clearing/chart"
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/people"
+	"citycard/clearing/people/access"
+	"citycard/clearing/people/api"
+	"citycard/clearing/people/peopletest"
+	"citycard/clearing/rules"
+	"citycard/clearing/verify"
+	"citycard/ledger"
+	books "citycard/ledger/verify"
+)
+
+// examples are the rules of all cards in these tests.
+var examples = sync.OnceValues(func() (*rules.Set, error) { return clearingtest.Rules() })
+
+// cardsAt is the room of cards over a ledger, at a time.
+func cardsAt(l *ledger.Ledger, now time.Time) *cards.Office {
+	return &cards.Office{
+		Ledger: l, Owner: "test",
+		InForce: func(context.Context) (*cards.Figures, error) {
+			set, err := examples()
+			if err != nil {
+				return nil, err
+			}
+			return &cards.Figures{Products: set.Products, Calendar: set.Calendar, Now: now}, nil
+		},
+		Token: func(_ context.Context, certificate string) ([16]byte, error) {
+			sum := sha256.Sum256([]byte(certificate))
+			return [16]byte(sum[:16]), nil
+		},
+	}
+}
+
+// counterDay is the day of the counters in these tests.
+var counterDay = time.Date(2026, 10, 12, 9, 0, 0, 0, time.UTC)
+
+// blanks are registry files with cards that are sold, all of type 1.
+func blanks(files map[string]string) {
+	for n := range 2 * half {
+		files["cards.csv"] += fmt.Sprintf("%s,%s,01,active,20130101,20261231\n", blank(n), clearingtest.Issuer)
+	}
+	files["channels.csv"] = "id,name,name_en,effective_from,effective_to\ncounter,柜台,Counter,20130101,\n"
+}
+
+func blank(n int) string { return fmt.Sprintf("0310507020000001%04d", n) }
+
+// half is how many of the blank cards are sold; the others take the place of one.
+const half = 500
+
+// openCounters has the accounts and a shift that acts on cards need.
+func (r *realm) openCounters() {
+	r.Helper()
+	r.must(r.ledger.OpenAccounts(r.Context(), chart.Accounts(clearingtest.New(r, blanks).Registry.Current())))
+	_, err := cardsAt(r.ledger, counterDay).Shift(r.Context(), &cards.ShiftOrder{Number: "first", Channel: "counter", Counter: "1"}, ledger.Approval{First: "test", At: counterDay})
+	r.must(err)
+}
+
+// at does something with a card at a time, as a preparation.
+func (r *realm) at(now time.Time, o *cards.Order) {
+	r.Helper()
+	_, err := cardsAt(r.ledger, now).Do(r.Context(), o, ledger.Approval{First: "test", At: now})
+	r.must(err)
+}
+
+// ready prepares a card, and gives an order of something that can be done with it.
+func (r *realm) ready(do cards.Do) *cards.Order {
+	r.Helper()
+	n := 0
+	order := func(do cards.Do, card string, cash ledger.Fen) *cards.Order {
+		n++
+		return &cards.Order{Number: fmt.Sprintf("%s %d/%d", do, r.things, n), Channel: "counter", Counter: "1", Do: do, Card: card, Cash: cash, Certificate: "Li"}
+	}
+	card := blank(r.things % half)
+	r.things++
+	o := order(do, card, 0)
+	if do == cards.Sell {
+		o.Product, o.Cash = "ordinary", 1000
+		return o
+	}
+	sold, day := order(cards.Sell, card, 1000), counterDay
+	switch do {
+	case cards.Activate, cards.Suspend:
+		sold.Product, sold.Cash = "social", 0
+	case cards.CutDeposit:
+		sold.Cash, o.Cash, day = 3000, -2000, time.Date(2016, 1, 4, 9, 0, 0, 0, time.UTC)
+	case cards.Return:
+		o.Cash = -1000
+	case cards.Refund:
+		o.Cash, day = -1000, counterDay.AddDate(0, -2, 0)
+	case cards.Replace:
+		o.New, o.Cash = blank(half+r.things%half), 600
+	}
+	if sold.Product == "" {
+		sold.Product = "registered"
+	}
+	r.at(day, sold)
+	switch do {
+	case cards.Find:
+		r.at(day, order(cards.ReportBrief, card, 0))
+	case cards.Refund:
+		r.at(day, order(cards.HandIn, card, 0))
+	case cards.Suspend:
+		r.at(day, order(cards.Activate, card, 0))
+	}
+	return o
+}
+
+// steps has somebody do something with a card.
+func (r *realm) steps(id string, o *cards.Order) api.Kind {
+	r.Helper()
+	said := o.Said()
+	return r.sendStep(o, r.sign(id, r.statement(id, o.Do.Act(), said.What(), "")))
+}
+
+func (r *realm) sendStep(o *cards.Order, signed api.Signature) api.Kind {
+	r.Helper()
+	kind, _ := send(r, "/v1/cards/steps", api.CardOrder{
+		Order: o.Number, Channel: o.Channel, Counter: o.Counter, Do: o.Do, Number: o.Card, Product: o.Product, New: o.New, Cash: o.Cash, Certificate: o.Certificate, Signed: signed,
+	})
+	return kind
+}
+
+// shift is an order of a shift that can be done.
+func (r *realm) shift(ends bool) *cards.ShiftOrder {
+	r.Helper()
+	r.things++
+	o := &cards.ShiftOrder{Number: fmt.Sprint("shift ", r.things), Channel: "counter", Counter: fmt.Sprint("c", r.things), Ends: ends}
+	if ends {
+		opens := *o
+		opens.Number, opens.Ends = o.Number+" opens", false
+		_, err := cardsAt(r.ledger, counterDay).Shift(r.Context(), &opens, ledger.Approval{First: "test", At: counterDay})
+		r.must(err)
+	}
+	return o
+}
+
+// shifts has somebody open a shift, or close it.
+func (r *realm) shifts(id string, o *cards.ShiftOrder) (kind api.Kind) {
+	r.Helper()
+	signed := r.sign(id, r.statement(id, o.Act(), o.What(), ""))
+	if o.Ends {
+		kind, _ = send(r, "/v1/shifts/close", api.ClosingShift{Order: o.Number, Channel: o.Channel, Counter: o.Counter, Signed: signed})
+		return kind
+	}
+	kind, _ = send(r, "/v1/shifts/open", api.OpeningShift{Order: o.Number, Channel: o.Channel, Counter: o.Counter, Signed: signed})
+	return kind
+}
+
+// seesCards has everybody look over a network at a card, and at what is sold.
+func (r *realm) seesCards(row scopeRow) {
+	r.Helper()
+	for _, m := range r.members {
+		may, before := row.may[m.ID] == 'l', r.traces()
+		if kind, _ := r.look(m.ID, http.MethodPost, "/v1/cards/find", `{"number":"`+clearingtest.Card+`"}`); (kind == "") != may || !may && kind != api.Denied {
+			r.Errorf("%s sees a card: %q, want it shown: %t", m.ID, kind, may)
+		}
+		if kind, _ := r.look(m.ID, http.MethodGet, "/v1/products", ""); kind != "" {
+			r.Errorf("%s sees what is sold: %q", m.ID, kind)
+		}
+		if after := r.traces(); before != after {
+			r.Errorf("the looks of %s leave %s -> %s", m.ID, before, after)
+		}
+	}
+}
+
+// counterAct is a sale, signed by a clerk of the channel.
+func (r *realm) counterAct() signedAct {
+	r.Helper()
+	o, by := r.ready(cards.Sell), memberOf("clerk", string(access.Channel("counter")))
+	said := o.Said()
+	return signedAct{"sell", by, r.statement(by, o.Do.Act(), said.What(), "sold"), func(signed api.Signature) api.Kind { return r.sendStep(o, signed) }, true}
+}
+
+// stepOf is what is done with a card by an act.
+func stepOf(act string) (do cards.Do, ok bool) {
+	for _, do := range cards.Does() {
+		if do.Act() == act {
+			return do, true
+		}
+	}
+	return "", false
+}
+
+// clerk enrols a clerk of the channel, who signs as a client.
+func (w *town) clerk() *api.Client {
+	w.Helper()
+	e := people.Enrolment{ID: "cara", Name: "Cara", Unit: access.Channel("counter"), Role: people.Clerk, Key: peopletest.Key(w, "cara").Public().String()}
+	w.must(w.staff.Enrol(w.Context(), e, w.staff.Two(w, "kim", "lee", people.ActEnrol, e.ID, "test")))
+	w.must(w.ledger.OpenAccounts(w.Context(), chart.Accounts(clearingtest.New(w, blanks).Registry.Current())))
+	return w.client("cara")
+}
+
+func (w *town) answersOfCards(count, refused func(string, error)) {
+	w.Helper()
+	cara := w.clerk()
+	opens := &cards.ShiftOrder{Number: "1", Channel: "counter", Counter: "1", Start: 1000}
+	_, err := cara.OpenShift(w.Context(), opens, "", false)
+	count("open-shift", err)
+	_, err = cara.OpenShift(w.Context(), &cards.ShiftOrder{Number: "2", Channel: "counter", Counter: "1"}, "", false)
+	refused("open-shift", err)
+	sells := &cards.Order{Number: "3", Channel: "counter", Counter: "1", Do: cards.Sell, Card: blank(0), Product: "ordinary"}
+	dry, err := cara.StepCard(w.Context(), sells, "", true)
+	count("step-card", err)
+	_, err = cara.StepCard(w.Context(), sells, "", false)
+	refused("step-card", err)
+	if kind := w.kind(err); kind != api.Stale {
+		w.Errorf("a sale of nothing is %q", kind)
+	}
+	sells.Cash = dry.Choice.Cash
+	for _, again := range []bool{false, true} {
+		done, err := cara.StepCard(w.Context(), sells, "", false)
+		count("step-card", err)
+		if done.Repeated != again || done.Step.Cash != 1000 || done.Shift != 1 {
+			w.Errorf("a sale: %+v", done)
+		}
+	}
+	card, err := cara.FindCard(w.Context(), blank(0))
+	count("find-card", err)
+	if card.State != cards.Active || card.Deposit != 1000 || len(card.Steps) != 1 || len(card.May) == 0 {
+		w.Errorf("the card is %+v", card)
+	}
+	_, err = cara.FindCard(w.Context(), "12")
+	refused("find-card", err)
+	sold, err := cara.Products(w.Context(), 0)
+	count("products", err)
+	if len(sold.Products) == 0 || sold.Day != 20261012 {
+		w.Errorf("sold is %+v", sold)
+	}
+	_, err = cara.Products(w.Context(), 20261301)
+	refused("products", err)
+	_, err = cara.CloseShift(w.Context(), &cards.ShiftOrder{Number: "4", Channel: "counter", Counter: "2"}, "", false)
+	refused("close-shift", err)
+	closed, err := cara.CloseShift(w.Context(), &cards.ShiftOrder{Number: "5", Channel: "counter", Counter: "1", Counted: 1900}, "", false)
+	count("close-shift", err)
+	if closed.Expected != 2000 || closed.Difference != -100 || closed.Closed == nil {
+		w.Errorf("the shift is %+v", closed)
+	}
+	_, err = books.Books(w.Context(), w.ledger, nil, func(f books.Fault) {
+		if f.Kind == verify.CardStep || f.Kind == verify.CardRow || f.Kind == verify.Signature {
+			w.Errorf("%+v", f)
+		}
+	}, verify.Tables)
+	w.must(err)
+}

@@ -1,0 +1,188 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"citycard/clearing/cards"
+	"citycard/clearing/chart"
+	"citycard/clearing/identity"
+	"citycard/ledger"
+	"citycard/ledger/chain"
+)
+
+// All that there is of cards: notes of steps (60), their money (61), the rows of steps, and the
+// cards. Those of one card together, in the order of what and number.
+const besideLives = `
+	SELECT subject AS card, 0 AS what, id, evidence AS content, 0::INT8 AS number, booking_day::INT8 AS day, 0::INT8 AS debit, 0::INT8 AS credit, 0::INT8 AS fen
+		FROM journal WHERE id >= '\x60' AND id < '\x61'
+	UNION ALL SELECT subject, 1, id, NULL, 0, booking_day::INT8, debit, credit, amount FROM journal WHERE id >= '\x61' AND id < '\x62' AND kind IS NULL
+	UNION ALL SELECT card, 2, id, record::BYTEA, number, day::INT8, 0, 0, 0 FROM card_steps
+	UNION ALL SELECT card, 3, NULL, stands::BYTEA, steps, lapses::INT8, 0, 0, 0 FROM cards
+	ORDER BY card, what, number, id`
+
+// lifeRow is a row of besideLives.
+type lifeRow struct {
+	card               []byte
+	what               int
+	id, content        []byte
+	number, day        int64
+	debit, credit, fen int64
+}
+
+// paid is what the journal has of a step's money.
+type paid struct {
+	cash, deposit ledger.Fen // to the channel, and to deposits
+	rows          int
+}
+
+// life is all that there is of one card, or of a channel's shifts.
+type life struct {
+	subject []byte
+	notes   map[string][]byte // by id
+	days    map[string]int64
+	paid    map[string]*paid // by the rest of the id
+	last    *cards.Record
+	steps   int64
+	deposit ledger.Fen // that the books hold of it
+	settled bool       // its card's row was seen
+}
+
+func newLife(subject []byte) *life {
+	return &life{subject: bytes.Clone(subject), notes: map[string][]byte{}, days: map[string]int64{}, paid: map[string]*paid{}}
+}
+
+// cardLives compares the cards and their steps with the journal.
+func (c *check) cardLives(ctx context.Context) error {
+	var r lifeRow
+	of := newLife(nil)
+	err := c.each(ctx, besideLives, []any{&r.card, &r.what, &r.id, &r.content, &r.number, &r.day, &r.debit, &r.credit, &r.fen}, func() error {
+		if !bytes.Equal(r.card, of.subject) {
+			c.endLife(of)
+			of = newLife(r.card)
+		}
+		switch r.what {
+		case 0:
+			of.notes[string(r.id)], of.days[string(r.id)] = bytes.Clone(r.content), r.day
+		case 1:
+			of.pays(&r)
+		case 2:
+			c.lived(of, &r)
+		default:
+			c.stands(of, &r)
+		}
+		return nil
+	})
+	c.endLife(of)
+	return err
+}
+
+func (l *life) name() string {
+	if card, ok := identity.ParseCard(l.subject); ok {
+		return "card " + card.String()
+	}
+	return fmt.Sprintf("%.64q", l.subject)
+}
+
+func (l *life) pays(r *lifeRow) {
+	if len(r.id) < 3 {
+		return
+	}
+	of := l.paid[string(r.id[2:])]
+	if of == nil {
+		of = new(paid)
+		l.paid[string(r.id[2:])] = of
+	}
+	of.rows++
+	deposits := ledger.IDOfCode(chart.Deposits)
+	sign := ledger.Fen(1) // paid by the customer: it debits the channel
+	switch {
+	case ledger.AccountID(r.debit) == deposits:
+		sign = -1
+		of.deposit -= ledger.Fen(r.fen)
+	case ledger.AccountID(r.credit) == deposits:
+		of.deposit += ledger.Fen(r.fen)
+	case ledger.AccountID(r.debit) == ledger.IDOfCode(chart.Float), ledger.AccountID(r.debit) == ledger.IDOfCode(chart.Differences):
+		sign = -1
+	}
+	of.cash += sign * ledger.Fen(r.fen)
+}
+
+// lived holds a row of a step against its note and its money.
+func (c *check) lived(l *life, r *lifeRow) {
+	var of cards.Record
+	note, there := l.notes[string(r.id)]
+	wrong := ""
+	switch err := json.Unmarshal(r.content, &of); {
+	case err != nil:
+		wrong = "its record cannot be read"
+	case !there:
+		wrong = "the journal has no note of it"
+	case !bytes.Equal(note, r.content) || string(of.ID()) != string(r.id) || of.Step != r.number || l.days[string(r.id)] != r.day:
+		wrong = "the journal's note is another one"
+	case r.number != l.steps+1:
+		wrong = fmt.Sprintf("the step before is %d", l.steps)
+	}
+	before := ledger.Fen(0)
+	if l.last != nil {
+		before = l.last.Left.Deposit
+	}
+	if wrong == "" {
+		money := l.paid[string(r.id[1:])]
+		if money == nil {
+			money = new(paid)
+		}
+		// A replacement's deposit leaves the old card and comes to the new one.
+		moved := of.Left.Deposit - before
+		if money.deposit != moved {
+			wrong = fmt.Sprintf("the journal moves %d fen of deposit, and the card's changes by %d", money.deposit, moved)
+		} else if cash := of.Cash(); cash != money.cash && !(of.Do == cards.Replace && cash == money.cash-money.deposit) {
+			wrong = fmt.Sprintf("the journal has %d fen of cash, and the step %d", money.cash, cash)
+		}
+		delete(l.paid, string(r.id[1:]))
+	}
+	if wrong != "" {
+		c.fault(CardStep, fmt.Sprintf("%s, step %d", l.name(), r.number), "%s", wrong)
+	}
+	delete(l.notes, string(r.id))
+	l.last, l.steps = &of, r.number
+}
+
+// stands holds a card's row against its last step.
+func (c *check) stands(l *life, r *lifeRow) {
+	l.settled = true
+	var is cards.Standing
+	if err := json.Unmarshal(r.content, &is); err != nil || l.last == nil || is != l.last.Left || r.number != l.steps || r.day != int64(is.Lapses) {
+		c.fault(CardRow, l.name(), "it is not what its %d steps left", l.steps)
+	}
+}
+
+// endLife reports what the journal has and no row does. Notes of a channel are those of shifts.
+func (c *check) endLife(l *life) {
+	if _, isCard := identity.ParseCard(l.subject); !isCard {
+		return
+	}
+	if len(l.notes) > 0 || len(l.paid) > 0 {
+		c.fault(CardStep, l.name(), "the journal has %d notes and money of %d steps that are not kept", len(l.notes), len(l.paid))
+	}
+	if l.steps > 0 && !l.settled {
+		c.fault(CardRow, l.name(), "it has %d steps, and no row", l.steps)
+	}
+}
+
+// counterActs checks that who acted at a counter signed just what was done.
+func (c *check) counterActs(context.Context) error {
+	for _, do := range cards.Does() {
+		told(c, do.Act(), c.signedStep)
+	}
+	for _, act := range []string{cards.ActOpenShift, cards.ActCloseShift} {
+		told(c, act, c.signedShift)
+	}
+	return nil
+}
+
+func (c *check) signedStep(e *chain.AuditEntry, of cards.Said) { c.signedWhat(e, of.What()) }
+
+func (c *check) signedShift(e *chain.AuditEntry, of cards.ShiftOrder) { c.signedWhat(e, of.What()) }
