@@ -5,6 +5,7 @@ import (
 
 	"citycard/clearing/chart"
 	"citycard/clearing/registry/index"
+	"citycard/clearing/transit/load"
 	"citycard/ledger"
 )
 
@@ -19,6 +20,7 @@ type Found struct {
 	Expired bool
 	Listed  bool
 	Purse   ledger.Fen
+	Waiting []load.Placed // loads that come onto it when it is next presented
 	Steps   []Step
 	May     []Choice
 }
@@ -41,6 +43,9 @@ func (o *Office) Find(ctx context.Context, number string) (*Found, error) {
 	f.Expired = f.Expires < figures.today()
 	f.State = h.was.effective(figures.today())
 	if f.Steps, err = steps(ctx, o.Ledger.Pool(), h.card(), 0); err != nil {
+		return nil, err
+	}
+	if f.Waiting, err = load.OfCard(ctx, o.Ledger, h.card()); err != nil {
 		return nil, err
 	}
 	f.May = (&planner{figures: figures, channel: chart.Channel("")}).may(&h)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"citycard/clearing/registry/index"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 )
@@ -135,9 +136,16 @@ func PurposeName(p ledger.Purpose) string {
 	return fmt.Sprintf("purpose_%d", p)
 }
 
-// Operator, Pending, Channel, Hospital, Fund and Suspense are codes of accounts
+// Operator is the account of who has a terminal: an operator's, or a channel's.
+func Operator(id string) string {
+	if strings.HasPrefix(id, index.ChannelHolder) {
+		return id
+	}
+	return "operator:" + id
+}
+
+// Pending, Channel, Hospital, Fund and Suspense are codes of accounts
 // that exist once per owner or reason.
-func Operator(id string) string             { return "operator:" + id }
 func Pending(operator string) string        { return "pending:" + operator }
 func Channel(id string) string              { return "channel:" + id }
 func Hospital(id string) string             { return "hospital:" + id }

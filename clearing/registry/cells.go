@@ -63,6 +63,19 @@ func (c *cells) mode(i int) string { return modes()[c.oneOf(i, modes())] }
 
 func modes() []string { return []string{"metro", "bus"} }
 
+// holder is who has a terminal: an operator, or with channel: before its id a channel, at whose
+// counter purses are emptied.
+func (c *cells) holder(i int) (id string, channel bool) {
+	if id, channel = strings.CutPrefix(c.fields[i], index.ChannelHolder); !channel {
+		return c.id(i), false
+	}
+	of := cells{fields: []string{id}}
+	if of.id(0); of.err != nil {
+		c.fail(i, "an operator's id, or channel: and a channel's")
+	}
+	return id, true
+}
+
 func (c *cells) hex(i int, dst []byte) {
 	text := c.fields[i]
 	if len(text) == 2*len(dst) {

@@ -166,7 +166,7 @@ type Version struct {
 
 // History lists all versions, oldest first.
 func History(ctx context.Context, l *ledger.Ledger) ([]Version, error) {
-	entries, err := l.Audit(ctx, ActFound, ActApprove)
+	entries, err := l.Audit(ctx, ActFound, ActApprove, ActFollow)
 	if err != nil {
 		return nil, err
 	}

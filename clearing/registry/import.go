@@ -156,6 +156,7 @@ func (b Bounds) read(from source, base *index.Edition) (*Draft, error) {
 	}
 	in.checkPublished(draft.on(base))
 	in.checkPurses()
+	in.checkCounters()
 	in.checkRoom()
 	if len(in.faults.Faults) > 0 {
 		return nil, &in.faults
@@ -293,6 +294,16 @@ func (in *importer) checkPurses() {
 	for digits, p := range in.rows.Purses.All(index.Compare) {
 		if card, ok := in.rows.Cards.Find(digits); ok && card.ID != p.ID {
 			in.fault("purses.csv", 0, fmt.Sprintf("%s: lines %v", sameSignature(p.ID, card.ID), in.linesOf("purses.csv", p.ID.ASN)))
+		}
+	}
+}
+
+// checkCounters finds terminals of channels that are registered nowhere.
+func (in *importer) checkCounters() {
+	for _, t := range in.rows.Terminals.All(index.Compare) {
+		id, channel := strings.CutPrefix(t.Operator, index.ChannelHolder)
+		if err := checkReference(&in.builder, &in.rows.Channels, &in.base.Channels, "channel", id, id); channel && err != nil {
+			in.wrong("terminals.csv", 0, err)
 		}
 	}
 }

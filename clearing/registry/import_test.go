@@ -127,6 +127,8 @@ func TestImportFaults(t *testing.T) {
 		{"unknown status", "cards.csv", "blocked", "lost", []string{"cards.csv:5", "active, blocked"}},
 		{"no such date", "cards.csv", "20250630", "20250631", []string{"cards.csv:4: column 6", "a date YYYYMMDD"}},
 		{"card twice", "cards.csv", clearingtest.OtherCard, clearingtest.Card, []string{"cards.csv:3", "occurs twice"}},
+		{"a channel's terminal, and no such channel", "terminals.csv", ",bus,bus,1,", ",channel:tram,counter,,", []string{"terminals.csv", `channel "tram"`}},
+		{"a channel's terminal on a bus", "terminals.csv", ",bus,bus,1,", ",channel:counter,bus,1,", []string{"terminals.csv:3", "at a channel's counter"}},
 		{"operator not listed", "terminals.csv", ",bus,bus,", ",tram,bus,", []string{"terminals.csv:3", `operator "tram"`}},
 		{"negative money", "persons.csv", "50000", "-1", []string{"persons.csv:2: column 4", "whole fen"}},
 		{"month 13", "persons.csv", "203012", "203013", []string{"persons.csv:3: column 6", "a month YYYYMM"}},

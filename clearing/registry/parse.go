@@ -163,12 +163,20 @@ func (b *builder) terminal(f []string) error {
 	c := cells{fields: f, stored: b.stored}
 	var number [6]byte
 	c.hex(0, number[:])
-	t := index.Terminal{Operator: c.id(1), Mode: c.mode(2), Line: c.number(3), Station: c.number(4), Span: c.span(5, 6)}
+	holder, channel := c.holder(1)
+	t := index.Terminal{Operator: f[1], Line: c.number(3), Station: c.number(4), Span: c.span(5, 6)}
+	if t.Mode = index.CounterMode; !channel {
+		t.Mode = c.mode(2)
+	} else if f[2] != t.Mode || t.Line != 0 || t.Station != 0 {
+		c.fail(2, t.Mode+", without line and station, at a channel's counter")
+	}
 	if c.err != nil {
 		return c.err
 	}
-	if err := checkReference(b, &b.rows.Operators, &b.base.Operators, "operator", t.Operator, t.Operator); err != nil {
-		return err
+	if !channel { // channels are read later: checkCounters
+		if err := checkReference(b, &b.rows.Operators, &b.base.Operators, "operator", holder, holder); err != nil {
+			return err
+		}
 	}
 	return add(b, &b.rows.Terminals, &b.base.Terminals, f[0], number, t)
 }

@@ -3,6 +3,7 @@ package release
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"citycard/clearing/chart"
 	"citycard/clearing/identity"
@@ -56,7 +57,7 @@ func (p places) of(row *ledger.Row) (index.Terminal, Unplaced) {
 // registry names no operator.
 func (s *Suspended) Payee() string {
 	switch {
-	case s.Operator == "":
+	case s.Operator == "", s.Foreign && strings.HasPrefix(s.Operator, index.ChannelHolder):
 		return ""
 	case s.Foreign:
 		return chart.Pending(s.Operator)

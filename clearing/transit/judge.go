@@ -272,10 +272,10 @@ func (j *Judge) post(edition *index.Edition, rules *Rules, t *tap, w window, pay
 		ruling.Cash = docket.Cash{Day: t.day, Purpose: chart.DeskCash, Fen: ledger.Fen(cash)}
 	}
 	if reason == verdict.None {
-		ruling.Flagged = !rules.fareAgrees(&t.message, t.at, t.relief(edition))
+		ruling.Flagged = !terminal.AtCounter() && !rules.fareAgrees(&t.message, t.at, t.relief(edition))
 		ruling.WrongMode = t.wrongMode
 		ruling.Marked = len(t.message.GetMarks()) > 0
-		ruling.Misplaced = !edition.Placed(terminal, t.message.GetLine(), t.message.GetVehicle(), t.day)
+		ruling.Misplaced = !terminal.AtCounter() && !edition.Placed(terminal, t.message.GetLine(), t.message.GetVehicle(), t.day)
 	}
 	if back, found := lost.Found(ledger.Key{Day: t.day, Subject: subject, ID: id}); found {
 		d.With(back)
@@ -341,7 +341,7 @@ func (j *Judge) questionForeign(edition *index.Edition, t *tap, terminal index.T
 		return verdict.UnknownTerminal
 	case !t.dated || t.day < w.from || t.day > w.to:
 		return verdict.ImplausibleDate
-	case t.issuer != index.Interoperable:
+	case t.issuer != index.Interoperable || terminal.AtCounter():
 		return verdict.IssuerNotAccepted
 	case listed(edition, t):
 		return verdict.CardListed
@@ -390,6 +390,8 @@ func purposeOf(mode string, amount uint32) (string, ledger.Purpose) {
 		return chart.MetroEntry, 0
 	case mode == "metro":
 		return chart.PurposeName(chart.PurposeMetroExit), chart.PurposeMetroExit
+	case mode == index.CounterMode:
+		return chart.PurposeName(chart.PurposeEmptied), chart.PurposeEmptied
 	case mode == "bus":
 		return chart.PurposeName(chart.PurposeBus), chart.PurposeBus
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"citycard/cardos/keys"
+	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/docket"
 	"citycard/clearing/message"
@@ -126,5 +127,35 @@ func checkPlaceNote(t *testing.T, d *docket.Docket, misplaced bool, operator str
 	}
 	if !maps.Equal(counts, want) {
 		t.Errorf("taps by operator: %v, want one of %s and one of nobody", counts, operator)
+	}
+}
+
+// TestEmptied has the purse of a card emptied at a channel's counter: the channel gets what its
+// clerk gave the holder. A card of another city waits.
+func TestEmptied(t *testing.T) {
+	const counter = "310000000009"
+	town := clearingtest.New(t, func(files map[string]string) {
+		files["terminals.csv"] += counter + ",channel:counter,counter,,,20200101,\n"
+		files["issuers.csv"] = "issuer,name,name_en,kind,effective_from,effective_to\n" +
+			clearingtest.Issuer + ",本市,Own,own,20200101,\n99990001ffffffff,别市,Other,interoperable,20200101,\n"
+	})
+	judge := &transit.Judge{
+		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACs(town.Keys.Held()), Rules: town.Rules.Transit,
+		Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
+	}
+	m := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: counter, Sequence: 7, Fen: 4840, At: noon(5), Type: 0x06})
+	m.Mode, m.Line = message.Mode_MODE_UNSPECIFIED, 0
+	foreign := town.Tap(clearingtest.Tap{Card: clearingtest.Stranger, Terminal: counter, Sequence: 8, Fen: 100, At: noon(5), Type: 0x06})
+	foreign.Debit.Issuer = clearingtest.Hex("99990001ffffffff")
+	d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 2)
+	if err := judge.Rule(t.Context(), []docket.Record{{Value: clearingtest.Encode(m)}, {Value: clearingtest.Encode(foreign)}}, nil, d); err != nil {
+		t.Fatal(err)
+	}
+	codes := accountCodes(town)
+	if r, at := d.Rulings[0], d.Transfers[0]; r.Verdict != verdict.Cleared || r.Flagged || r.Misplaced || codes[at.Debit] != "float:own" || codes[at.Credit] != "channel:counter" || at.Purpose != chart.PurposeEmptied {
+		t.Errorf("%+v: %s -> %s", r, codes[at.Debit], codes[at.Credit])
+	}
+	if r := d.Rulings[1]; r.Reason != verdict.IssuerNotAccepted {
+		t.Errorf("another city's card: %+v", r)
 	}
 }

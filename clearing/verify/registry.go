@@ -26,7 +26,7 @@ import (
 // acts are clearing's acts by which its tables are checked.
 func acts() []string {
 	all := []string{
-		registry.ActFound, registry.ActApprove, dayclose.ActClose, message.ActTopic, counters.ActPass,
+		registry.ActFound, registry.ActApprove, registry.ActFollow, dayclose.ActClose, message.ActTopic, counters.ActPass,
 		rules.ActFound, rules.ActApprove, persons.ActImport, persons.ActTry, persons.ActUndo, persons.ActEnd,
 		access.ActIssue, access.ActRevoke, quarantine.ActJudge, quarantine.ActBooked,
 		offered.ActPropose, offered.ActReject, offered.ActWithdraw, receipt.ActBook, receipt.ActReverse,
@@ -97,7 +97,7 @@ func (c *check) registry(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, act := range []string{registry.ActFound, registry.ActApprove} {
+	for _, act := range []string{registry.ActFound, registry.ActApprove, registry.ActFollow} {
 		told(c, act, func(e *chain.AuditEntry, entered registry.Entered) {
 			of := c.tells(all, entered.Content, fmt.Sprintf("entry %d of the audit", e.Number))
 			if of.entered != nil {

@@ -266,11 +266,11 @@ func (c *clerk) productField() page.Field {
 // productText is a product's name.
 type productText struct{ product cards.Product }
 
-func (p *productText) Error() string { return p.product.NameEN }
+func (p *productText) Error() string { return p.product.NameEn }
 
 // In says it in a language.
 func (p *productText) In(l language.Language) string {
-	return l.Choose(p.product.NameEN, p.product.Name)
+	return l.Choose(p.product.NameEn, p.product.Name)
 }
 
 // linesOf are what an act costs, line by line.

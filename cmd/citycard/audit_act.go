@@ -35,7 +35,7 @@ func chineseActs() map[string]string {
 		unconfirmed.ActResolve: "处理未确认扣款", load.ActWithdraw: "撤销待圈存订单",
 		rules.ActFound: "初始规则", rules.ActApprove: "复核规则",
 		persons.ActImport: "导入人员", persons.ActTry: "试导入人员", persons.ActUndo: "撤销人员导入", persons.ActEnd: "人员导入结束", persons.ActRead: "查阅人员",
-		registry.ActFound: "初始登记", registry.ActApprove: "复核登记变更", registry.ActPublish: "批准下发黑名单",
+		registry.ActFound: "初始登记", registry.ActFollow: "登记随卡务变更", registry.ActApprove: "复核登记变更", registry.ActPublish: "批准下发黑名单",
 		staff.ActPropose: "提议", staff.ActApprove: "批准提议", proposal.ActReject: "驳回提议", proposal.ActWithdraw: "撤回提议", proposal.ActClose: "结束提议",
 		access.ActIssue: "签发访问凭证", access.ActRevoke: "撤销访问凭证",
 		staff.ActFound: "建立保管员", staff.ActEnrolKeeper: "登记保管员", staff.ActEnrol: "登记工作人员", staff.ActChange: "变更工作人员", staff.ActDisable: "停用工作人员",

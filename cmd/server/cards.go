@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -63,5 +64,40 @@ func cardsOffice(l *ledger.Ledger, known *inForce, zone func(context.Context) (*
 			}
 			return store.Of(certificate), nil
 		},
+	}
+}
+
+// followEvery is how often what is due of cards is looked for.
+const followEvery = 10 * time.Second
+
+// mostByRule is for how many cards of those that are due something is done at once.
+const mostByRule = 100
+
+// followCards does, until ctx ends, what is due of cards by rule, and has the registry follow what
+// counters do.
+func followCards(ctx context.Context, l *ledger.Ledger, every time.Duration, log *slog.Logger) {
+	zone := func(ctx context.Context) (*time.Location, error) { return Zone(ctx, l) }
+	office := cardsOffice(l, new(inForce), zone, nil)
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		done, err := office.ByRule(ctx, mostByRule)
+		followed := 0
+		if err == nil {
+			followed, err = office.Follow(ctx)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			log.Warn("what is due of cards is not done; it will be", "error", err)
+		case done > 0 || followed > 0:
+			log.Info("what is due of cards is done", "by_rule", done, "in_registry", followed)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
 	}
 }

@@ -131,6 +131,7 @@ func (c *Server) startIntake(ctx context.Context, s *Settings, ops *service.Ops,
 	}
 	c.glance = newGlance(c.Books.Ledger, time.Now, log)
 	stack.Go(ctx, "glance", c.glance.follow)
+	stack.Go(ctx, "cards", func(ctx context.Context) { followCards(ctx, c.Books.Ledger, followEvery, log) })
 	stack.Go(ctx, "drafts", func(ctx context.Context) { forgetDrafts(ctx, c.Books, draftsEvery, draftsFor, log) })
 	ops.Registry().MustRegister(c.Books.Retries, newGauges(c), newBookGauges(c.glance, c.zone))
 	lanes := newLanes(c.Registry.Current, func() time.Time { return time.Now().In(c.zone) })

@@ -12,6 +12,7 @@ import (
 	"citycard/clearing/cards"
 	"citycard/clearing/people"
 	"citycard/clearing/people/access"
+	"citycard/clearing/transit/load"
 	"citycard/language"
 	"citycard/ledger"
 )
@@ -41,12 +42,12 @@ type Card struct {
 	May     []CardChoice   `json:"may" doc:"What may be done with it now, and for how much"`
 }
 
-// WaitingLoad is money that is owed to a card.
+// WaitingLoad is a load that waits for a card.
 type WaitingLoad struct {
-	Order  string     `json:"order" doc:"The order number of the load"`
+	Placer string     `json:"placer" doc:"channel:ID, or card:DIGITS of the card whose balance it is; a counter repeats it"`
+	Order  string     `json:"order" doc:"The placer's number; a counter repeats it"`
+	State  load.State `json:"state" doc:"waiting, or authorised: MAC2 was given out"`
 	Fen    ledger.Fen `json:"fen"`
-	Source string     `json:"source" doc:"The account that pays it"`
-	From   ledger.Day `json:"from,omitempty" doc:"The first day on which it is loaded"`
 }
 
 // CardStep is one thing that was done with a card.
@@ -240,6 +241,9 @@ func cardOf(l language.Language, f *cards.Found) Card {
 	}
 	if f.Person {
 		c.Holder = "registered"
+	}
+	for _, w := range f.Waiting {
+		c.Waiting = append(c.Waiting, WaitingLoad{Order: w.Order, Placer: string(w.Placer), State: w.State, Fen: w.Fen})
 	}
 	for i := range f.Steps {
 		c.Steps = append(c.Steps, stepOf(&f.Steps[i]))

@@ -70,11 +70,20 @@ type Vehicle struct {
 
 // Terminal is a device at its place in the field.
 type Terminal struct {
-	Operator      string
-	Mode          string // metro, bus
+	Operator      string // or ChannelHolder and the id of a channel
+	Mode          string // metro, bus, CounterMode
 	Line, Station uint32
 	Span
 }
+
+// ChannelHolder stands before the id of a channel that has a terminal, in the place of an operator.
+const ChannelHolder = "channel:"
+
+// CounterMode is the mode of such a terminal: it empties purses, and nobody rides.
+const CounterMode = "counter"
+
+// AtCounter reports whether the terminal is a channel's.
+func (t *Terminal) AtCounter() bool { return t.Mode == CounterMode }
 
 // SAM is the module in a terminal. A terminal for which none is registered has one with the
 // terminal's own number.

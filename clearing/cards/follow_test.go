@@ -1,0 +1,141 @@
+package cards_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"citycard/clearing/cards"
+	"citycard/clearing/chart"
+	"citycard/clearing/registry"
+)
+
+// follow has the program do what is due.
+func (c *counter) follow(byRule, followed int) {
+	c.Helper()
+	n, err := c.ByRule(c.Context(), 100)
+	c.must(err)
+	m, err := c.Follow(c.Context())
+	c.must(err)
+	if n != byRule || m != followed {
+		c.Errorf("%d by rule and %d in the registry, want %d and %d", n, m, byRule, followed)
+	}
+}
+
+// listed wants a card to be on the hotlist now, or not.
+func (c *counter) listed(card string, want bool) {
+	c.Helper()
+	if f := c.find(card); f.Listed != want {
+		c.Errorf("card %s is listed: %t, want %t", card, f.Listed, want)
+	}
+}
+
+// TestListed has cards come onto the hotlist and leave it, as their holders report.
+func TestListed(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	for n := range 3 {
+		c.does(cards.Sell, number(n), product("registered"), cash(1000), shown("Li"))
+	}
+	c.follow(0, 0)
+	c.does(cards.ReportLoss, number(0), shown("Li"))
+	c.does(cards.ReportBrief, number(1), shown("Li"))
+	c.listed(number(0), false)
+	c.follow(0, 2)
+	c.follow(0, 0)
+	c.listed(number(0), true)
+	c.listed(number(1), true)
+	c.now = c.now.Add(time.Hour)
+	c.does(cards.ReportLoss, number(1), shown("Li")) // for good now
+	c.does(cards.Find, number(0), shown("Li"))
+	c.does(cards.HandIn, number(2), shown("Li"))
+	c.follow(0, 3)
+	c.now = c.now.Add(time.Second)
+	c.listed(number(0), false)
+	c.now = c.now.AddDate(0, 0, 30)
+	c.listed(number(1), true)
+	c.listed(number(2), true)
+	c.hold()
+	history, err := registry.History(t.Context(), c.Ledger)
+	c.must(err)
+	if len(history) != 3 {
+		t.Errorf("%d versions of the registry, want 3", len(history))
+	}
+}
+
+// TestLapsesByRule has a loss for now lapse, in the books and on the hotlist.
+func TestLapsesByRule(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	c.does(cards.Sell, number(0), product("registered"), cash(1000), shown("Li"))
+	c.does(cards.ReportBrief, number(0), shown("Li"))
+	c.follow(0, 1)
+	c.listed(number(0), true)
+	c.now = time.Date(2026, 1, 12, 0, 0, 0, 0, time.UTC)
+	c.listed(number(0), false)
+	c.follow(1, 0)
+	c.follow(0, 0)
+	c.stands(number(0), cards.Active, 1000)
+	if f := c.find(number(0)); len(f.Steps) != 3 || f.Steps[2].Person != "" {
+		t.Errorf("%+v", f.Steps)
+	}
+	c.hold()
+}
+
+// TestBalanceFollows has the balance of a replaced card wait for the new one, once late taps have
+// come: of a ride that came late too.
+func TestBalanceFollows(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	c.does(cards.Sell, number(0), product("registered"), cash(1000), shown("Li"))
+	c.loads(number(0), 5000)
+	c.does(cards.ReportLoss, number(0), shown("Li"))
+	c.does(cards.Replace, number(0), another(number(1)), cash(600), shown("Li"))
+	c.loads(number(0), -200) // a late tap
+	c.follow(0, 1)
+	if w := c.find(number(1)).Waiting; len(w) != 0 {
+		t.Errorf("it waits too early: %+v", w)
+	}
+	c.now = time.Date(2026, 1, 14, 9, 0, 0, 0, time.UTC)
+	c.follow(1, 0)
+	c.follow(0, 0)
+	if w := c.find(number(1)).Waiting; len(w) != 1 || w[0].Fen != 4800 {
+		t.Errorf("what waits for the new card is %+v", w)
+	}
+	if left := c.left(chart.Float, number(0)); left != 0 {
+		t.Errorf("%d fen are left on the old card", left)
+	}
+	if waits := c.balance(chart.Waiting); waits != 4800 {
+		t.Errorf("%d fen wait", waits)
+	}
+	c.hold()
+}
+
+// TestExtended extends an expired card: the registry has its new last day.
+func TestExtended(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	c.does(cards.Sell, number(0), product("ordinary"), cash(1000))
+	c.now = time.Date(2027, 1, 4, 9, 0, 0, 0, time.UTC)
+	if f := c.find(number(0)); !f.Expired {
+		t.Errorf("%+v", f)
+	}
+	c.does(cards.Extend, number(0))
+	c.follow(0, 1)
+	f := c.find(number(0))
+	if f.Expired || f.Expires != 20290104 {
+		t.Errorf("it is good until %d", f.Expires)
+	}
+	edition, err := registry.NewStore(c.Ledger.Pool()).Load(t.Context())
+	c.must(err)
+	var expires []string
+	rows, err := registry.NewStore(c.Ledger.Pool()).Rows(t.Context(), registry.Cards, number(0))
+	c.must(err)
+	for _, row := range rows {
+		expires = append(expires, row.Fields["expires"])
+	}
+	if got := strings.Join(expires, " "); got != "20261231 20290104" || edition.Number() != 2 {
+		t.Errorf("the registry has %s at version %d", got, edition.Number())
+	}
+	c.hold()
+}

@@ -1,0 +1,127 @@
+package cards
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"citycard/clearing/chart"
+	"citycard/clearing/identity"
+	"citycard/clearing/transit/load"
+	"citycard/language"
+	"citycard/ledger"
+)
+
+// What the program does with cards, by rule.
+const (
+	Lapse    Do = "lapse"    // a loss for now is over
+	Transfer Do = "transfer" // the balance of a replaced card waits for the new one
+)
+
+// byRule is a step of the program.
+type byRule struct {
+	office  *Office
+	figures *Figures
+	card    identity.Card
+	purse   ledger.Fen
+	record  Record
+	places  *load.Placement
+}
+
+// ByRule does what is due today, for at most so many cards, and reports for how many.
+func (o *Office) ByRule(ctx context.Context, most int) (n int, err error) {
+	figures, err := o.InForce(ctx)
+	if err != nil {
+		return 0, err
+	}
+	rows, err := o.Ledger.Pool().Query(ctx, "SELECT card FROM cards WHERE lapses > 0 AND lapses <= $1 AND state = ANY($2) ORDER BY lapses, card LIMIT $3",
+		figures.today(), []string{string(Brief), string(Replaced)}, most)
+	if err != nil {
+		return 0, fmt.Errorf("read what is due: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
+	if err != nil {
+		return 0, fmt.Errorf("read what is due: %w", err)
+	}
+	for _, card := range list {
+		s := &byRule{office: o, figures: figures, card: identity.Card(card)}
+		if err := s.do(ctx); err != nil {
+			return n, fmt.Errorf("card %s: %w", s.card, err)
+		}
+		n++
+	}
+	return n, nil
+}
+
+func (s *byRule) do(ctx context.Context) (err error) {
+	if s.purse, err = s.office.shadowOf(ctx, s.card); err != nil {
+		return err
+	}
+	_, err = s.office.Ledger.PostOnce(ctx, Stream, s.office.Owner, 0, func(b *ledger.Batch) error {
+		b.Prepare = func(ctx context.Context, tx pgx.Tx) error { return s.prepare(ctx, tx, b) }
+		b.Finish = func(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) ([]byte, error) {
+			return nil, s.finish(ctx, tx, b, out)
+		}
+		return nil
+	})
+	return err
+}
+
+// prepare plans the step inside its transaction. What is due no more is left as it is.
+func (s *byRule) prepare(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error {
+	was, steps, err := standing(ctx, tx, s.card, locking)
+	if err != nil {
+		return err
+	}
+	b.Transfers, s.places = nil, nil
+	if was.Lapses == 0 || was.Lapses > s.figures.today() || was.State != Brief && was.State != Replaced {
+		s.record = Record{}
+		return nil
+	}
+	left := was
+	left.Lapses = 0
+	s.record = Record{Step: steps + 1, Do: Transfer, Order: fmt.Sprintf("rule %d", steps+1)}
+	if was.State == Brief {
+		s.record.Do, left.State, left.Since = Lapse, Active, s.figures.today()
+	}
+	s.record.Left = left
+	if err := chained(b, s.card, &s.record, nil); err != nil || s.record.Do == Lapse || s.purse <= 0 {
+		return err
+	}
+	other, err := s.office.lookUp(ctx, was.Other, s.figures.Now)
+	if err != nil {
+		return err
+	}
+	if !other.known {
+		return refusal(language.Textf("the registry has no such new card"), language.Textf("check its number"))
+	}
+	s.places = &load.Placement{Placer: load.PlacedFor(s.card), Number: s.record.Order, Card: other.card(), Fen: s.purse, Source: chart.Float}
+	transfer, err := s.places.Transfer()
+	if err != nil {
+		return err
+	}
+	b.Transfers[0].Linked = true
+	b.Transfers = append(b.Transfers, transfer)
+	return nil
+}
+
+func (s *byRule) finish(ctx context.Context, tx pgx.Tx, b *ledger.Batch, out *ledger.Outcome) error {
+	if s.record.Step == 0 {
+		return nil
+	}
+	for _, answer := range out.Transfers {
+		if answer.Result != ledger.Inserted {
+			return refusal(language.Textf("the ledger refused: %v", answer.Err), language.Textf("look at the accounts with citycard account"))
+		}
+	}
+	text, err := json.Marshal(&s.record)
+	if err != nil {
+		return err
+	}
+	if err := keep(ctx, tx, s.card, &s.record, text, b.Day, s.figures.Now, ""); err != nil || s.places == nil {
+		return err
+	}
+	return s.places.Keep(ctx, tx, b.Day)
+}

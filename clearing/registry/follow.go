@@ -1,0 +1,42 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"citycard/ledger"
+)
+
+// ActFollow is what the audit calls a change by which the registry follows acts at counters.
+const ActFollow = "registry follows cards"
+
+// Follow puts files in force that follow from acts at counters: cards that were reported lost, and
+// last days of use that were extended. Nobody decides them once more. done runs in the transaction
+// with the number of the change. ErrStale says that another change came in between: then nothing
+// was done. Without new rows there is no change, and its number is 0.
+func Follow(ctx context.Context, l *ledger.Ledger, files Files, done func(ctx context.Context, tx pgx.Tx, change int64) error) error {
+	store := NewStore(l.Pool())
+	base, err := store.Load(ctx)
+	if err != nil {
+		return err
+	}
+	draft, err := Bounds{}.ReadFiles(files, base)
+	if err != nil {
+		return fmt.Errorf("follow acts at counters: %w", err)
+	}
+	if draft.count == 0 {
+		return l.Write(ctx, func(tx pgx.Tx) error { return done(ctx, tx, 0) })
+	}
+	content, err := store.keepNew(ctx, draft)
+	if err != nil {
+		return err
+	}
+	return store.enters(ctx, content, ActFollow, func(ctx context.Context, tx pgx.Tx, what string) error {
+		if err := done(ctx, tx, content.Change); err != nil {
+			return err
+		}
+		return ledger.Record(ctx, tx, ActFollow, what, ledger.Approval{})
+	})
+}
