@@ -31,6 +31,10 @@ func IntentKey(d *Debit) []byte {
 	return append(key, byte(s>>24), byte(s>>16), byte(s>>8), byte(s))
 }
 
+// IsIntentKey reports whether a key may be that of an intent. Other records that a lane keeps for
+// itself have keys of other lengths.
+func IsIntentKey(key []byte) bool { return len(key) == intentKeyLen }
+
 // ParseIntent reads an intent under its key: a tap by the rules of CheckUnconfirmed, and a state.
 func ParseIntent(key, value []byte) (*Intent, error) {
 	m := new(Intent)

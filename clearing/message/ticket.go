@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -115,16 +116,16 @@ func (x *ExitTicket) checkVoid() error {
 	return seen("because of void", v.GetBecause(), 1, BecauseLimit)
 }
 
-// seen reports whether a text can be seen, and has so many characters.
+// seen returns an error unless a text is visible.
 func seen(name, text string, least, most int) error {
+	if Visible(text, least, most) {
+		return nil
+	}
+	return fmt.Errorf("%s: want %d to %d characters that can be seen", name, least, most)
+}
+
+// Visible reports whether a text has so many characters, and each can be seen.
+func Visible(text string, least, most int) bool {
 	n := utf8.RuneCountInString(text)
-	if n < least || n > most || !utf8.ValidString(text) {
-		return fmt.Errorf("%s has %d characters, want %d to %d", name, n, least, most)
-	}
-	for _, c := range text {
-		if !unicode.IsGraphic(c) {
-			return fmt.Errorf("%s has a character that cannot be seen", name)
-		}
-	}
-	return nil
+	return n >= least && n <= most && utf8.ValidString(text) && !strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsGraphic(c) })
 }

@@ -47,7 +47,7 @@ func startForwarder(ctx context.Context, stack *service.Stack, log *slog.Logger,
 			Name: "cardterm_forward_failures_total", Help: "Times that forwarding the records of a lane stopped with an error and was begun again.",
 		}, []string{"lane"}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "cardterm_forward_refused_total", Help: "Records about open payments that the brokers did not take, at each attempt: no such topic, or no right to write to it. Those of topic intents are dropped, those of taps.unconfirmed wait.",
+			Name: "cardterm_forward_refused_total", Help: "Records about open payments, and exit tickets, that the brokers did not take, at each attempt: no such topic, or no right to write to it. Those of topic intents are dropped, the others wait.",
 		}, []string{"lane", "topic"}),
 	}
 	registry.MustRegister(f.failures, f.refused)
@@ -98,18 +98,20 @@ func (f *forwarder) add(ctx context.Context, name string, out *outbox.Log) (stop
 }
 
 // lesser are the topics of a lane that do not stop its taps: what it tells other lanes of a payment
-// stands on its own disk too, and what it tells the clearing centre may come later.
+// stands on its own disk too, and what it tells the clearing centre of payments and of exit tickets
+// may come later.
 func (f *forwarder) lesser(name string) []outbox.Lesser {
 	told := func(topic, done string) func(int, error) {
 		f.refused.WithLabelValues(name, topic)
 		return func(records int, why error) {
 			f.refused.WithLabelValues(name, topic).Add(float64(records))
-			f.log.Error("the brokers do not take what the lane says of open payments; taps go on", "lane", name, "topic", topic, "records", records, "done", done, logged(why))
+			f.log.Error("the brokers do not take what the lane says beside its taps; taps go on", "lane", name, "topic", topic, "records", records, "done", done, logged(why))
 		}
 	}
 	return []outbox.Lesser{
 		{Topic: message.TopicIntents, Drop: true, Refused: told(message.TopicIntents, "dropped")},
 		{Topic: message.TopicTapsUnconfirmed, Refused: told(message.TopicTapsUnconfirmed, "sent again later")},
+		{Topic: message.TopicExitTickets, Refused: told(message.TopicExitTickets, "sent again later")},
 	}
 }
 

@@ -91,7 +91,7 @@ func outboxImportCommand() *ffcli.Command {
 	flags.StringVar(&p.lane, "lane", "", "in place of --kafka: `NAME` of the lane of --data whose outbox takes them; its agent must not run")
 	return &ffcli.Command{
 		Name: "import", ShortUsage: "cardterm outbox import (--kafka HOST:PORT | --lane NAME) FILE", ShortHelp: "send the records of a file",
-		LongHelp: "The whole file is checked first. Taps alone are sent; what lanes tell each other is left out, since it is old.\n" +
+		LongHelp: "The whole file is checked first. Taps, loads and exit tickets are sent; what lanes tell each other is left out, since it is old.\n" +
 			"If it fails in between, run it again.",
 		FlagSet: flags, Exec: p.take,
 	}
@@ -233,6 +233,9 @@ func openPayments(home string) (memos []outbox.Record, err error) {
 		return nil, err
 	}
 	for _, l := range standing {
+		if !message.IsIntentKey(l.Key) {
+			continue
+		}
 		m, err := message.ParseIntent(l.Key, l.Value)
 		if err != nil {
 			return nil, err
@@ -256,7 +259,11 @@ func openPayments(home string) (memos []outbox.Record, err error) {
 // sent says whether records of a topic are imported: those of which clearing knows whether it has
 // them already.
 func sent(topic string) bool {
-	return topic == message.TopicTaps || topic == message.TopicTapsUnconfirmed || topic == message.TopicLoads
+	switch topic {
+	case message.TopicTaps, message.TopicTapsUnconfirmed, message.TopicExitTickets, message.TopicLoads:
+		return true
+	}
+	return false
 }
 
 func (p *outboxProgram) take(ctx context.Context, args []string) error {

@@ -132,6 +132,17 @@ func (p *policy) look(now time.Time) (marks []message.Mark, err error) {
 	return marks, nil
 }
 
+// clockUnset returns an error if the clock cannot be right. Nil is a policy without faults.
+func (p *policy) clockUnset(now time.Time) error {
+	if p == nil {
+		return nil
+	}
+	if err := p.clock.look(now); errors.Is(err, errClockUnset) {
+		return err
+	}
+	return nil
+}
+
 // isBehind returns an error if the lanes have not had all that is published for too long.
 func (p *policy) isBehind(now time.Time) error {
 	current := p.current(now)

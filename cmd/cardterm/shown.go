@@ -6,12 +6,10 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/shopspring/decimal"
-
 	"citycard/cardos/bcd"
 	"citycard/cardos/tunion"
 	"citycard/clearing/message"
-	"citycard/language"
+	"citycard/terminals/exits"
 )
 
 // noticeFlags say what passengers are told beside the fare.
@@ -26,13 +24,9 @@ type yuanValue struct{ fen uint32 }
 func (y *yuanValue) String() string { return yuan(y.fen) }
 
 // Set implements flag.Value.
-func (y *yuanValue) Set(text string) error {
-	d, err := decimal.NewFromString(text)
-	if err != nil || d.Sign() < 0 || !d.Shift(2).IsInteger() || d.Cmp(decimal.New(1, 6)) > 0 {
-		return language.Textf("want yuan with at most two decimals")
-	}
-	y.fen = uint32(d.Shift(2).IntPart())
-	return nil
+func (y *yuanValue) Set(text string) (err error) {
+	y.fen, err = exits.ParseYuan(text)
+	return err
 }
 
 // warning is what is to be read about a card that passes.

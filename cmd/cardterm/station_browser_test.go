@@ -16,6 +16,7 @@ import (
 	"citycard/cardos/chip"
 	"citycard/cardos/keys"
 	"citycard/cardos/tunion"
+	"citycard/clearing/message"
 	"citycard/simulators/pcscd/pcscdtest"
 )
 
@@ -111,7 +112,8 @@ func (k *keyboard) until(want, question string) string {
 }
 
 // The desk's page in a real browser, by keyboard alone, with a card and a SAM in real readers: a
-// card without an entry gets one, and is taken out of the station for cash; both taps arrive.
+// card without an entry gets one, and is taken out of the station for cash, with an exit ticket;
+// another passenger gets one, too. All arrive.
 func TestStationPageInABrowser(t *testing.T) {
 	ctx := browser(t)
 	s := pcscdtest.Slots(t)
@@ -160,6 +162,22 @@ func TestStationPageInABrowser(t *testing.T) {
 	k.press("02 trip beyond the balance", kb.Enter)
 	if tap := nextTap(t, client); tap.GetUpdate().GetCashFen() != 300 || tap.GetUpdate().GetStaff() != "A17" {
 		t.Errorf("tap %v", tap)
+	}
+
+	// The passenger leaves with an exit ticket: its field has the focus and knows the staff.
+	client.AddConsumeTopics(message.TopicExitTickets)
+	text = k.press("is given: print this page", kb.Enter)
+	if !strings.Contains(text, "the trip was ended at the desk, update 02") || strings.Contains(text, transitOrder.Transit.Number) {
+		t.Errorf("the paper: %s", text)
+	}
+	// Another one for who has no card: the reason, past the update, its cash, and by whom.
+	k.press("valid, unless it was used", kb.Enter)
+	k.press("neither card nor ticket", "n", kb.Tab, kb.Tab, "9", kb.Tab, kb.Tab, kb.Tab, "B", "2", kb.Enter)
+	k.wait("-0002 is given: print this page")
+	for n, ticket := range nextTickets(t, client, 2) {
+		if want := []uint32{0, 900}[n]; ticket.GetNumber() != uint32(n+1) || ticket.GetCashFen() != want || ticket.GetStaff() != []string{"A17", "B2"}[n] {
+			t.Errorf("ticket %v", ticket)
+		}
 	}
 	if read := card.Describe().Transit; len(read.Log) != 2 || read.Journeys[0].Type != tunion.JourneyAdjust {
 		t.Errorf("card %+v", read)

@@ -7,7 +7,6 @@ import (
 
 	"citycard/cardos/apdu"
 	"citycard/clearing/message"
-	"citycard/cmd/service"
 	"citycard/language"
 	"citycard/terminals/card"
 	"citycard/terminals/hotlist"
@@ -37,7 +36,8 @@ func (p *placeFlags) desk(module *sam.Module, fares *tariff.Schedule, hot *hotli
 // that, and leaves it alone between.
 type desk struct {
 	*lane
-	jobs chan job
+	jobs  chan job
+	exits exitBook
 }
 
 // job is what staff ask for.
@@ -106,11 +106,7 @@ func (d *desk) ask(ctx context.Context, wait time.Duration, work func(ctx contex
 	select {
 	case d.jobs <- job{wait, work, done}:
 	case <-patient.Done():
-		err := patient.Err()
-		if t := d.trouble.Load(); t != nil {
-			err = t.err
-		}
-		return service.Fail("the desk is out of service").Todo("see what it says; it goes on by itself once that is over").Because(err)
+		return d.outOfService(patient.Err())
 	}
 	return <-done
 }

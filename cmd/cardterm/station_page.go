@@ -11,7 +11,9 @@ import (
 
 	"citycard/clearing/message"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/terminals/card"
+	"citycard/terminals/exits"
 	"citycard/terminals/page"
 	"citycard/terminals/station"
 )
@@ -38,7 +40,7 @@ func stationCommand() *ffcli.Command {
 		LongHelp: "With --page it prints the address of a page for the staff of this machine, and serves it until it is stopped.\n" +
 			"The address has a token in it; who has it can correct cards here.",
 		FlagSet: flags, Exec: p.exec,
-		Subcommands: []*ffcli.Command{stationLookCommand(), stationUpdateCommand()},
+		Subcommands: []*ffcli.Command{stationLookCommand(), stationUpdateCommand(), stationTicketCommand()},
 	}
 }
 
@@ -92,7 +94,15 @@ func (p *pageProgram) serve(ctx context.Context, d *desk, end context.CancelCaus
 		return nil, err
 	}
 	desk, err := page.NewStation(page.Desk{
-		Here: here, Now: time.Now,
+		Here: here, Now: func() time.Time { return time.Now().In(d.zone) },
+		Tickets: page.Tickets{
+			Book: d.tickets,
+			Give: func(q exits.Request) (*message.ExitTicket, error) { return d.give(q, p.exits.valid()) },
+			Void: d.void,
+			Paper: func(ctx context.Context, t *message.ExitTicket, l language.Language) (bool, error) {
+				return p.exits.print.printer != "", p.exits.paper(ctx, t, l)
+			},
+		},
 		Look: func(ctx context.Context) (station.Reading, time.Time, *message.Tap, error) {
 			return d.look(ctx, lookWait)
 		},

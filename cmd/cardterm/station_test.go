@@ -73,7 +73,7 @@ func TestStationLook(t *testing.T) {
 // deskBroker is a broker with the topics of a desk and a published fare table.
 func deskBroker(t *testing.T) (cluster *kfake.Cluster, client *kgo.Client) {
 	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, message.TopicTaps, message.TopicFares, message.TopicHotlist, message.TopicIntents, message.TopicTapsUnconfirmed, message.TopicAcks))
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, message.TopicTaps, message.TopicFares, message.TopicHotlist, message.TopicIntents, message.TopicTapsUnconfirmed, message.TopicExitTickets, message.TopicAcks))
 	must(t, err)
 	t.Cleanup(cluster.Close)
 	client, err = kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics(message.TopicTaps))

@@ -20,6 +20,7 @@ import (
 	"citycard/cmd/service"
 	"citycard/language"
 	"citycard/terminals/card"
+	"citycard/terminals/exits"
 	"citycard/terminals/reader"
 	"citycard/terminals/station"
 )
@@ -30,12 +31,14 @@ const sendWait = 5 * time.Second
 // stationProgram is what the commands of a desk with a SAM have in common: an agent with one lane.
 type stationProgram struct {
 	agent
-	wait time.Duration // for a card
+	wait  time.Duration // for a card
+	exits exitFlags
 }
 
 func newStationProgram() stationProgram {
 	p := stationProgram{agent: newAgent()}
 	p.name, p.role, p.repeat = "desk", roleStation, 0
+	p.exits.minutes = 15
 	return p
 }
 
@@ -46,6 +49,7 @@ func (p *stationProgram) registerStation(flags *flag.FlagSet) {
 	flags.DurationVar(&p.wait, "wait", 10*time.Second, "wait for a card for `DURATION`")
 	p.module.register(flags)
 	p.place.registerDesk(flags)
+	p.exits.register(flags)
 	p.keys.register(flags)
 	flags.StringVar(&p.kafka, "kafka", "", "`HOST:PORT` of the brokers, by commas")
 	p.access.Register(flags)
@@ -60,6 +64,9 @@ func (p *stationProgram) registerStation(flags *flag.FlagSet) {
 func (p *stationProgram) check() error {
 	if p.module.reader == "" && p.module.terminal == "" {
 		return language.Textf("no SAM: want sam (a reader), or for development terminal (12 digits)")
+	}
+	if err := p.exits.check(); err != nil {
+		return err
 	}
 	return p.place.check(roleGate)
 }
@@ -99,6 +106,7 @@ type updateProgram struct {
 	line   uint // of that station
 	pay    string
 	staff  string
+	ticket bool // give one afterwards
 	yes    bool
 	dry    bool
 	json   bool
@@ -114,6 +122,7 @@ func stationUpdateCommand() *ffcli.Command {
 	flags.UintVar(&p.line, "from-line", 0, "with --from: `NUMBER` of a line of that station, for service modes that are of a line; 0 where nobody says")
 	flags.StringVar(&p.pay, "pay", p.pay, "`HOW` it is paid: card, cash, or both, where the card pays what it holds and cash the rest")
 	flags.StringVar(&p.staff, "staff", "", "name or number of `WHO` does it; must be given where cash is taken")
+	flags.BoolVar(&p.ticket, "ticket", false, "give an exit ticket afterwards, with an update that ends a trip inside: 01, 02, or 03 without --from; it wants --staff")
 	flags.BoolVar(&p.yes, "yes", false, "do not ask")
 	flags.BoolVar(&p.dry, "dry-run", false, "show what would be done, and do not change the card")
 	flags.BoolVar(&p.json, "json", false, "print JSON")
@@ -135,6 +144,9 @@ func (p *updateProgram) exec(ctx context.Context, args []string) (err error) {
 		return service.Exit(service.ExitUsage, service.Fail("--reason %q", p.reason).Todo("give one that cardterm station look names").Because(err))
 	}
 	ask := station.Request{Reason: reason, From: uint32(min(p.from, 0xFFFF)), FromLine: uint32(min(p.line, 1<<17)), Pay: station.Payment(p.pay), Staff: p.staff}
+	if p.ticket && (!ask.LetsOut() || p.staff == "") {
+		return service.Exit(service.ExitUsage, service.Fail("no exit ticket for this").Todo("leave --ticket out, or give --staff and an update that ends a trip inside: 01, 02, or 03 without --from"))
+	}
 	stack := service.NewStack(p.Logger(), 10*time.Second)
 	defer func() { err = errors.Join(err, stack.Close()) }()
 	d, err := p.start(ctx, stack, service.NewOps("cardterm", p.Logger()))
@@ -145,11 +157,30 @@ func (p *updateProgram) exec(ctx context.Context, args []string) (err error) {
 	if err != nil || tap == nil {
 		return err
 	}
+	if done := (station.Request{Reason: tap.GetUpdate().GetReason(), From: tap.GetEntryStation()}); p.ticket && done.LetsOut() {
+		defer func() { err = errors.Join(err, p.letOut(ctx, d, tap)) }()
+	}
 	sent := d.sent(ctx, sendWait)
 	if err := d.policy.keep(time.Now()); err != nil {
 		d.log.Warn("when the desk last had all that is published is not written down", logged(err))
 	}
 	return p.done(os.Stdout, tap, sent)
+}
+
+// letOut gives the exit ticket of an update that was done.
+func (p *updateProgram) letOut(ctx context.Context, d *desk, tap *message.Tap) error {
+	t, err := d.give(exits.Request{
+		Reason: message.ExitReason_EXIT_REASON_TRIP_ENDED, Update: tap.GetUpdate().GetReason(), Card: tap.GetDebit().GetCard(), Staff: p.staff,
+	}, p.exits.valid())
+	if err != nil {
+		return service.Fail("the update is done, and there is no exit ticket").Todo("cardterm station ticket give --reason ended").Because(err)
+	}
+	out := &ticketProgram{stationProgram: p.stationProgram, json: p.json}
+	if err := out.printed(ctx, d, t); err != nil {
+		return err
+	}
+	d.sent(ctx, sendWait)
+	return nil
 }
 
 // update looks, asks, and does it. The tap is nil if nothing was to be done.

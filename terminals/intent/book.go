@@ -84,6 +84,9 @@ func Open(out *outbox.Log, here Place) (*Book, error) {
 	var local []outbox.Local
 	var records []outbox.Record
 	for _, l := range out.Locals() {
+		if !message.IsIntentKey(l.Key) {
+			continue
+		}
 		m, err := message.ParseIntent(l.Key, l.Value)
 		if err != nil {
 			return nil, fmt.Errorf("an intent in the outbox: %w", err)

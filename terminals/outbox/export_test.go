@@ -1,6 +1,11 @@
 package outbox
 
-import "testing"
+import (
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+)
 
 // For tests of what is kept in an outbox, which need the whole way of a tap.
 
@@ -29,4 +34,17 @@ func (c *Cut) Fall(t *testing.T, mode cutMode) {
 func Waiting(t *testing.T, l *Log) []Record {
 	t.Helper()
 	return readAll(t, l)
+}
+
+// OpenFull opens an outbox of small segments on a disk that takes no new segment while it is full.
+func OpenFull(dir string, full *bool) (*Log, error) {
+	d := unsynced()
+	write := d.write
+	d.write = func(f *os.File, b []byte, off int64) error {
+		if *full && strings.HasSuffix(f.Name(), ".tmp") {
+			return syscall.ENOSPC
+		}
+		return write(f, b, off)
+	}
+	return open(dir, d, 2048)
 }

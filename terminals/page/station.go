@@ -15,13 +15,14 @@ import (
 	"citycard/cardos/tunion"
 	"citycard/clearing/message"
 	"citycard/language"
+	"citycard/terminals/exits"
 	"citycard/terminals/station"
 )
 
 // offerTime is how long an offer that was shown can be agreed to.
 const offerTime = 2 * time.Minute
 
-//go:embed station.html station.css
+//go:embed station.html tickets.html station.css
 var files embed.FS
 
 // Desk is what the page of a station's desk does with the card in the reader.
@@ -32,7 +33,8 @@ type Desk struct {
 	Look func(ctx context.Context) (station.Reading, time.Time, *message.Tap, error)
 	// Correct carries an offer out. A tap beside an error is an update that was done.
 	Correct func(ctx context.Context, o station.Offer) (*message.Tap, error)
-	// Now is the clock.
+	Tickets Tickets
+	// Now is the clock, in the city's zone.
 	Now func() time.Time
 }
 
@@ -44,6 +46,7 @@ type Station struct {
 
 	mu      sync.Mutex
 	pending map[string]pending // offers that were shown
+	forms   map[string]form    // for exit tickets, likewise
 }
 
 // pending is an offer that was shown.
@@ -54,14 +57,18 @@ type pending struct {
 
 // NewStation makes the page.
 func NewStation(desk Desk) (*Station, error) {
-	html, err := template.ParseFS(files, "station.html")
+	html, err := template.ParseFS(files, "station.html", "tickets.html")
 	if err != nil {
 		return nil, err
 	}
-	s := &Station{desk: desk, html: html, mux: http.NewServeMux(), pending: map[string]pending{}}
+	s := &Station{desk: desk, html: html, mux: http.NewServeMux(), pending: map[string]pending{}, forms: map[string]form{}}
 	s.mux.HandleFunc("GET /{$}", s.look)
 	s.mux.HandleFunc("POST /offer", s.offer)
 	s.mux.HandleFunc("POST /update", s.update)
+	s.mux.HandleFunc("GET /tickets", s.tickets)
+	s.mux.HandleFunc("POST /tickets", s.give)
+	s.mux.HandleFunc("POST /tickets/print", s.print)
+	s.mux.HandleFunc("POST /tickets/void", s.void)
 	s.mux.HandleFunc("GET /station.css", func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, files, "station.css") })
 	return s, nil
 }
@@ -80,6 +87,9 @@ type view struct {
 	Offer   *offerView
 	Done    *doneView
 }
+
+// LetOut reports whether an exit ticket is offered.
+func (v *view) LetOut() bool { return v.Done != nil && v.Done.Form != "" }
 
 type cardView struct{ Number, Balance, Fares string }
 
@@ -101,6 +111,7 @@ type offerView struct {
 type doneView struct {
 	Update, Card, Fen, Cash, Left, Time string
 	Warning                             string
+	Form, Staff                         string // for its exit ticket; no form where a gate opens
 }
 
 func (s *Station) show(w http.ResponseWriter, status int, v *view) {
@@ -238,12 +249,16 @@ func settled() error {
 
 // problem shows why nothing was done.
 func (s *Station) problem(w http.ResponseWriter, v *view, err error) {
-	status := http.StatusConflict
-	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		status = http.StatusRequestEntityTooLarge
-	}
 	v.Problem = language.Error(v.l, err)
-	s.show(w, status, v)
+	s.show(w, statusOf(err), v)
+}
+
+// statusOf is the status of a page that says why nothing was done.
+func statusOf(err error) int {
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return http.StatusRequestEntityTooLarge
+	}
+	return http.StatusConflict
 }
 
 // keep keeps an offer until it is agreed to. Of the offers before it none is good any more.
@@ -297,6 +312,14 @@ func (s *Station) done(w http.ResponseWriter, v *view, tap *message.Tap, warning
 	}
 	if at, err := message.ParseTime(d.GetTime(), time.UTC); err == nil {
 		v.Done.Time = at.Format(time.DateTime)
+	}
+	out := station.Request{Reason: u.GetReason(), From: tap.GetEntryStation()}
+	if out.LetsOut() {
+		form, err := s.fresh(exits.Request{Reason: message.ExitReason_EXIT_REASON_TRIP_ENDED, Update: u.GetReason(), Card: d.GetCard()})
+		if err != nil {
+			warning = errors.Join(warning, err)
+		}
+		v.Done.Form, v.Done.Staff = form, u.GetStaff()
 	}
 	if warning != nil {
 		v.Done.Warning = language.Error(v.l, warning)

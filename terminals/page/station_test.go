@@ -19,6 +19,7 @@ import (
 	"citycard/clearing/message"
 	"citycard/terminals/counter"
 	"citycard/terminals/gate"
+	"citycard/terminals/outbox"
 	"citycard/terminals/page"
 	"citycard/terminals/sam"
 	"citycard/terminals/station"
@@ -45,6 +46,9 @@ type bench struct {
 	gate   *gate.Gate
 	broken error // of the SAM, once the card has paid
 	paid   *message.Tap
+	out    *outbox.Log // with the exit tickets
+	paper  []string    // that was printed
+	jam    error       // of the printer
 }
 
 var errEmpty = errors.New("no card in the reader")
@@ -77,7 +81,7 @@ func newBench(t *testing.T) *bench {
 		CardType: 1, Province: "4900", City: "4910", Interoperable: true, PIN: "123456",
 	}})
 	must(t, err)
-	pages, err := page.NewStation(page.Desk{Here: b.desk.Here, Look: b.look, Correct: b.correct, Now: func() time.Time { return b.now }})
+	pages, err := page.NewStation(page.Desk{Here: b.desk.Here, Look: b.look, Correct: b.correct, Now: func() time.Time { return b.now }, Tickets: b.tickets()})
 	must(t, err)
 	var token string
 	b.base, token = served(t, pages)

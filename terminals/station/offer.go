@@ -35,6 +35,13 @@ type Request struct {
 	Staff    string // who asks; must be given where cash is taken
 }
 
+// LetsOut reports whether the update ends a trip inside the gates, which open for no such card:
+// then staff let the passenger out.
+func (q *Request) LetsOut() bool {
+	area, err := AreaOf(q.Reason)
+	return err == nil && area == Inside && (q.Reason != message.UpdateReason_UPDATE_REASON_NO_ENTRY || q.From == 0)
+}
+
 // Offer is an update that fits a card in one state, and what it costs.
 type Offer struct {
 	Request
