@@ -78,7 +78,7 @@ type bookSums struct {
 // reserveSums is the reserve equation. On one side is the money received for purses, or still owed
 // by channels and, for other cities' cards, by the national centre. On the other side are the
 // cards' balances, the loads paid for and not yet written, the money spent and not yet paid out,
-// and the money received for deposits, prepaid passes and fees.
+// the money received for deposits, prepaid passes and fees, and what counters were over or short.
 type reserveSums struct {
 	ReserveFen   ledger.Fen `json:"reserve_fen"`
 	ChannelsFen  ledger.Fen `json:"channels_fen"`
@@ -91,7 +91,8 @@ type reserveSums struct {
 	DepositsFen  ledger.Fen `json:"deposits_fen"`
 	PassesFen    ledger.Fen `json:"passes_fen"`
 	FeesFen      ledger.Fen `json:"fees_fen"`
-	PursesFen    ledger.Fen `json:"purses_fen"` // as the cards themselves say
+	Differences  ledger.Fen `json:"differences_fen"` // what counters had over, less what they had short
+	PursesFen    ledger.Fen `json:"purses_fen"`      // as the cards themselves say
 	Closed       bool       `json:"closed"`
 }
 
@@ -208,6 +209,8 @@ func (r *Report) ReadTrial(ctx context.Context, l *ledger.Ledger, day ledger.Day
 			r.Reserve.PassesFen += owed
 		case row.Account.Code == chart.Fees:
 			r.Reserve.FeesFen += owed
+		case row.Account.Code == chart.Differences:
+			r.Reserve.Differences += owed
 		case kind == "pending":
 			r.Reserve.PendingFen += owed
 		case kind == "channel":
@@ -224,7 +227,7 @@ func (r *Report) ReadTrial(ctx context.Context, l *ledger.Ledger, day ledger.Day
 	r.Books.Balanced = r.Books.DebitsFen == r.Books.CreditsFen
 	s := &r.Reserve
 	s.Closed = s.ReserveFen+s.ChannelsFen+s.CentreFen == s.FloatFen+s.UnwrittenFen+s.SuspenseFen+s.OperatorsFen+s.PendingFen+
-		s.DepositsFen+s.PassesFen+s.FeesFen
+		s.DepositsFen+s.PassesFen+s.FeesFen+s.Differences
 	return nil
 }
 
