@@ -54,7 +54,7 @@ func command(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
 	path, err := os.Executable()
 	must(t, err)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C", asProgram+"=1", service.PassphraseVariable+"="+passphrase)

@@ -59,7 +59,8 @@ func (c *centre) beginCounter(loads string) error {
 	}
 	o := transitOrder.Transit
 	for name, text := range map[string]string{
-		"cards.csv":  fmt.Sprintf("card,issuer,type,status,effective_from,expires\n%s,%s,%02x,active,20200101,20991231\n", o.Number, o.Issuer, o.CardType),
+		"cards.csv": fmt.Sprintf("card,issuer,type,status,effective_from,expires\n%s,%s,%02x,active,20200101,20991231\n%s,%s,%02x,active,20200101,20991231\n",
+			o.Number, o.Issuer, o.CardType, otherNumber, o.Issuer, o.CardType),
 		"purses.csv": "card,issuer,fen,day\n", "hotlist.csv": "card,reason,effective_from,effective_to\n",
 		"channels.csv": "id,name,name_en,effective_from,effective_to\ncounter,柜台,Counter,20200101,\napp,应用,App,20200101,\n",
 	} {

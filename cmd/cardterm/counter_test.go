@@ -129,7 +129,11 @@ func newShop(t *testing.T, store *keys.Store, more ...string) *shop {
 // gives runs a command of the counter and returns what it prints.
 func (s *shop) gives(command string, args ...string) string {
 	s.Helper()
-	return string(output(s.T, append(append([]string{"counter", command}, s.args...), args...)...))
+	words := []string{"counter", command}
+	if command == "shift" { // the flags go behind what is done with it
+		words, args = append(words, args[0]), args[1:]
+	}
+	return string(output(s.T, append(append(words, s.args...), args...)...))
 }
 
 // fails runs a command that fails with an exit code, and returns what it says.

@@ -40,7 +40,7 @@ func browser(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	_, err := chromedp.Run(ctx, chromedp.Navigate("about:blank")) // starts it, for as long as ctx lasts
 	must(t, err)
-	ctx, cancel = context.WithTimeout(ctx, 45*time.Second)
+	ctx, cancel = context.WithTimeout(ctx, 3*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"citycard/cardos/chip"
+	"citycard/cmd/books"
+	"citycard/simulators/pcscd/pcscdtest"
+	"citycard/simulators/specimen"
+	"citycard/terminals/card"
+	"citycard/terminals/counter"
+)
+
+// otherNumber is that of the other card that the centre knows.
+const otherNumber = "03105070200000000013"
+
+// certificate is that of a holder.
+const certificate = "410101195001010018"
+
+// clerk enrols a clerk of the channel with a key under a passphrase, and returns the key and the
+// socket at which the centre is asked.
+func (c *centre) clerk() (key, socket string) {
+	c.Helper()
+	key = c.path("mia.key")
+	must(c.T, os.WriteFile(c.path("secret"), []byte("a long passphrase\n"), 0o600))
+	run := func(args ...string) []byte {
+		c.Helper()
+		out, err := c.run("citycard", args...)
+		must(c.T, err)
+		return out
+	}
+	run("person", "key", key, "--passphrase-file", c.path("secret"))
+	run("person", "enrol", "--id", "mia", "--name", "Mia", "--unit", "channel:counter", "--role", "clerk", "--public", key+".pub",
+		"--identity", c.path("people", "kim.key"), "--demo", "--reason", "new", "--data", c.path("data"))
+	var waits struct {
+		Proposal int    `json:"proposal"`
+		Hash     string `json:"hash"`
+	}
+	must(c.T, json.Unmarshal(run("proposal", "list", "--json", "--data", c.path("data")), &waits))
+	run("proposal", "approve", fmt.Sprint(waits.Proposal), "--hash", waits.Hash, "--identity", c.path("people", "lee.key"), "--demo", "--data", c.path("data"))
+	serving, ok, err := books.Serving(c.Context(), c.path("data"), slog.New(slog.DiscardHandler))
+	if err != nil || !ok {
+		c.Fatalf("it does not serve: %v", err)
+	}
+	return key, serving.Socket
+}
+
+// another is the other card that the centre knows.
+func another(t *testing.T) *chip.Chip {
+	t.Helper()
+	o, transit := transitOrder, *transitOrder.Transit
+	transit.Number = otherNumber
+	o.Transit = &transit
+	held := chip.NewTransit(10)
+	_, err := counter.Personalise(t.Context(), held, held.PowerOn(), specimen.Keys(), o)
+	must(t, err)
+	return held
+}
+
+// The page at a real centre, by keyboard: a clerk signs in, opens a shift, sells a card with its
+// first load, reports it lost and replaces it, and closes the shift with cash that does not add up.
+func TestCounterPageAtTheCentre(t *testing.T) {
+	slot := pcscdtest.Slots(t)[0]
+	takeOut(t, nil)
+	c, loads := startCounterCentre(t)
+	key, socket := c.clerk()
+	ctx := browser(t)
+	address := startPageOf(t, "counter", "--reader", "00 00", "--data", t.TempDir(), "--loads", loads, "--token", c.path("counter.token"),
+		"--channel", "counter", "--terminal", "491030000001", "--server", "unix:"+socket, "--identity", key)
+	k := &keyboard{t, ctx}
+	_, err := chromedp.Run(ctx, chromedp.Navigate(address))
+	must(t, err)
+	k.wait("no card")
+	k.named()
+	k.press("Mia", "a long passphrase", kb.Enter)
+	k.form("shift-open", "200")
+	k.agree("shift 1 is open, with 200.00 yuan")
+
+	held := personalised(t, specimen.Keys())
+	putIn(t, slot, held)
+	k.reload(address, "****0012")
+	k.form("sell", "St", "50", certificate)
+	k.planned("the customer pays 60.00 yuan")
+	k.agree("sell: done by order")
+	if read := held.Describe().Transit; read.BalanceFen != 5000 {
+		t.Errorf("card %+v", read)
+	}
+	takeOut(t, slot)
+	putIn(t, slot, another(t))
+	k.reload(address, "****0013")
+	k.form("report-loss", transitOrder.Transit.Number, certificate)
+	k.agree("report lost: done by order")
+	k.reload(address, "****0013")
+	k.form("replace", transitOrder.Transit.Number, certificate)
+	k.agree("replace: done by order")
+	k.reload(address, "****0013")
+	k.form("shift-close", "255")
+	k.agree("yuan are short")
+	takeOut(t, slot)
+}
+
+// The same acts as commands: what is shown is what is signed, and each is done once. A PIN that is
+// locked is unblocked, and a card that is taken back has paid its balance at the counter's SAM.
+func TestCounterActsAtTheCentre(t *testing.T) {
+	slot := pcscdtest.Slots(t)[0]
+	takeOut(t, nil)
+	c, loads := startCounterCentre(t)
+	key, socket := c.clerk()
+	s := &shop{T: t, args: []string{
+		"--reader", "00 00", "--data", t.TempDir(), "--loads", loads, "--token", c.path("counter.token"), "--channel", "counter", "--demo",
+		"--terminal", "491030000001", "--server", "unix:" + socket, "--identity", key, "--identity-passphrase-file", c.path("secret"),
+		"--keys", c.path("data", "keys.age"),
+	}}
+	held := personalised(t, specimen.Keys())
+	putIn(t, slot, held)
+	defer takeOut(t, slot)
+	if out := s.fails(7, "top-up", "--amount", "10", "--yes"); !strings.Contains(out, "no shift is open") {
+		t.Error(out)
+	}
+	if out := s.gives("shift", "open", "--start", "200"); !strings.Contains(out, "shift 1 is open, with 200.00 yuan") {
+		t.Error(out)
+	}
+	sell := []string{"--product", "student", "--first-load", "50", "--certificate", certificate}
+	if out := s.gives("sell", append(sell, "--dry-run")...); !strings.Contains(out, "the customer pays 60.00 yuan") {
+		t.Error(out)
+	}
+	if out := s.gives("sell", append(sell, "--yes")...); !strings.Contains(out, "sell: done by order") {
+		t.Error(out)
+	}
+	s.unblocks(held)
+	if out := s.gives("return", "--certificate", certificate, "--yes"); !strings.Contains(out, "return: done by order") {
+		t.Error(out)
+	}
+	if read := held.Describe().Transit; read.BalanceFen != 0 {
+		t.Errorf("card %+v", read)
+	}
+	// 60 were paid and given back.
+	if out := s.gives("shift", "close", "--counted", "195"); !strings.Contains(out, "5.00 yuan are short") {
+		t.Error(out)
+	}
+}
+
+// unblocks locks a card's PIN, and has the counter unblock it.
+func (s *shop) unblocks(held *chip.Chip) {
+	s.Helper()
+	p, err := card.OpenPurse(s.Context(), held)
+	must(s.T, err)
+	for range 3 {
+		if err := p.VerifyPIN(s.Context(), "000000"); err == nil {
+			s.Fatal("a wrong PIN is taken")
+		}
+	}
+	cmd := command(s.T, append([]string{"counter", "unblock-pin", "--certificate", certificate, "--yes"}, s.args...)...)
+	cmd.Stdin = strings.NewReader("654321\n")
+	if out, err := cmd.CombinedOutput(); err != nil || strings.Contains(string(out), "654321") {
+		s.Fatalf("%v: %s", err, out)
+	}
+	p, err = card.OpenPurse(s.Context(), held)
+	must(s.T, err)
+	must(s.T, p.VerifyPIN(s.Context(), "654321"))
+}
