@@ -3,6 +3,7 @@ package registry
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"citycard/clearing/message"
 	"citycard/clearing/registry/index"
@@ -155,6 +156,8 @@ func (in *importer) checkModes(next *index.Edition) {
 		}
 		if shared := next.Shared(m.Area.Operator, m.From.Day(), m.To.Day()); m.Area.Operator != "" && len(shared) > 0 {
 			in.wrong("modes.csv", 0, language.Textf("mode %s: terminals of other operators stand at lines %v too, and would take it for theirs: of %s, name each line or station that is meant", m.ID, shared, m.Area))
+		} else if others := next.Namesakes(m.Area.Line, m.From.Day(), m.To.Day()); len(others) > 0 {
+			in.wrong("modes.csv", 0, language.Textf("mode %s: lines of other operators have the number of %s too, and their terminals would take it for theirs (%s): name each station that is meant, or give the lines numbers of their own", m.ID, m.Area, strings.Join(others, ", ")))
 		} else if r := next.Reach(m.Area, m.From.Day(), m.To.Day()); r.Station == 0 && len(r.Lines) == 0 {
 			in.fault("modes.csv", 0, fmt.Sprintf("mode %s: %s has no line with a number, by which terminals know where they stand", m.ID, m.Area))
 		}

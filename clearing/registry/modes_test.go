@@ -200,6 +200,57 @@ func TestSharedLines(t *testing.T) {
 	}
 }
 
+// TestNamesakes: terminals of a line know its number, and not its id. A mode of a line is refused
+// where a line of another operator has its transport and number while it is in force, and is told
+// to nobody if such a line comes later.
+func TestNamesakes(t *testing.T) {
+	const (
+		operators = "id,name,name_en,mode,effective_from,effective_to\ntram,电车,Tram,metro,20200101,\n"
+		lines     = "id,operator,mode,number,name,name_en,effective_from,effective_to\n"
+		row       = "a,no_fare,line:m1,20260105080000,20260131080000,\n"
+	)
+	for _, test := range []struct {
+		name, line string
+		refused    bool
+	}{
+		{"another number", "t3,tram,metro,3,三号线,Line 3,20200101,", false},
+		{"no number", "t1,tram,metro,,一号线,Line 1,20200101,", false},
+		{"the same number", "t1,tram,metro,1,一号线,Line 1,20200101,", true},
+		{"the same number on the last day", "t1,tram,metro,1,一号线,Line 1,20260131,", true},
+		{"the same number before", "t1,tram,metro,1,一号线,Line 1,20200101,20260104", false},
+		{"the same number afterwards", "t1,tram,metro,1,一号线,Line 1,20260201,", false},
+		{"of buses", "c1,bus,bus,1,一路,Route 1,20200101,", false},
+		{"of the same operator", "m1a,metro,metro,1,一号线支线,Line 1 branch,20200101,", false},
+	} {
+		town, err := registry.Import(clearingtest.WriteFiles(t, withModes("")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		more := map[string]string{"operators.csv": operators, "lines.csv": lines + test.line + "\n"}
+		first, err := registry.Read(clearingtest.WriteFiles(t, map[string]string{"modes.csv": modesHeader + row}), town)
+		if err != nil {
+			t.Fatal(err)
+		}
+		later, err := registry.Read(clearingtest.WriteFiles(t, more), first.On(town))
+		if err != nil {
+			t.Fatal(err)
+		}
+		both := later.On(first.On(town))
+		if got := both.Reach(index.Area{Line: "m1"}, 20260105, 20260131); (len(got.Lines) == 0) != test.refused {
+			t.Errorf("%s: the mode reaches lines %v", test.name, got.Lines)
+		}
+		// Its end is always taken.
+		if _, err := registry.Read(clearingtest.WriteFiles(t, map[string]string{"modes.csv": modesHeader + ",no_fare,line:m1,,20260106000000,\n"}), both); err != nil {
+			t.Errorf("%s: the end of the mode: %v", test.name, err)
+		}
+		more["modes.csv"] = modesHeader + row
+		_, err = registry.Read(clearingtest.WriteFiles(t, more), town)
+		if refused := err != nil && strings.Contains(err.Error(), "lines of other operators have the number of line:m1 too"); refused != test.refused || err != nil && !refused {
+			t.Errorf("%s: %v", test.name, err)
+		}
+	}
+}
+
 // TestUnpublished: a change is refused after which terminals would take no list any more. What was
 // over before it does not count.
 func TestUnpublished(t *testing.T) {

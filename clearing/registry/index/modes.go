@@ -189,7 +189,8 @@ type Reach struct {
 }
 
 // Reach is that of an area from a day to another one. The lines of an operator are those that are
-// registered as its own and those at which its terminals stand, without those that it shares.
+// registered as its own and those at which its terminals stand, without those that it shares. A
+// line that has its number with others reaches none.
 func (e *Edition) Reach(a Area, from, to ledger.Day) Reach {
 	switch {
 	case a.Station != 0:
@@ -199,6 +200,9 @@ func (e *Edition) Reach(a Area, from, to ledger.Day) Reach {
 		if !ok {
 			l, _ = e.rows.Lines.Latest(a.Line)
 		}
+		if len(e.Namesakes(a.Line, from, to)) > 0 {
+			return Reach{Mode: l.Mode}
+		}
 		return Reach{Mode: l.Mode, Lines: numbers(map[uint32]bool{l.Number: true})}
 	}
 	transport, own, others := e.linesOf(a.Operator, from, to)
@@ -206,6 +210,26 @@ func (e *Edition) Reach(a Area, from, to ledger.Day) Reach {
 		delete(own, number)
 	}
 	return Reach{Mode: transport, Lines: numbers(own)}
+}
+
+// Namesakes are the lines of other operators, by their ids, that have the transport and the number
+// of a line on a day from one to another. A terminal knows the number of its line and not its id,
+// so no mode of such a line can be told to its terminals alone.
+func (e *Edition) Namesakes(line string, from, to ledger.Day) (ids []string) {
+	l, ok := e.Line(line, from)
+	if !ok {
+		l, ok = e.rows.Lines.Latest(line)
+	}
+	if !ok || l.Number == 0 {
+		return nil
+	}
+	for other := range between(&e.rows.Lines, from, to) {
+		if other.ID != line && other.Operator != l.Operator && other.Mode == l.Mode && other.Number == l.Number {
+			ids = append(ids, other.ID)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // Shared are the lines of an operator, by their numbers, at which terminals of other operators
