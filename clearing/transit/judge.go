@@ -322,7 +322,8 @@ func (j *Judge) question(edition *index.Edition, t *tap, w window, payees payees
 		return terminal, verdict.UnknownTerminal
 	case !t.dated || t.day < w.from || t.day > w.to:
 		return terminal, verdict.ImplausibleDate
-	case t.began > card.Expires && !t.under(message.ServiceMode_SERVICE_MODE_NO_DATE):
+	case t.began > card.Expires && !terminal.AtCounter() && !t.under(message.ServiceMode_SERVICE_MODE_NO_DATE):
+		// A counter takes expired cards back: what it paid out is owed to its channel.
 		return terminal, verdict.CardExpired
 	case card.Blocked():
 		return terminal, verdict.CardBlocked

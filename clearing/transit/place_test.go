@@ -131,7 +131,7 @@ func checkPlaceNote(t *testing.T, d *docket.Docket, misplaced bool, operator str
 }
 
 // TestEmptied has the purse of a card emptied at a channel's counter: the channel gets what its
-// clerk gave the holder. A card of another city waits.
+// clerk gave the holder, of an expired card too. A card of another city waits.
 func TestEmptied(t *testing.T) {
 	const counter = "310000000009"
 	town := clearingtest.New(t, func(files map[string]string) {
@@ -147,11 +147,16 @@ func TestEmptied(t *testing.T) {
 	m.Mode, m.Line = message.Mode_MODE_UNSPECIFIED, 0
 	foreign := town.Tap(clearingtest.Tap{Card: clearingtest.Stranger, Terminal: counter, Sequence: 8, Fen: 100, At: noon(5), Type: 0x06})
 	foreign.Debit.Issuer = clearingtest.Hex("99990001ffffffff")
-	d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 2)
-	if err := judge.Rule(t.Context(), []docket.Record{{Value: clearingtest.Encode(m)}, {Value: clearingtest.Encode(foreign)}}, nil, d); err != nil {
+	expired := town.Tap(clearingtest.Tap{Card: clearingtest.ExpiredCard, Terminal: counter, Sequence: 9, Fen: 700, At: noon(5), Type: 0x06})
+	expired.Mode, expired.Line = message.Mode_MODE_UNSPECIFIED, 0
+	d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 3)
+	if err := judge.Rule(t.Context(), []docket.Record{{Value: clearingtest.Encode(m)}, {Value: clearingtest.Encode(foreign)}, {Value: clearingtest.Encode(expired)}}, nil, d); err != nil {
 		t.Fatal(err)
 	}
 	codes := accountCodes(town)
+	if r, at := d.Rulings[2], d.Transfers[2]; r.Verdict != verdict.Cleared || codes[at.Credit] != "channel:counter" || at.Amount != 700 {
+		t.Errorf("an expired card: %+v -> %s", r, codes[at.Credit])
+	}
 	if r, at := d.Rulings[0], d.Transfers[0]; r.Verdict != verdict.Cleared || r.Flagged || r.Misplaced || codes[at.Debit] != "float:own" || codes[at.Credit] != "channel:counter" || at.Purpose != chart.PurposeEmptied {
 		t.Errorf("%+v: %s -> %s", r, codes[at.Debit], codes[at.Credit])
 	}
