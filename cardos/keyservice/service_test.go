@@ -445,5 +445,5 @@ func BenchmarkMAC2(b *testing.B) {
 		})
 	}
 	wg.Wait()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "mac2/s")
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "keyservice.mac2_per_second")
 }

@@ -113,6 +113,9 @@ func (p *issueProgram) exec(ctx context.Context, args []string) (err error) {
 // issuer is who knows the keys of new cards.
 func (p *issueProgram) issuer(log *slog.Logger) (counter.Issuer, error) {
 	if !p.service.Given() {
+		if p.path == "" {
+			return nil, service.Fail("no key service").Todo("give --key-service URL, or for development --keys FILE")
+		}
 		store, err := p.keyFlags.open()
 		if err != nil {
 			return nil, err

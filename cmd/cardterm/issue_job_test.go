@@ -41,7 +41,12 @@ type batch struct {
 
 func startJob(t *testing.T, keys, job string) *batch {
 	t.Helper()
-	cmd := command(t, "issue", "--demo", "--keys", keys, "--reader", "00 00", "--wait", "30s", "--job", job)
+	return startIssue(t, job, "--demo", "--keys", keys)
+}
+
+func startIssue(t *testing.T, job string, args ...string) *batch {
+	t.Helper()
+	cmd := command(t, append([]string{"issue", "--reader", "00 00", "--wait", "30s", "--job", job}, args...)...)
 	r, w, err := os.Pipe()
 	must(t, err)
 	cmd.Stdout, cmd.Stderr = w, w
