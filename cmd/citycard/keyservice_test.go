@@ -55,7 +55,8 @@ func newKeyOffice(t *testing.T, p programs, dir string) *keyOffice {
 // certificate makes a certificate that ends some time from now, in NAME.pem and NAME.key.
 func (o *keyOffice) certificate(name string, ends time.Duration) (sha string) {
 	o.Helper()
-	return keyservicetest.Certificate(o, o.dir, name, time.Now().Add(ends))
+	print := keyservice.FingerprintOf(keyservicetest.Certificate(o.T, o.dir, name, time.Now().Add(ends-24*time.Hour)).Leaf)
+	return hex.EncodeToString(print[:])
 }
 
 // knows writes a client with a new certificate into the clients' file.

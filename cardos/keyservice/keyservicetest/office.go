@@ -1,20 +1,8 @@
 package keyservicetest
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/hex"
-	"encoding/json"
-	"encoding/pem"
-	"fmt"
 	"log/slog"
-	"math/big"
-	"net"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -24,27 +12,6 @@ import (
 	"citycard/cardos/keys"
 	"citycard/cardos/keyservice"
 )
-
-// Certificate makes a certificate for 127.0.0.1 in NAME.pem and NAME.key of a directory, and gives
-// its SHA-256.
-func Certificate(t testing.TB, dir, name string, ends time.Time) (sha string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: ends.Add(-72 * time.Hour), NotAfter: ends,
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	must(t, err)
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	must(t, err)
-	for file, block := range map[string]*pem.Block{".pem": {Type: "CERTIFICATE", Bytes: der}, ".key": {Type: "PRIVATE KEY", Bytes: private}} {
-		must(t, os.WriteFile(filepath.Join(dir, name+file), pem.EncodeToMemory(block), 0o600))
-	}
-	sum := sha256.Sum256(der)
-	return hex.EncodeToString(sum[:])
-}
 
 func must(t testing.TB, err error) {
 	t.Helper()
@@ -65,18 +32,15 @@ func Open(t testing.TB, backend keyservice.Backend, may ...keyservice.Operation)
 	t.Helper()
 	dir := t.TempDir()
 	o := &Office{Uses: filepath.Join(dir, "uses")}
-	ends := time.Now().Add(time.Hour)
-	Certificate(t, dir, "service", ends)
-	operations, err := json.Marshal(may)
+	pair := Certificate(t, dir, "service", time.Now())
+	text, err := os.ReadFile(Clients(t, dir, time.Now(), map[string][]keyservice.Operation{"client": may}))
 	must(t, err)
-	clients, err := keyservice.ParseClients(fmt.Appendf(nil, `{"clients":[{"name":"client","certificate":%q,"operations":%s,"rate":1000}]}`, Certificate(t, dir, "client", ends), operations))
+	clients, err := keyservice.ParseClients(text)
 	must(t, err)
 	uses, _, err := keyservice.OpenUses(o.Uses)
 	must(t, err)
 	t.Cleanup(func() { must(t, uses.Close()) })
 	tacs, err := keys.FollowTACs(t.Context(), backend)
-	must(t, err)
-	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "service.pem"), filepath.Join(dir, "service.key"))
 	must(t, err)
 	o.Server = httptest.NewUnstartedServer(&keyservice.Server{
 		Backend: backend, TACs: tacs, Clients: func() *keyservice.Clients { return clients }, Uses: uses, Now: time.Now,
