@@ -275,6 +275,8 @@ func faultOf(status int, content []byte) error {
 		return language.Textf("%w: our certificate is out of date (%s)", ErrRefused, detail)
 	case NotAllowed:
 		return language.Textf("%w: its clients' file does not allow us the operation %q", ErrRefused, detail)
+	case NotTheCard:
+		return language.Textf("%w: its clients' file does not allow us to make the card %s", ErrRefused, detail)
 	case Malformed:
 		return language.Textf("%w: it does not understand the question (%s)", ErrRefused, detail)
 	case TooMany:

@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"golang.org/x/time/rate"
 
+	"citycard/cardos/keys"
 	"citycard/language"
 )
 
@@ -29,6 +31,34 @@ type client struct {
 	name    string
 	may     []Operation
 	limiter *rate.Limiter
+	cards   []cardRange // that it may personalise
+}
+
+// cardRange are transit cards by the last sixteen digits of their numbers, the part of which keys
+// are derived.
+type cardRange struct{ from, to keys.Digits }
+
+const numberDigits = 20
+
+// parseRange reads "NUMBER-NUMBER".
+func parseRange(text string) (r cardRange, ok bool) {
+	first, last, _ := strings.Cut(text, "-")
+	from, wrong := hex.DecodeString(first)
+	to, wrongToo := hex.DecodeString(last)
+	if wrong != nil || wrongToo != nil || len(first) != numberDigits || len(last) != numberDigits || strings.ContainsAny(text, "abcdefABCDEF") {
+		return r, false
+	}
+	r = cardRange{keys.Digits(from[2:]), keys.Digits(to[2:])}
+	return r, bytes.Compare(r.from[:], r.to[:]) <= 0
+}
+
+// mayMake reports whether the client may personalise a card. Of the keys of a social-security card
+// no number is a part, and none of them moves money.
+func (c *client) mayMake(card Card) bool {
+	digits := card.Transit.Digits()
+	return card.Kind == SocialSecurity || slices.ContainsFunc(c.cards, func(r cardRange) bool {
+		return bytes.Compare(digits[:], r.from[:]) >= 0 && bytes.Compare(digits[:], r.to[:]) <= 0
+	})
 }
 
 // clientsFile is the clients' file: JSON.
@@ -37,7 +67,8 @@ type clientsFile struct {
 		Name        string      `json:"name"`
 		Certificate string      `json:"certificate"` // SHA-256 of it, in hexadecimal digits
 		Operations  []Operation `json:"operations"`
-		Rate        float64     `json:"rate"` // operations a second
+		Rate        float64     `json:"rate"`  // operations a second
+		Cards       []string    `json:"cards"` // that it may personalise, NUMBER-NUMBER
 	} `json:"clients"`
 }
 
@@ -84,9 +115,17 @@ func ParseClients(file []byte) (*Clients, error) {
 				return nil, language.Textf("client %s: there is no operation %q, want some of %v", c.Name, o, Operations())
 			}
 		}
+		var cards []cardRange
+		for _, text := range c.Cards {
+			r, ok := parseRange(text)
+			if !ok {
+				return nil, language.Textf("client %s: %q is no range of cards, want NUMBER-NUMBER of 20 digits each", c.Name, text)
+			}
+			cards = append(cards, r)
+		}
 		names[c.Name] = true
 		burst := int(math.Ceil(c.Rate))
-		clients.by[Fingerprint(sum)] = &client{c.Name, c.Operations, rate.NewLimiter(rate.Limit(c.Rate), burst)}
+		clients.by[Fingerprint(sum)] = &client{c.Name, c.Operations, rate.NewLimiter(rate.Limit(c.Rate), burst), cards}
 	}
 	return clients, nil
 }

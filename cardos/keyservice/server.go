@@ -198,19 +198,37 @@ func (s *Server) allow(who *client, questions []question) error {
 	}
 	for i := range questions {
 		q := &questions[i]
+		detail := ""
 		if slices.Contains(who.may, q.Operation) {
-			continue
+			if detail = who.foreign(q); detail == "" {
+				continue
+			}
 		}
-		use := Use{At: now, Client: who.name, Operation: q.Operation, Order: q.Order, Outcome: string(NotAllowed)}
+		use := Use{At: now, Client: who.name, Operation: q.Operation, Order: q.Order, Card: detail, Outcome: string(NotAllowed)}
 		if !slices.Contains(Operations(), q.Operation) {
 			return unanswerable(http.StatusBadRequest, Malformed, "there is no operation %.20q", q.Operation)
 		}
 		if err := s.Uses.Add([]Use{use}, true); err != nil {
 			return unanswerable(http.StatusServiceUnavailable, Unavailable, "the log of uses cannot be written")
 		}
+		if detail != "" {
+			return unanswerable(http.StatusForbidden, NotTheCard, "%s", detail)
+		}
 		return unanswerable(http.StatusForbidden, NotAllowed, "%s", q.Operation)
 	}
 	return nil
+}
+
+// foreign is the card that is to be personalised, if it is none of the client's.
+func (c *client) foreign(q *question) string {
+	if q.Operation != Personalise {
+		return ""
+	}
+	card, err := q.Card.card()
+	if err != nil || c.mayMake(card) { // a wrong one is refused as such
+		return ""
+	}
+	return card.String()
 }
 
 // unchanged is the outcome of a question for clearing's keys that gave none away.

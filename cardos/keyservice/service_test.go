@@ -109,7 +109,7 @@ func (o *office) line(name string, c tls.Certificate, rate float64, may ...keyse
 	print := keyservice.FingerprintOf(c.Leaf)
 	operations, err := json.Marshal(may)
 	o.must(err)
-	return fmt.Sprintf(`{"name":%q,"certificate":"%x","operations":%s,"rate":%g}`, name, print[:], operations, rate)
+	return fmt.Sprintf(`{"name":%q,"certificate":"%x","operations":%s,"rate":%g,"cards":["00000000000000000000-99999999999999999999"]}`, name, print[:], operations, rate)
 }
 
 func (o *office) knows(lines ...string) {
@@ -318,6 +318,38 @@ func TestRefusedClients(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// A counter gets keys of the cards that it is to make, and of no other.
+func TestCardsOfAClient(t *testing.T) {
+	o := newOffice(t)
+	counter := today(t, "counter")
+	line := o.line("counter", counter, 1000, keyservice.Personalise)
+	o.knows(strings.Replace(line, "00000000000000000000-99999999999999999999", "31040908070605040300-31040908070605040302", 1))
+	c := o.asks(counter)
+	if _, err := c.Personalise(t.Context(), keyservice.Blank{Order: "a", Card: transit}); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.Personalise(t.Context(), keyservice.Blank{Order: "a", Card: social}); err != nil {
+		t.Error(err)
+	}
+	for name, digit := range map[string]int{"the next card": 9, "another head of the number": 2} {
+		other := transit
+		other.Transit.ASN[digit]++
+		issue, err := c.Personalise(t.Context(), keyservice.Blank{Order: "a", Card: other})
+		if !errors.Is(err, keyservice.ErrRefused) || !strings.Contains(err.Error(), "does not allow us to make the card "+other.String()) || len(issue.Keys) > 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	uses := o.uses()
+	if last := uses[len(uses)-1]; last.Outcome != "not_allowed" || last.Card == "" {
+		t.Errorf("the log of uses has %+v", last)
+	}
+	for _, wrong := range []string{"1-2", "31040908070605040302-31040908070605040300", "3104090807060504030A-3104090807060504030B", "31040908070605040302"} {
+		if _, err := keyservice.ParseClients([]byte(`{"clients":[` + strings.Replace(line, "00000000000000000000-99999999999999999999", wrong, 1) + `]}`)); err == nil {
+			t.Errorf("%s is taken for a range of cards", wrong)
+		}
+	}
+}
 
 // An answer for another order, card or question is not used, and no service that is slow or gone
 // is waited for longer than the client's patience.

@@ -134,6 +134,7 @@ const (
 	UnknownClient Code = "unknown_client" // the certificate is in no line of the clients' file
 	Expired       Code = "expired"        // the certificate's time is over or has not come
 	NotAllowed    Code = "not_allowed"    // detail: the operation
+	NotTheCard    Code = "not_the_card"   // detail: a card that is in none of the client's ranges
 	TooMany       Code = "too_many"       // detail: the rate
 	Malformed     Code = "malformed"      // detail: what
 	Unavailable   Code = "unavailable"    // the backend or the log of uses

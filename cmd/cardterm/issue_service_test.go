@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"citycard/cardos/chip"
 	"citycard/cardos/keys"
@@ -14,9 +15,10 @@ import (
 	"citycard/terminals/counter"
 )
 
-// Cards are made at a counter that has no key store: the key service gives each card its keys under
-// the blank's transport key. Neither a master nor a card's key is in the counter's memory. A service
-// that goes away in the middle of a job spoils no card, and the job goes on where it stopped.
+// Cards are made at a counter that has no key store: the key service gives each card its keys
+// under the blank's transport key. Neither a master nor a card's key is in the counter's memory.
+// A service that goes away in the middle of a job spoils no card, and the job goes on where it
+// stopped.
 func TestIssueByKeyService(t *testing.T) {
 	const seed = 11
 	store := keys.GenerateTest(seed)
@@ -25,7 +27,7 @@ func TestIssueByKeyService(t *testing.T) {
 	slot := slots[0]
 	takeOut(t, nil)
 	job := jobFile(t, 3)
-	office := keyservicetest.Open(t, keyservice.Software{Keyring: ring}, keyservice.Personalise)
+	office := keyservicetest.Open(t, keyservice.Software{Keyring: ring}, time.Now, keyservice.Personalise)
 	b := startIssue(t, job, office.Args...)
 	b.put(slot, chip.NewTransit(1), "1 of 3: put a blank card in", "done: take the card out")
 	b.until("2 of 3: put a blank card in")
@@ -47,7 +49,7 @@ func TestIssueByKeyService(t *testing.T) {
 	_, err := counter.Personalise(t.Context(), blank, blank.PowerOn(), store, transitOrder)
 	must(t, err) // it was a blank still
 
-	office = keyservicetest.Open(t, keyservice.Software{Keyring: ring}, keyservice.Personalise)
+	office = keyservicetest.Open(t, keyservice.Software{Keyring: ring}, time.Now, keyservice.Personalise)
 	b = startIssue(t, job, append(office.Args, "--reader", "00 01")...) // the first has just been emptied
 	b.until("1 of 1: put a blank card in")
 	must(t, slots[1].Insert(t.Context(), chip.NewTransit(5)))
@@ -61,7 +63,7 @@ func TestIssueByKeyService(t *testing.T) {
 		t.Errorf("the log of uses has %v", made)
 	}
 	// A counter whose certificate may do something else makes nothing.
-	other := keyservicetest.Open(t, keyservice.Software{Keyring: ring}, keyservice.PINs)
+	other := keyservicetest.Open(t, keyservice.Software{Keyring: ring}, time.Now, keyservice.PINs)
 	b = startIssue(t, jobFile(t, 1), other.Args...)
 	b.until("put a blank card in")
 	must(t, slot.Insert(t.Context(), chip.NewTransit(4)))

@@ -46,6 +46,9 @@ func Certificate(t testing.TB, dir, name string, now time.Time) tls.Certificate 
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 }
 
+// AllCards is the range of all transit cards.
+const AllCards = "00000000000000000000-99999999999999999999"
+
 // Clients makes a certificate for each client and writes the clients' file, which allows each its
 // operations.
 func Clients(t testing.TB, dir string, now time.Time, may map[string][]keyservice.Operation) (file string) {
@@ -55,13 +58,14 @@ func Clients(t testing.TB, dir string, now time.Time, may map[string][]keyservic
 		Certificate string                 `json:"certificate"`
 		Operations  []keyservice.Operation `json:"operations"`
 		Rate        float64                `json:"rate"`
+		Cards       []string               `json:"cards"`
 	}
 	var all struct {
 		Clients []client `json:"clients"`
 	}
 	for name, operations := range may {
 		print := keyservice.FingerprintOf(Certificate(t, dir, name, now).Leaf)
-		all.Clients = append(all.Clients, client{name, fmt.Sprintf("%x", print[:]), operations, 1e5})
+		all.Clients = append(all.Clients, client{name, fmt.Sprintf("%x", print[:]), operations, 1e5, []string{AllCards}})
 	}
 	text, err := json.Marshal(all)
 	file = filepath.Join(dir, "clients.json")

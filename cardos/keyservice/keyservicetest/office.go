@@ -28,12 +28,12 @@ type Office struct {
 }
 
 // Open serves a backend to one client, who may do some operations.
-func Open(t testing.TB, backend keyservice.Backend, may ...keyservice.Operation) *Office {
+func Open(t testing.TB, backend keyservice.Backend, now func() time.Time, may ...keyservice.Operation) *Office {
 	t.Helper()
 	dir := t.TempDir()
 	o := &Office{Uses: filepath.Join(dir, "uses")}
-	pair := Certificate(t, dir, "service", time.Now())
-	text, err := os.ReadFile(Clients(t, dir, time.Now(), map[string][]keyservice.Operation{"client": may}))
+	pair := Certificate(t, dir, "service", now())
+	text, err := os.ReadFile(Clients(t, dir, now(), map[string][]keyservice.Operation{"client": may}))
 	must(t, err)
 	clients, err := keyservice.ParseClients(text)
 	must(t, err)
@@ -43,7 +43,7 @@ func Open(t testing.TB, backend keyservice.Backend, may ...keyservice.Operation)
 	tacs, err := keys.FollowTACs(t.Context(), backend)
 	must(t, err)
 	o.Server = httptest.NewUnstartedServer(&keyservice.Server{
-		Backend: backend, TACs: tacs, Clients: func() *keyservice.Clients { return clients }, Uses: uses, Now: time.Now,
+		Backend: backend, TACs: tacs, Clients: func() *keyservice.Clients { return clients }, Uses: uses, Now: now,
 		Log: slog.New(slog.DiscardHandler), Done: func(keyservice.Operation, string) {},
 	})
 	o.EnableHTTP2 = true
