@@ -239,7 +239,7 @@ func exposedTopics(t *testing.T, records []*kgo.Record) []byte {
 	}
 	// The city's loads and claims are all taken. The first three topics are written by agents
 	// alone, and its lanes are none.
-	empty := []string{message.TopicTapsUnconfirmed, message.TopicIntents, message.TopicAcks, message.TopicHotlist, message.TopicModes, message.TopicRejectsLoads, message.TopicRejectsMedical}
+	empty := []string{message.TopicTapsUnconfirmed, message.TopicExitTickets, message.TopicIntents, message.TopicAcks, message.TopicHotlist, message.TopicModes, message.TopicRejectsLoads, message.TopicRejectsMedical}
 	for _, topic := range slices.Concat(message.InputTopics(), message.OutputTopics(), message.StateTopics()) {
 		if !seen[topic] && !slices.Contains(empty, topic) {
 			t.Errorf("topic %s holds nothing to look at", topic)
