@@ -62,7 +62,10 @@ func (t *till) empty(ctx context.Context, p *planned) error {
 		_, err := t.drain.Pay(ctx, held, p.Seen.ID, uint32(p.Order.Emptied), t.now())
 		return err
 	})
-	if err = t.lost(err); err == nil || errors.As(err, new(*card.UnknownError)) {
+	if err == nil {
+		return nil
+	}
+	if err = t.lost(err); errors.As(err, new(*card.UnknownError)) {
 		return notKnown(err)
 	}
 	return errors.Join(err, os.Remove(t.pendingPath()))
@@ -93,21 +96,4 @@ func notKnown(err error) error {
 		return err
 	}
 	return service.Fail("whether the card has paid its balance is not known").Todo("put the same card in and give cardterm counter again; give no money back before").Because(err)
-}
-
-// dropPending gives up an act whose card has left. Whether the card has paid, it tells when it
-// comes again.
-func (t *till) dropPending() error {
-	p, err := t.pending()
-	if err != nil {
-		return err
-	}
-	if p == nil || p.Empties == nil {
-		return service.Refuse("nothing was done").Todo("give cardterm counter again").Because(language.Textf("only an act can be given up whose card was to pay its balance"))
-	}
-	if err := os.Remove(t.pendingPath()); err != nil {
-		return err
-	}
-	t.Print("the act is given up: no money is given back for it")
-	return t.Printed()
 }

@@ -21,6 +21,7 @@ func (c *clerk) plan(ctx context.Context, r page.Request) (*page.Plan, error) {
 func (c *clerk) planOf(ctx context.Context, r page.Request) (*page.Plan, error) {
 	switch r.Act {
 	case "top-up":
+		c.present(ctx) // a session that nobody uses ends
 		return c.planTopUp(ctx, r)
 	case "resolve":
 		return c.planResolve(ctx)
@@ -34,7 +35,9 @@ func (c *clerk) planOf(ctx context.Context, r page.Request) (*page.Plan, error) 
 	case "shift-open", "shift-close":
 		return c.planShift(r)
 	case "again":
-		return c.planAgain()
+		return c.planAgain(r)
+	case "give-up":
+		return c.planGiveUp(r)
 	}
 	do, ok := map[string]cards.Do{
 		"sell": cards.Sell, "replace": cards.Replace, "extend": cards.Extend, "return": cards.Return, "unblock-pin": cards.UnblockPIN, "report-loss": cards.ReportLoss, "found": cards.Find,
@@ -58,6 +61,9 @@ func amountOf(text string) (uint32, error) {
 }
 
 func (c *clerk) planTopUp(ctx context.Context, r page.Request) (*page.Plan, error) {
+	if err := c.mayTake(); err != nil {
+		return nil, err
+	}
 	fen, err := amountOf(r.Values["amount"])
 	if err != nil {
 		return nil, err
@@ -192,7 +198,25 @@ func (c *clerk) planShift(r page.Request) (*page.Plan, error) {
 	}, nil
 }
 
-func (c *clerk) planAgain() (*page.Plan, error) {
+func (c *clerk) planGiveUp(r page.Request) (*page.Plan, error) {
+	p, err := c.pending()
+	if err != nil || p == nil || r.Values["why"] == "" {
+		return nil, errors.Join(err, service.Refuse("nothing was done").Because(language.Textf("no act is without an answer, or nobody says why it is given up")))
+	}
+	why := r.Values["why"]
+	return &page.Plan{
+		Title: language.Textf("give up: %w, card %s", doText(p.Order.Do), maskedNumber(p.Order.Card)),
+		Do: func(context.Context) (*page.Did, error) {
+			kept, err := c.giveUp(why)
+			if err != nil || kept == nil {
+				return nil, errors.Join(err, service.Refuse("nothing was done"))
+			}
+			return &page.Did{Title: givenUpText(kept)}, nil
+		},
+	}, nil
+}
+
+func (c *clerk) planAgain(r page.Request) (*page.Plan, error) {
 	p, err := c.pending()
 	if err != nil || p == nil {
 		return nil, errors.Join(err, service.Refuse("nothing was done").Because(language.Textf("no act is without an answer")))
@@ -200,7 +224,7 @@ func (c *clerk) planAgain() (*page.Plan, error) {
 	return &page.Plan{
 		Title: language.Textf("ask again: %w, card %s", doText(p.Order.Do), maskedNumber(p.Order.Card)),
 		Do: func(ctx context.Context) (*page.Did, error) {
-			done, o, err := c.again(ctx, "")
+			done, o, err := c.again(ctx, r.Values["certificate"])
 			if err != nil || o == nil {
 				return nil, counterError(err)
 			}

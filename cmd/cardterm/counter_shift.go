@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"io/fs"
 	"os"
 	"time"
 
@@ -16,6 +17,21 @@ import (
 	"citycard/ledger"
 	"citycard/terminals/counter"
 )
+
+// errClosing: the shift is being closed.
+var errClosing = language.Textf("the shift is being closed, and the centre has not answered: close it first, with what was counted then")
+
+// closing refuses what would change the cash of a shift that is being closed.
+func (t *till) closing() error {
+	_, err := os.Stat(t.dir.Join("closing"))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err == nil:
+		err = errClosing
+	}
+	return service.Refuse("nothing was done").Todo("give cardterm counter shift close").Because(err)
+}
 
 // openShift opens a shift at the centre, and here.
 func (t *till) openShift(ctx context.Context, start uint32, reason string) (api.Shift, error) {
@@ -165,7 +181,8 @@ func counterAgainCommand() *ffcli.Command {
 	p.LogLevel = 4
 	p.registerCounter(flags, 10*time.Second)
 	flags.StringVar(&p.certificate, "certificate", "", "`NUMBER` of the holder's certificate, if the act took one")
-	drop := flags.Bool("drop", false, "the customer has left with a card that was to pay its balance: give up the act, and give no money back")
+	drop := flags.Bool("give-up", false, "give the act up; it is listed, and a person finds out whether it was done")
+	flags.StringVar(&p.reason, "reason", "", "`WHY` it is given up")
 	return &ffcli.Command{
 		Name: "again", ShortUsage: "cardterm counter again [flags]", ShortHelp: "ask for the act again whose answer did not come",
 		LongHelp: "An act has its order number on the disk before it is signed. Asked for again, it is done once.",
@@ -181,7 +198,7 @@ func counterAgainCommand() *ffcli.Command {
 				return err
 			}
 			if *drop {
-				return t.dropPending()
+				return p.giveUp(t)
 			}
 			if err := t.signedIn(ctx, stack); err != nil {
 				return err
@@ -198,4 +215,21 @@ func counterAgainCommand() *ffcli.Command {
 			return p.did(ctx, t, &carriedOut{Done: done})
 		},
 	}
+}
+
+// giveUp gives up the act whose answer did not come.
+func (p *stepProgram) giveUp(t *till) error {
+	if p.reason == "" {
+		return service.Exit(service.ExitUsage, service.Fail("why?").Todo("give --reason WHY"))
+	}
+	kept, err := t.giveUp(p.reason)
+	if err != nil {
+		return err
+	}
+	if kept == nil {
+		p.Print("no act is without an answer")
+	} else {
+		p.Print("%w", givenUpText(kept))
+	}
+	return p.Printed()
 }

@@ -209,7 +209,7 @@ func (c *clerk) acts(s *page.State, seen *counter.Seen, o *office, shift, away, 
 		add("resolve", language.Textf("Finish the open order"), language.Textf("The card tells whether it has the money. Nothing is given back before."))
 	case transit && waits:
 		add("resolve", language.Textf("Write what waits for the card"), language.Textf("It is paid already."))
-	case transit && (shift || c.centre.server == ""):
+	case transit && c.mayTake() == nil:
 		add("top-up", language.Textf("Top up"), nil, amountField("amount", language.Textf("Yuan that the customer has paid"), false))
 	}
 	if o != nil && !away {
@@ -226,7 +226,11 @@ func (c *clerk) acts(s *page.State, seen *counter.Seen, o *office, shift, away, 
 // officeActs are the forms of what the centre does.
 func (c *clerk) officeActs(add func(string, *language.Text, *language.Text, ...page.Field), card, shift bool) {
 	if p, err := c.pending(); err == nil && p != nil {
-		add("again", language.Textf("Ask again"), language.Textf("The centre has not answered the last act: it comes first, and is done once."))
+		again := certificateField()
+		again.First = true
+		add("again", language.Textf("Ask again"), language.Textf("The centre has not answered the last act: it comes first, and is done once."), again)
+		add("give-up", language.Textf("Give the act up"), language.Textf("It is listed, and a person finds out whether it was done."),
+			page.Field{Name: "why", Label: language.Textf("Why"), Kind: page.KindText, First: true})
 		return
 	}
 	if !shift {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"time"
 
 	"citycard/cardos/keys"
 	"citycard/cardos/ssc"
@@ -27,6 +28,10 @@ type pendingStep struct {
 	Reason string      `json:"reason"`
 	// Empties is the card that is to pay its balance first, of a card that is taken back.
 	Empties *keys.CardID `json:"empties,omitempty"`
+	// Paid says that it has: the customer is owed that balance until the act is done.
+	Paid bool `json:"paid,omitempty"`
+	// Repeated says that the act was asked for before, without an answer: it may be done.
+	Repeated bool `json:"repeated,omitempty"`
 }
 
 func (t *till) pendingPath() string { return t.dir.Join("step") }
@@ -84,6 +89,9 @@ func (t *till) plan(ctx context.Context, o *cards.Order, reason string) (api.Car
 	if t.office == nil {
 		return api.CardDone{}, errNoOffice
 	}
+	if err := t.closing(); err != nil {
+		return api.CardDone{}, err
+	}
 	if p, err := t.pending(); err != nil || p != nil {
 		if err == nil {
 			err = service.Refuse("nothing was done").Todo("give cardterm counter again").Because(errPending)
@@ -96,7 +104,7 @@ func (t *till) plan(ctx context.Context, o *cards.Order, reason string) (api.Car
 
 // keep keeps an act until its answer comes.
 func (t *till) keep(p *pendingStep) error {
-	p.Order.Certificate = ""
+	p.Order.Certificate = "" // it is nowhere kept
 	content, err := json.Marshal(p)
 	if err != nil {
 		return err
@@ -104,22 +112,39 @@ func (t *till) keep(p *pendingStep) error {
 	return durable.WriteFile(t.pendingPath(), content)
 }
 
-// step does an act at the centre, as it was planned. If no answer comes, the act is kept.
-func (t *till) step(ctx context.Context, o *cards.Order, reason string) (api.CardDone, error) {
-	if err := t.keep(&pendingStep{Order: *o, Reason: reason}); err != nil {
+// step does an act at the centre, as it was planned. The act is kept until the centre has done it,
+// or has refused it the first time that it was asked; what a card has paid stays owed whatever the
+// centre says.
+func (t *till) step(ctx context.Context, p *pendingStep, certificate string) (api.CardDone, error) {
+	if err := t.keep(p); err != nil {
 		return api.CardDone{}, err
 	}
-	done, err := t.office.client.StepCard(ctx, o, reason, false)
-	if unanswered(err) {
-		return done, officeError(err)
+	o := p.Order
+	o.Certificate = certificate
+	done, err := t.office.client.StepCard(ctx, &o, p.Reason, false)
+	if err != nil && (unanswered(err) || unreachable(err) || p.Paid || p.Repeated) {
+		return done, t.notDone(p, err)
 	}
 	if failed := os.Remove(t.pendingPath()); failed != nil {
 		return done, failed
 	}
 	if err == nil {
-		t.stepReceipt(o, &done)
+		t.stepReceipt(&o, &done)
 	}
 	return done, officeError(err)
+}
+
+// notDone says of an act that is kept what is to be done.
+func (t *till) notDone(p *pendingStep, err error) error {
+	if unanswered(err) {
+		p.Repeated = true
+		err = errors.Join(err, t.keep(p))
+	}
+	failure := service.Fail("the act is not known to be done")
+	if p.Paid {
+		failure = service.Fail("the card has paid %s yuan, which its customer is owed, and the act is not known to be done", p.Order.Emptied.String())
+	}
+	return failure.Todo("ask again (cardterm counter again): the same order is done once; or give it up, which is listed").Because(err)
 }
 
 // again asks for the act whose answer did not come, with the same order.
@@ -128,14 +153,61 @@ func (t *till) again(ctx context.Context, certificate string) (done api.CardDone
 	if err != nil || p == nil {
 		return done, nil, err
 	}
-	if p.Empties != nil {
+	if t.office == nil {
+		return done, nil, errNoOffice
+	}
+	if p.Empties != nil && !p.Paid {
 		if err := t.emptied(ctx, p); err != nil {
 			return done, nil, err
 		}
+		p.Paid = true
 	}
-	p.Order.Certificate = certificate
-	done, err = t.step(ctx, &p.Order, p.Reason)
+	if p.Paid { // the cash may be another one by now
+		o := p.Order
+		o.Certificate = certificate
+		if now, err := t.office.client.StepCard(ctx, &o, p.Reason, true); err == nil && !now.Repeated {
+			p.Order.Cash = now.Choice.Cash
+		}
+	}
+	done, err = t.step(ctx, p, certificate)
 	return done, &p.Order, err
+}
+
+// givenUp is a line of the list of acts that were given up.
+type givenUp struct {
+	pendingStep
+	Time time.Time `json:"time"`
+	Why  string    `json:"why"`
+}
+
+// giveUp gives up the act that is kept. It is listed, with why: a person finds out whether it was
+// done, and what its customer is owed.
+func (t *till) giveUp(why string) (*pendingStep, error) {
+	p, err := t.pending()
+	if err != nil || p == nil {
+		return nil, err
+	}
+	line, err := json.Marshal(givenUp{*p, t.now(), why})
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(t.dir.Join("given-up"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	_, err = f.Write(append(line, '\n'))
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return nil, err
+	}
+	return p, os.Remove(t.pendingPath())
+}
+
+// givenUpText says what is to be known of an act that was given up.
+func givenUpText(p *pendingStep) *language.Text {
+	if p.Paid {
+		return language.Textf("order %s is given up: its card has paid %s yuan, which its customer is owed: tell the clearing centre", p.Order.Number, p.Order.Emptied.String())
+	}
+	return language.Textf("order %s is given up: ask the clearing centre whether it was done, before any money is given or taken for it", p.Order.Number)
 }
 
 // stepReceipt keeps the receipt of an act.
@@ -340,7 +412,7 @@ func (t *till) carryOut(ctx context.Context, p *planned) (*carriedOut, error) {
 			return nil, err
 		}
 	}
-	done, err := t.step(ctx, &p.Order, p.Reason)
+	done, err := t.step(ctx, &pendingStep{Order: p.Order, Reason: p.Reason, Paid: p.Order.Emptied > 0}, p.Order.Certificate)
 	if err != nil {
 		return nil, err
 	}

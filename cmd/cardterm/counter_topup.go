@@ -58,6 +58,11 @@ func (p *topUpProgram) exec(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	if _, open := t.drawer.Shift(); p.centre.server != "" && open && !p.dry {
+		if err := t.signedIn(ctx, stack); err != nil {
+			return err
+		}
+	}
 	s, at, err := t.look(ctx, p.wait)
 	if err != nil {
 		return counterError(err)
@@ -107,8 +112,8 @@ func (t *till) topUp(ctx context.Context, s *counter.Seen, fen uint32) (load *me
 	if err := t.room(); err != nil {
 		return nil, err
 	}
-	if _, open := t.drawer.Shift(); t.centre.server != "" && !open {
-		return nil, service.Refuse("nothing was done").Todo("give cardterm counter shift open").Because(counter.ErrNoShift)
+	if err := t.mayTake(); err != nil {
+		return nil, err
 	}
 	order, err := t.number(t.now())
 	if err != nil {
@@ -125,6 +130,25 @@ func (t *till) topUp(ctx context.Context, s *counter.Seen, fen uint32) (load *me
 		err = errors.Join(err, t.drawer.Gave(order, int64(fen)))
 	}
 	return load, err
+}
+
+// mayTake refuses cash at a counter of a centre which nobody answers for: it takes a shift, and who
+// has opened it.
+func (t *till) mayTake() error {
+	if t.centre.server == "" {
+		return nil
+	}
+	shift, open := t.drawer.Shift()
+	nothing := service.Refuse("nothing was done")
+	switch {
+	case !open:
+		return nothing.Todo("give cardterm counter shift open").Because(counter.ErrNoShift)
+	case t.office == nil:
+		return nothing.Todo("sign in").Because(language.Textf("nobody is signed in"))
+	case t.office.person.ID != shift.By:
+		return nothing.Todo("close it, and open one of your own").Because(language.Textf("shift %d is of %s", shift.Number, shift.By))
+	}
+	return t.closing()
 }
 
 // loaded is a load as JSON.
