@@ -121,19 +121,10 @@ func (c *Client) AuthoriseLoad(ctx context.Context, o keys.LoadOrder) (mac keys.
 	return mac, err
 }
 
-// CheckTAC says whether the TAC of a load verifies.
-func (c *Client) CheckTAC(ctx context.Context, order string, r keys.LoadRecord) (bool, error) {
-	_, err := c.ask(ctx, askTAC(order, r))
-	if errors.Is(err, keys.ErrMAC) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// Secure is that of Backend.
+// Secure is that of Backend, for PIN UNBLOCK and for another last day of a transit card alone.
 func (c *Client) Secure(ctx context.Context, command Command) ([]byte, error) {
-	if _, _, err := command.Role(); err != nil {
-		return nil, err
+	if operationOf(&command) == "" {
+		return nil, ErrCommand
 	}
 	a, err := c.ask(ctx, askCommand(command))
 	if err == nil && len(a.Data) < len(command.Data)+len(keys.MAC{}) {

@@ -21,7 +21,6 @@ import (
 // certificates; whether one is known is the server's to say.
 type Server struct {
 	Backend Backend
-	TACs    *keys.TACs       // that follow the backend
 	Clients func() *Clients  // as their file is now
 	Uses    *Uses            // each use is in it before its answer leaves
 	Now     func() time.Time // for certificates, rates and the log
@@ -100,8 +99,7 @@ func (s *Server) serve(r *http.Request) ([]answer, error) {
 	return answers, s.note(uses)
 }
 
-// note writes the uses to their log, on disk before anything is answered. TACs that were checked
-// give nothing away that could be used, and wait for nobody.
+// note writes the uses to their log, on disk before anything is answered.
 func (s *Server) note(uses []Use) error {
 	for i := range uses {
 		s.Done(uses[i].Operation, uses[i].Outcome)
@@ -110,8 +108,7 @@ func (s *Server) note(uses []Use) error {
 	if len(uses) == 0 {
 		return nil
 	}
-	durably := slices.ContainsFunc(uses, func(u Use) bool { return u.Operation != TACs })
-	if err := s.Uses.Add(uses, durably); err != nil {
+	if err := s.Uses.Add(uses, true); err != nil {
 		s.Log.Error("key service: no use without its line in the log", "error", err)
 		return unanswerable(http.StatusServiceUnavailable, Unavailable, "the log of uses cannot be written")
 	}
@@ -252,11 +249,8 @@ func (s *Server) answer(ctx context.Context, q *question) (a answer, u Use, err 
 	case Loads:
 		u.Amount = q.amount()
 		err = s.load(ctx, q, card, &a)
-	case TACs:
-		u.Amount = q.amount()
-		err = s.tac(ctx, q, card, &a)
-	case PINs, Files, Blocks:
-		err = s.command(ctx, q, card, &a)
+	case PINs, Files:
+		u.Detail, err = s.command(ctx, q, card, &a)
 	case Personalise:
 		err = s.personalise(ctx, q, card, &a)
 	case Clearing:
@@ -292,28 +286,17 @@ func (s *Server) load(ctx context.Context, q *question, card Card, a *answer) er
 	return err
 }
 
-func (s *Server) tac(ctx context.Context, q *question, card Card, a *answer) error {
-	record, err := q.loadRecord(card)
-	if err != nil {
-		return err
-	}
-	verified := make([]bool, 1)
-	if err := s.TACs.VerifyLoads(ctx, []keys.LoadRecord{record}, verified); err != nil {
-		return err
-	}
-	if !verified[0] {
-		return keys.ErrMAC
-	}
-	return nil
-}
-
-func (s *Server) command(ctx context.Context, q *question, card Card, a *answer) error {
+// command gives the data of a secured command. The log has the day that is written, and no PIN.
+func (s *Server) command(ctx context.Context, q *question, card Card, a *answer) (detail string, err error) {
 	command, err := q.command(card)
 	if err != nil {
-		return err
+		return "", err
+	}
+	if q.Operation == Files {
+		detail = fmt.Sprintf("last day %x", command.Data)
 	}
 	a.Data, err = s.Backend.Secure(ctx, command)
-	return err
+	return detail, err
 }
 
 func (s *Server) personalise(ctx context.Context, q *question, card Card, a *answer) error {

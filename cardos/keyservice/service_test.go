@@ -76,11 +76,9 @@ func newOffice(t testing.TB) *office {
 	o.must(err)
 	t.Cleanup(func() { o.must(uses.Close()) })
 	backend := keyservice.Software{Keyring: o.ring}
-	tacs, err := keys.FollowTACs(t.Context(), backend)
-	o.must(err)
 	o.knows(o.line("all", o.all, 1e6, keyservice.Operations()...))
 	o.service = &keyservice.Server{
-		Backend: backend, TACs: tacs, Clients: o.clients.Load, Uses: uses, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Backend: backend, Clients: o.clients.Load, Uses: uses, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		Done: func(keyservice.Operation, string) {},
 	}
 	o.server = serveTLS(t, o.service, o.own)
@@ -172,20 +170,27 @@ func TestOperations(t *testing.T) {
 	if _, err := c.AuthoriseLoad(t.Context(), wrong); !errors.Is(err, keys.ErrKeyVersion) {
 		t.Errorf("a version that is not held: %v", err)
 	}
-	record := keys.LoadRecord{Card: transit.Transit, NewBalance: 500, Amount: 500, Type: 2}
-	record.TAC = keys.LoadTAC(o.store.CardKeys(record.Card).TAC(), keys.Load{NewBalance: 500, Amount: 500, Type: 2})
-	if good, err := c.CheckTAC(t.Context(), "order 1", record); !good || err != nil {
-		t.Errorf("a TAC: %v, %v", good, err)
-	}
-	record.Amount++
-	if good, err := c.CheckTAC(t.Context(), "order 1", record); good || err != nil {
-		t.Errorf("a wrong TAC: %v, %v", good, err)
-	}
 	command := keyservice.Command{Order: "order 2", Card: transit, KeyVersion: 1, Header: [4]byte{0x84, 0x24}, Data: []byte{0x12, 0x34}}
 	secured, err := backend.Secure(t.Context(), command)
 	o.must(err)
 	if got, err := c.Secure(t.Context(), command); err != nil || !slices.Equal(got, secured) {
 		t.Errorf("a command: %x, %v", got, err)
+	}
+	day := keyservice.Command{Order: "order 2", Card: transit, KeyVersion: 1, Header: [4]byte{0x04, 0xD6, 0x95, 24}, Data: []byte{0x20, 0x30, 0x12, 0x31}}
+	secured, err = backend.Secure(t.Context(), day)
+	o.must(err)
+	if got, err := c.Secure(t.Context(), day); err != nil || !slices.Equal(got, secured) {
+		t.Errorf("another last day: %x, %v", got, err)
+	}
+	for name, change := range map[string]func(*keyservice.Command){
+		"the card type": func(c *keyservice.Command) { c.Header[3] = 9 }, "the holder": func(c *keyservice.Command) { c.Header[2] = 0x96 },
+		"more than the day": func(c *keyservice.Command) { c.Data = make([]byte, 5) }, "a block": func(c *keyservice.Command) { c.Header, c.Data = [4]byte{0x84, 0x1E}, nil },
+	} {
+		other := day
+		change(&other)
+		if _, err := c.Secure(t.Context(), other); !errors.Is(err, keyservice.ErrCommand) {
+			t.Errorf("%s: %v, want ErrCommand", name, err)
+		}
 	}
 	for _, card := range []keyservice.Card{transit, social} {
 		blank := keyservice.Blank{Order: "order 3", Card: card, Challenge: [8]byte{9}}
@@ -209,8 +214,8 @@ func TestOperations(t *testing.T) {
 	}
 	want2 := []string{
 		"1 all load order 1 500 given", "2 all load order 1 500 bad_mac", "3 all load order 1 500 key_version",
-		"4 all tac order 1 500 given", "5 all tac order 1 501 bad_mac", "6 all pin order 2 0 given",
-		"7 all personalise order 3 0 given", "8 all personalise order 3 0 given", "9 all clearing  0 given",
+		"4 all pin order 2 0 given", "5 all file order 2 0 given",
+		"6 all personalise order 3 0 given", "7 all personalise order 3 0 given", "8 all clearing  0 given",
 	}
 	if !slices.Equal(got, want2) {
 		t.Errorf("the log of uses has\n%s", strings.Join(got, "\n"))
@@ -419,6 +424,7 @@ func TestMalformedQuestions(t *testing.T) {
 		"no kind":               `{"questions":[{"id":"1","operation":"load","card":{"kind":"bank"}}]}`,
 		"no command":            `{"questions":[{"id":"1","operation":"pin",` + card + `}]}`,
 		"a file as a PIN":       `{"questions":[{"id":"1","operation":"pin",` + card + `,"command":{"challenge":"0000000000000000","header":"04d69500"}}]}`,
+		"a file, the type":      `{"questions":[{"id":"1","operation":"file",` + card + `,"command":{"challenge":"0000000000000000","header":"04d69509","data":"04"}}]}`,
 		"a card without order":  `{"questions":[{"id":"1","operation":"personalise",` + card + `,"challenge":"0000000000000000"}]}`,
 		"a blank, no challenge": `{"questions":[{"id":"1","operation":"personalise","order":"a",` + card + `}]}`,
 		"a long order":          `{"questions":[{"id":"1","operation":"load","order":"` + strings.Repeat("a", 81) + `"}]}`,

@@ -7,6 +7,7 @@ import (
 
 	"citycard/cardos/keys"
 	"citycard/cardos/personalisation"
+	"citycard/cardos/tunion"
 )
 
 // Path is where a key service answers: POST, {"questions":[…]} in, {"answers":[…]} out, both JSON,
@@ -27,17 +28,15 @@ type Operation string
 // The operations.
 const (
 	Loads       Operation = "load"        // MAC1 is checked, MAC2 given
-	TACs        Operation = "tac"         // the TAC of a load is checked
 	PINs        Operation = "pin"         // PIN UNBLOCK
-	Files       Operation = "file"        // UPDATE BINARY with a MAC
-	Blocks      Operation = "block"       // blocks of application and card
+	Files       Operation = "file"        // another last day in file 0015 of a transit card
 	Personalise Operation = "personalise" // a blank card
 	Clearing    Operation = "clearing"    // the keys that clearing holds
 )
 
 // Operations lists them.
 func Operations() []Operation {
-	return []Operation{Loads, TACs, PINs, Files, Blocks, Personalise, Clearing}
+	return []Operation{Loads, PINs, Files, Personalise, Clearing}
 }
 
 // octets are bytes in hexadecimal digits.
@@ -59,8 +58,8 @@ type question struct {
 	Order     string    `json:"order,omitempty"`
 	Card      *wireCard `json:"card,omitempty"`
 
-	Load        *wireLoad    `json:"load,omitempty"`        // of load and tac
-	Command     *wireCommand `json:"command,omitempty"`     // of pin, file and block
+	Load        *wireLoad    `json:"load,omitempty"`        // of load
+	Command     *wireCommand `json:"command,omitempty"`     // of pin and file
 	Challenge   octets       `json:"challenge,omitempty"`   // of personalise
 	Fingerprint string       `json:"fingerprint,omitempty"` // of clearing: of the keys it has
 }
@@ -75,7 +74,7 @@ type wireCard struct {
 }
 
 type wireLoad struct {
-	Balance    uint32 `json:"balance"` // before the load; of tac: after it
+	Balance    uint32 `json:"balance"` // before the load
 	Amount     uint32 `json:"amount"`
 	Type       byte   `json:"type"`
 	Terminal   octets `json:"terminal"`
@@ -84,7 +83,7 @@ type wireLoad struct {
 	Random     octets `json:"random,omitempty"`
 	KeyVersion byte   `json:"key_version"`
 	Algorithm  byte   `json:"algorithm,omitempty"`
-	MAC        octets `json:"mac"` // MAC1; of tac: the TAC
+	MAC        octets `json:"mac"` // MAC1
 }
 
 type wireCommand struct {
@@ -115,7 +114,7 @@ type Refusal string
 
 // The refusals.
 const (
-	BadMAC     Refusal = "bad_mac"     // MAC1 or TAC does not verify
+	BadMAC     Refusal = "bad_mac"     // MAC1 does not verify
 	BadVersion Refusal = "key_version" // the masters of that version are not held
 	BadCommand Refusal = "command"     // no command that is secured
 )
@@ -195,37 +194,27 @@ func (q *question) loadOrder(card Card) (o keys.LoadOrder, err error) {
 		fixed(o.Random[:], l.Random, "random"), fixed(o.MAC1[:], l.MAC, "mac"))
 }
 
-func askTAC(order string, r keys.LoadRecord) question {
-	return question{Operation: TACs, Order: order, Card: wire(transitCard(r.Card)), Load: &wireLoad{
-		Balance: r.NewBalance, Amount: r.Amount, Type: r.Type, Terminal: r.Terminal[:], Time: r.Time[:], Sequence: r.OnlineSequence,
-		KeyVersion: r.KeyVersion, MAC: r.TAC[:],
-	}}
-}
-
-func (q *question) loadRecord(card Card) (r keys.LoadRecord, err error) {
-	l := q.Load
-	if l == nil || card.Kind != Transit {
-		return r, fmt.Errorf("%w: no load of a transit card", errQuestion)
-	}
-	r = keys.LoadRecord{Card: card.Transit, NewBalance: l.Balance, OnlineSequence: l.Sequence, Amount: l.Amount, Type: l.Type, KeyVersion: l.KeyVersion}
-	return r, errors.Join(fixed(r.Terminal[:], l.Terminal, "terminal"), fixed(r.Time[:], l.Time, "time"), fixed(r.TAC[:], l.MAC, "mac"))
-}
-
 func askCommand(c Command) question {
-	return question{Operation: operationOf(c.Header), Order: c.Order, Card: wire(c.Card), Command: &wireCommand{
+	return question{Operation: operationOf(&c), Order: c.Order, Card: wire(c.Card), Command: &wireCommand{
 		KeyVersion: c.KeyVersion, Challenge: c.Challenge[:], Header: c.Header[:], Data: c.Data,
 	}}
 }
 
-// operationOf is the operation to which a command belongs.
-func operationOf(header [4]byte) Operation {
-	switch header[1] {
-	case insUnblockPIN:
+// The last day of a transit card: four bytes of file 0015.
+const (
+	lastDayOffset = 24
+	lastDaySize   = 4
+)
+
+// operationOf is the operation to which a command belongs, "" for one that nobody may ask for.
+func operationOf(c *Command) Operation {
+	switch {
+	case c.Header[1] == insUnblockPIN:
 		return PINs
-	case insUpdateFile:
+	case c.Header == [4]byte{0x04, insUpdateFile, 0x80 | tunion.ApplicationSFI, lastDayOffset} && len(c.Data) == lastDaySize:
 		return Files
 	default:
-		return Blocks
+		return ""
 	}
 }
 
@@ -235,7 +224,7 @@ func (q *question) command(card Card) (c Command, err error) {
 	}
 	c = Command{Order: q.Order, Card: card, KeyVersion: q.Command.KeyVersion, Data: q.Command.Data}
 	err = errors.Join(fixed(c.Challenge[:], q.Command.Challenge, "challenge"), fixed(c.Header[:], q.Command.Header, "header"))
-	if err == nil && operationOf(c.Header) != q.Operation {
+	if err == nil && operationOf(&c) != q.Operation {
 		err = fmt.Errorf("%w: command %x is not of operation %s", errQuestion, c.Header, q.Operation)
 	}
 	return c, err

@@ -57,7 +57,7 @@ func newIssuer(t *testing.T, p programs, dir, keyFile string) *issuer {
 	p.run(t, "cardhsm", append([]string{"import", "--demo", "--keys", keyFile}, i.token...)...)
 	keyservicetest.Certificate(t, dir, "service", time.Now())
 	clients := keyservicetest.Clients(t, dir, time.Now(), map[string][]keyservice.Operation{
-		"clearing": {keyservice.Loads, keyservice.TACs, keyservice.Clearing}, "counter": {keyservice.Personalise},
+		"clearing": {keyservice.Loads, keyservice.Clearing}, "counter": {keyservice.Personalise},
 	})
 	address := fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t))
 	i.url, i.ops = "https://"+address, fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t))

@@ -119,7 +119,7 @@ func (p *process) start(ctx context.Context, dir *service.DataDir, stack *servic
 		return errors.Join(err, listener.Close())
 	}
 	server := &keyservice.Server{
-		Backend: p.backend, TACs: tacs, Clients: p.clients.Load, Uses: p.uses, Now: time.Now, Log: p.log, Done: p.counts(),
+		Backend: p.backend, Clients: p.clients.Load, Uses: p.uses, Now: time.Now, Log: p.log, Done: p.counts(),
 	}
 	p.checks(tacs)
 	stack.Go(ctx, "clients' file", func(ctx context.Context) { p.followClients(ctx, p.Settings.Clients) })

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"citycard/cardos/keys"
 	"citycard/cardos/keyservice"
 )
 
@@ -40,10 +39,8 @@ func Open(t testing.TB, backend keyservice.Backend, now func() time.Time, may ..
 	uses, _, err := keyservice.OpenUses(o.Uses)
 	must(t, err)
 	t.Cleanup(func() { must(t, uses.Close()) })
-	tacs, err := keys.FollowTACs(t.Context(), backend)
-	must(t, err)
 	o.Server = httptest.NewUnstartedServer(&keyservice.Server{
-		Backend: backend, TACs: tacs, Clients: func() *keyservice.Clients { return clients }, Uses: uses, Now: now,
+		Backend: backend, Clients: func() *keyservice.Clients { return clients }, Uses: uses, Now: now,
 		Log: slog.New(slog.DiscardHandler), Done: func(keyservice.Operation, string) {},
 	})
 	o.EnableHTTP2 = true
