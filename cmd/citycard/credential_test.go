@@ -26,6 +26,7 @@ access list
 account --code agent
 audit export --out {out}/audit
 audit find
+card show 03105070200000000001
 day findings --day 20260105 | has not been passed over
 day held
 day status
