@@ -202,11 +202,13 @@ func TestSoldAndReturned(t *testing.T) {
 	c.stands(number(0), cards.Active, 1000)
 	c.loads(number(0), 5000)
 	c.loads(number(0), -160) // a ride
-	if f := c.find(number(0)); f.Purse != 4840 || len(f.May) != 4 {
+	if f := c.find(number(0)); f.Purse != 4840 || len(f.May) != 3 {
 		t.Errorf("%+v", f)
 	}
-	c.loads(number(0), -4840) // the purse is emptied
+	c.refused(c.order(cards.Return, number(0), cash(-1000), emptied(4841)), "can have had 48.40 yuan at most")
+	c.refused(c.order(cards.Replace, number(0), another(number(1)), cash(600)), "is nobody's")
 	c.does(cards.Return, number(0), cash(-1000), emptied(4840))
+	c.loads(number(0), -4840) // the tap that emptied the purse
 	c.stands(number(0), cards.Returned, 0)
 	if f := c.find(number(0)); len(f.May) != 0 || len(f.Steps) != 2 {
 		t.Errorf("%+v", f)
@@ -332,6 +334,7 @@ func TestUnreadable(t *testing.T) {
 func TestBadOrders(t *testing.T) {
 	c := newCounter(t)
 	c.refused(c.order(cards.Sell, number(0), product("ordinary"), cash(1000)), "no shift is open")
+	c.refused(c.order(cards.HandIn, clearingtest.Card), "no shift is open")
 	c.open()
 	c.does(cards.Sell, number(0), product("ordinary"), cash(1000))
 	for why, o := range map[string]*cards.Order{

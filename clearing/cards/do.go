@@ -13,6 +13,7 @@ import (
 	"citycard/clearing/chart"
 	"citycard/clearing/identity"
 	"citycard/clearing/registry/index"
+	"citycard/clearing/transit/load"
 	"citycard/language"
 	"citycard/ledger"
 	"citycard/ledger/shadow"
@@ -104,6 +105,11 @@ func (o *Office) begin(ctx context.Context, order *Order, by ledger.Approval) (*
 	if d.card, err = o.held(ctx, order.Card, figures); err != nil {
 		return nil, err
 	}
+	if order.Do == Return && order.Emptied > 0 {
+		if err := o.couldBeEmptied(ctx, order, &d.card); err != nil {
+			return nil, err
+		}
+	}
 	if order.New != "" {
 		fresh, err := o.held(ctx, order.New, figures)
 		if err != nil {
@@ -113,6 +119,35 @@ func (o *Office) begin(ctx context.Context, order *Order, by ledger.Approval) (*
 	}
 	d.content = d.hash()
 	return d, nil
+}
+
+// couldBeEmptied refuses a claim that a tap took more from a purse than it can have had: what it
+// should hold, what taps at the channel's counters took since, and loads that are not written yet.
+func (o *Office) couldBeEmptied(ctx context.Context, order *Order, h *held) error {
+	if !h.known {
+		return nil
+	}
+	most, channel := max(h.purse, 0), ledger.IDOfCode(chart.Channel(order.Channel))
+	err := shadow.Statement(ctx, o.Ledger, h.card().Subject(), identity.NoDay, index.LastDay, func(row ledger.Row) error {
+		if !row.IsMemo() && row.Purpose == chart.PurposeEmptied && row.Credit == channel {
+			most += row.Amount
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	waiting, err := load.OfCard(ctx, o.Ledger, h.card())
+	if err != nil {
+		return err
+	}
+	for _, w := range waiting {
+		most += w.Fen
+	}
+	if order.Emptied > most {
+		return refusal(language.Textf("the purse can have had %s yuan at most, and %s are said to be taken from it", most.String(), order.Emptied.String()), language.Textf("read the card once more"))
+	}
+	return nil
 }
 
 // hash is that of all that an order asks for.

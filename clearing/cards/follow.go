@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -51,7 +52,7 @@ const mostFollowed = 1000
 // Follow brings into force what the registry is to say because of steps, and reports of how many
 // cards. Another change at the same time is tried again at the next call.
 func (o *Office) Follow(ctx context.Context) (n int, err error) {
-	all, err := o.open(ctx)
+	all, said, err := o.open(ctx)
 	if err != nil || len(all) == 0 {
 		return 0, err
 	}
@@ -59,15 +60,11 @@ func (o *Office) Follow(ctx context.Context) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	cards := make([][]byte, 0, len(all))
-	for card := range all {
-		cards = append(cards, card[:])
-	}
 	err = registry.Follow(ctx, o.Ledger, files, func(ctx context.Context, tx pgx.Tx, change int64) error {
 		if change == 0 {
 			change = -1 // the registry said it before
 		}
-		_, err := tx.Exec(ctx, "UPDATE registry_dues SET change = $1 WHERE change = 0 AND card = ANY($2)", change, cards)
+		_, err := tx.Exec(ctx, "UPDATE registry_dues SET change = $1 FROM unnest($2::BYTEA[], $3::INT8[]) AS said (card, step) WHERE change = 0 AND registry_dues.card = said.card AND registry_dues.step = said.step", change, said.cards, said.steps)
 		return err
 	})
 	if errors.Is(err, registry.ErrStale) {
@@ -76,19 +73,26 @@ func (o *Office) Follow(ctx context.Context) (n int, err error) {
 	return len(all), err
 }
 
+// dues names those that were read: one that comes meanwhile is for the next change.
+type dues struct {
+	cards [][]byte
+	steps []int64
+}
+
 // open reads the cards of which something is due, each with all that was ever due of it.
-func (o *Office) open(ctx context.Context) (map[identity.Card]*wanted, error) {
-	rows, err := o.Ledger.Pool().Query(ctx, `SELECT d.card, d.number, d.since, d.until, d.reason, d.expires FROM registry_dues d
+func (o *Office) open(ctx context.Context) (all map[identity.Card]*wanted, said dues, err error) {
+	rows, err := o.Ledger.Pool().Query(ctx, `SELECT d.card, d.step, d.number, d.since, d.until, d.reason, d.expires FROM registry_dues d
 		WHERE d.card IN (SELECT card FROM registry_dues WHERE change = 0 ORDER BY card LIMIT $1) ORDER BY d.card, d.step`, mostFollowed)
 	if err != nil {
-		return nil, fmt.Errorf("read what the registry is to say: %w", err)
+		return nil, said, fmt.Errorf("read what the registry is to say: %w", err)
 	}
-	all := map[identity.Card]*wanted{}
+	all = map[identity.Card]*wanted{}
 	var card []byte
 	var number, reason string
-	var since, until int64
+	var step, since, until int64
 	var expires ledger.Day
-	_, err = pgx.ForEachRow(rows, []any{&card, &number, &since, &until, &reason, &expires}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&card, &step, &number, &since, &until, &reason, &expires}, func() error {
+		said.cards, said.steps = append(said.cards, slices.Clone(card)), append(said.steps, step)
 		of := all[identity.Card(card)]
 		if of == nil {
 			of = &wanted{number: number, reasons: map[int64]string{}, until: map[int64]int64{}}
@@ -105,9 +109,9 @@ func (o *Office) open(ctx context.Context) (map[identity.Card]*wanted, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read what the registry is to say: %w", err)
+		return nil, said, fmt.Errorf("read what the registry is to say: %w", err)
 	}
-	return all, nil
+	return all, said, nil
 }
 
 // files are the files of the change.

@@ -139,3 +139,55 @@ func TestExtended(t *testing.T) {
 	}
 	c.hold()
 }
+
+// TestBriefReplaced replaces a card whose loss was reported for now: it stays on the hotlist for
+// good, and its money waits its full time.
+func TestBriefReplaced(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	c.does(cards.Sell, number(0), product("registered"), cash(1000), shown("Li"))
+	c.loads(number(0), 5000)
+	c.does(cards.ReportBrief, number(0), shown("Li"))
+	c.follow(0, 1)
+	c.now = c.now.AddDate(0, 0, 6) // the last day of the report
+	c.does(cards.Replace, number(0), another(number(1)), cash(600), shown("Li"))
+	c.follow(0, 1)
+	c.now = c.now.AddDate(0, 0, 3)
+	c.listed(number(0), true)
+	c.follow(0, 0)
+	c.hold()
+}
+
+// TestReplacedTwice replaces the new card before the money of the old one has come: the money waits
+// for the last card.
+func TestReplacedTwice(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	c.does(cards.Sell, number(0), product("registered"), cash(1000), shown("Li"))
+	c.loads(number(0), 4000)
+	c.does(cards.Replace, number(0), another(number(1)), cash(600), shown("Li"))
+	c.does(cards.ReportLoss, number(1), shown("Li"))
+	c.does(cards.Replace, number(1), another(number(2)), cash(600), shown("Li"))
+	c.now = time.Date(2026, 1, 15, 9, 0, 0, 0, time.UTC)
+	c.follow(2, 2)
+	if w := c.find(number(2)).Waiting; len(w) != 1 || w[0].Fen != 4000 {
+		t.Errorf("what waits for the last card is %+v", w)
+	}
+	c.hold()
+}
+
+// TestHandedInByMistake takes a card back from those that were handed in.
+func TestHandedInByMistake(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	c.does(cards.Sell, number(0), product("ordinary"), cash(1000))
+	c.does(cards.HandIn, number(0))
+	c.follow(0, 1)
+	c.now = c.now.Add(time.Minute)
+	c.does(cards.Find, number(0))
+	c.follow(0, 1)
+	c.now = c.now.Add(time.Minute)
+	c.listed(number(0), false)
+	c.stands(number(0), cards.Active, 1000)
+	c.hold()
+}

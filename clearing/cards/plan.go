@@ -113,7 +113,7 @@ func allowed(state State) []Do {
 	case Lost:
 		return []Do{Find, Replace, Refund}
 	case HandedIn:
-		return []Do{Refund, Replace}
+		return []Do{Refund, Replace, Find}
 	case Spoilt, Replaced, Returned, Refunded:
 	case Inactive:
 		return []Do{Return, HandIn, Extend, Replace}
@@ -312,18 +312,20 @@ func (p *planner) extend(m *plan, h *held) error {
 // replace has another card take a card's place, with its deposit. What the purse should hold
 // follows when late taps have come.
 func (p *planner) replace(m *plan, h *held, fresh *held) error {
+	state := h.was.effective(p.figures.today())
+	if !m.product.Personal() && state != HandedIn {
+		return refusal(language.Textf("card %s is nobody's: it is replaced once it is handed in", h.shown()), language.Textf("hand it in first"))
+	}
 	m.New, m.Waits = true, max(h.purse, 0)
 	p.pays(m, Fee, chart.Fees, m.product.ReplacementFeeFen, chart.PurposeCardFee)
 	m.left.State, m.left.Deposit = Replaced, 0
-	if h.was.Lapses == 0 || h.was.effective(p.figures.today()) == Active {
+	if state != Lost && state != HandedIn { // those wait since they were reported
 		if err := p.waits(m); err != nil {
 			return err
 		}
 	}
 	m.From = m.left.Lapses
-	if !h.listed {
-		m.due = &due{since: p.moment(), reason: "replaced"}
-	}
+	m.due = &due{since: p.moment(), reason: "replaced"} // for good, whatever lists it now
 	if fresh == nil {
 		return nil
 	}

@@ -3,6 +3,7 @@ package cards
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -45,14 +46,16 @@ func (o *Office) ByRule(ctx context.Context, most int) (n int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("read what is due: %w", err)
 	}
+	var failed []error
 	for _, card := range list {
 		s := &byRule{office: o, figures: figures, card: identity.Card(card)}
 		if err := s.do(ctx); err != nil {
-			return n, fmt.Errorf("card %s: %w", s.card, err)
+			failed = append(failed, fmt.Errorf("card %s: %w", s.card, err)) // the others go on
+			continue
 		}
 		n++
 	}
-	return n, nil
+	return n, errors.Join(failed...)
 }
 
 func (s *byRule) do(ctx context.Context) (err error) {
@@ -90,7 +93,7 @@ func (s *byRule) prepare(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error 
 	if err := chained(b, s.card, &s.record, nil); err != nil || s.record.Do == Lapse || s.purse <= 0 {
 		return err
 	}
-	other, err := s.office.lookUp(ctx, was.Other, s.figures.Now)
+	other, err := s.last(ctx, tx, was.Other)
 	if err != nil {
 		return err
 	}
@@ -105,6 +108,22 @@ func (s *byRule) prepare(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error 
 	b.Transfers[0].Linked = true
 	b.Transfers = append(b.Transfers, transfer)
 	return nil
+}
+
+// last is the card that took a card's place, or the place of that one.
+func (s *byRule) last(ctx context.Context, tx pgx.Tx, number string) (other registered, err error) {
+	const most = 100 // cards in a row
+	for range most {
+		if other, err = s.office.lookUp(ctx, number, s.figures.Now); err != nil || !other.known {
+			return other, err
+		}
+		stands, _, err := standing(ctx, tx, other.card(), "")
+		if err != nil || stands.State != Replaced {
+			return other, err
+		}
+		number = stands.Other
+	}
+	return other, nil
 }
 
 func (s *byRule) finish(ctx context.Context, tx pgx.Tx, b *ledger.Batch, out *ledger.Outcome) error {

@@ -18,9 +18,10 @@ func (d *doing) at() time.Time {
 	return d.by.At
 }
 
-// inShift finds the shift that is open at the order's counter. What moves cash needs one.
+// inShift finds the shift that is open at the order's counter. What moves cash or takes a card in
+// needs one.
 func (d *doing) inShift(ctx context.Context, tx pgx.Tx) (number int64, err error) {
-	if d.plan.Cash() == 0 && d.order.Emptied == 0 {
+	if d.plan.Cash() == 0 && d.order.Emptied == 0 && d.order.Do != HandIn {
 		return 0, nil
 	}
 	err = tx.QueryRow(ctx, "SELECT number FROM shifts WHERE unit = $1 AND counter = $2 AND closed = 0"+locking, string(d.order.Unit()), d.order.Counter).Scan(&number)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -81,11 +82,9 @@ func followCards(ctx context.Context, l *ledger.Ledger, every time.Duration, log
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		done, err := office.ByRule(ctx, mostByRule)
-		followed := 0
-		if err == nil {
-			followed, err = office.Follow(ctx)
-		}
+		followed, err := office.Follow(ctx) // lost cards first, whatever else fails
+		done, failed := office.ByRule(ctx, mostByRule)
+		err = errors.Join(err, failed)
 		switch {
 		case ctx.Err() != nil:
 			return
