@@ -207,14 +207,12 @@ func (t *till) number(at time.Time) (string, error) {
 	return fmt.Sprintf("%s-%s-%x", t.till.counter, at.Format("20060102150405"), chance), nil
 }
 
-// written keeps the receipt of a load that its card has confirmed.
-func (t *till) written(l *message.Load) {
+// written keeps the receipt of a load that its card has confirmed, and counts its cash.
+func (t *till) written(l *message.Load) error {
 	if err := t.receipts.Put(counter.LoadReceipt(l)); err != nil {
 		t.Logger().Error("a receipt is not kept", "order", l.GetOrder(), logged(err))
 	}
-	if err := t.drawer.Wrote(l.GetOrder()); err != nil {
-		t.Logger().Error("the drawer's cash is not counted", "order", l.GetOrder(), logged(err))
-	}
+	return t.drawer.Wrote(l.GetOrder())
 }
 
 // room says that a new order has no room on the disk.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,9 +47,10 @@ type jobReport struct {
 // openReport opens the report of a job, making it where it is not there.
 func openReport(path string) (r *jobReport, err error) {
 	r = &jobReport{states: map[string]string{}}
-	content, err := os.Open(path)
+	content, err := os.ReadFile(path)
+	whole := bytes.LastIndexByte(content, '\n') + 1 // a line that a crash has cut short is not there
 	if err == nil {
-		lines := bufio.NewScanner(content)
+		lines := bufio.NewScanner(bytes.NewReader(content[:whole]))
 		for n := 1; lines.Scan() && err == nil; n++ {
 			var e jobEntry
 			if err = json.Unmarshal(lines.Bytes(), &e); err != nil {
@@ -56,7 +58,7 @@ func openReport(path string) (r *jobReport, err error) {
 			}
 			r.note(&e)
 		}
-		err = errors.Join(err, lines.Err(), content.Close())
+		err = errors.Join(err, lines.Err())
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
@@ -64,8 +66,10 @@ func openReport(path string) (r *jobReport, err error) {
 	if err != nil {
 		return nil, service.Fail("the report %s cannot be read", path).Todo("correct it, or give another --report; a card that is made twice is two cards of one number").Because(err)
 	}
-	r.file, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	return r, err
+	if r.file, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
+		return nil, err
+	}
+	return r, r.file.Truncate(int64(whole))
 }
 
 func (r *jobReport) note(e *jobEntry) {

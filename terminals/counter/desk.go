@@ -35,8 +35,9 @@ type Desk struct {
 	Terminal  [6]byte
 	Medium    message.Medium
 	// Written is told each load that its card has confirmed, before its order ends; nil where
-	// nobody listens. It can come twice for one order, after a crash.
-	Written func(*message.Load)
+	// nobody listens. It can come twice for one order, after a crash. After an error the order
+	// stays open.
+	Written func(*message.Load) error
 }
 
 // Ask is what staff agreed to: an amount for the card that they were shown.
@@ -117,7 +118,9 @@ func (d *Desk) write(ctx context.Context, p *card.Purse, order *message.Load, tr
 // done ends an order that its card has confirmed.
 func (d *Desk) done(load *message.Load) error {
 	if d.Written != nil {
-		d.Written(load)
+		if err := d.Written(load); err != nil {
+			return &OpenError{load.GetOrder(), err}
+		}
 	}
 	if err := d.Book.written(load); err != nil {
 		return &OpenError{load.GetOrder(), err}

@@ -53,6 +53,10 @@ func TestDrawer(t *testing.T) {
 	if d.Loaded() != 4000 { // it was never asked for
 		t.Errorf("loaded %d", d.Loaded())
 	}
+	must(t, d.Wrote("after the cut")) // a person has found out that its card has it
+	if d.Loaded() != 4100 {
+		t.Errorf("loaded %d", d.Loaded())
+	}
 	must(t, d.End())
 	if _, is := d.Shift(); is {
 		t.Error("it is still open")
