@@ -2,7 +2,8 @@
 // they are called and which limits they carry.
 //
 //	reserve             asset      money received for purses, at the bank
-//	channel:ID          asset      what a top-up channel took and still owes
+//	channel:ID          asset      what a top-up channel took and still owes; its cap is how much
+//	                               it may owe, without a limit until two people set one
 //	unwritten:own       liability  loads paid for, not yet on a card; debits never exceed credits
 //	waiting:own         liability  loads paid for that wait for their card; likewise
 //	float:own           liability  purse balances owed to card holders

@@ -21,7 +21,7 @@ type breakage struct {
 
 // middle are places in rows that are neither the first two nor, in the medical table, among the
 // last: what they are like is broken in other rows.
-var middle = regexp.MustCompile(`schemes\[([2-9]|1[0-9]|2[0-2])\]|(steps|stops|stations|cards|products)\[[2-9]\]`)
+var middle = regexp.MustCompile(`schemes\[([2-9]|1[0-9]|2[0-2])\]|(steps|stops|stations|cards|contracts|products)\[[2-9]\]`)
 
 // breakages are the ways to break each value of a document by itself, by what is right there.
 func breakages(t testing.TB, kind rules.Kind, document *node) (all []breakage) {

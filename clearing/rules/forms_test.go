@@ -84,8 +84,19 @@ func forms(kind rules.Kind) map[string]form {
 			"cards[].card_type": {sort: whole, max: 255}, "cards[].name": {sort: name}, "cards[].metro": {sort: share}, "cards[].bus": {sort: share},
 		}))))
 	case rules.Loads:
+		single := form{sort: whole, max: mostFen, optional: true}
 		return head(form{sort: moment}, figures("", map[string]form{
 			"maximum_fen": {sort: whole, min: 1, max: mostFen}, "multiple_of_fen": {sort: whole, min: 1, max: mostFen}, "refund_after_days": {sort: whole, min: 1, max: 3650},
+			"counter_single_fen": single, "machine_single_fen": single, "agent_single_fen": single, "online_single_fen": single,
+			"group_cards": {sort: whole, max: 5000, optional: true}, "group_fen": {sort: whole, max: 1_000_000_000_000, optional: true},
+			"group_transfer_fen": {sort: whole, max: 1_000_000_000_000, optional: true},
+		}))
+	case rules.Contracts:
+		return head(form{sort: day}, figures("", map[string]form{
+			"contracts": {sort: list, min: 1}, "contracts[]": {sort: object},
+			"contracts[].channel": {sort: label}, "contracts[].kind": {sort: word}, "contracts[].commission_share": {sort: share},
+			"contracts[].commission_fen": {sort: whole, max: 100_000_000},
+			"contracts[].limit_fen":      {sort: whole, max: 1_000_000_000_000},
 		}))
 	case rules.Medical:
 		return head(form{sort: day}, figures("schemes[].", map[string]form{

@@ -19,19 +19,20 @@ type Kind string
 
 // The kinds.
 const (
-	Network  Kind = "network"
-	Fares    Kind = "fares"
-	Loads    Kind = "loads"
-	Medical  Kind = "medical"
-	Pension  Kind = "pension"
-	Payouts  Kind = "payouts"
-	Products Kind = "products"
-	Calendar Kind = "calendar"
+	Network   Kind = "network"
+	Fares     Kind = "fares"
+	Loads     Kind = "loads"
+	Contracts Kind = "contracts"
+	Medical   Kind = "medical"
+	Pension   Kind = "pension"
+	Payouts   Kind = "payouts"
+	Products  Kind = "products"
+	Calendar  Kind = "calendar"
 )
 
 // Kinds lists all of them.
 func Kinds() []Kind {
-	return []Kind{Network, Fares, Loads, Medical, Pension, Payouts, Products, Calendar}
+	return []Kind{Network, Fares, Loads, Contracts, Medical, Pension, Payouts, Products, Calendar}
 }
 
 // Known reports whether there is such a kind.
@@ -75,6 +76,8 @@ func (k Kind) Example() []byte {
 		return fare.ExampleJSON()
 	case Loads:
 		return load.ExampleJSON()
+	case Contracts:
+		return load.ExampleContractsJSON()
 	case Medical:
 		return medical.ExampleJSON()
 	case Pension:
@@ -98,6 +101,8 @@ func (k Kind) Chinese() string {
 		return "票价与优惠"
 	case Loads:
 		return "圈存规则"
+	case Contracts:
+		return "渠道合同"
 	case Medical:
 		return "医保结算规则"
 	case Pension:

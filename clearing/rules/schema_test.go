@@ -37,13 +37,14 @@ func published() map[rules.Kind]struct {
 		title    string
 		document any
 	}{
-		rules.Network:  {"Network: stations, lines and bus lines", fare.NetworkDocument{}},
-		rules.Fares:    {"Fares: what a ride costs each card type", fare.Document{}},
-		rules.Loads:    {"Loads: what a purse may hold and how it is loaded", load.Document{}},
-		rules.Medical:  {"Medical: what a fund pays of a visit", medical.Document{}},
-		rules.Pension:  {"Pension: what a payday may ask for", pension.Document{}},
-		rules.Products: {"Products: which cards are sold, and what they cost", cards.Document{}},
-		rules.Payouts:  {"Payouts: which of them a close holds", dayclose.Document{}},
+		rules.Network:   {"Network: stations, lines and bus lines", fare.NetworkDocument{}},
+		rules.Fares:     {"Fares: what a ride costs each card type", fare.Document{}},
+		rules.Loads:     {"Loads: what a purse may hold and how it is loaded", load.Document{}},
+		rules.Contracts: {"Contracts: what top-up channels earn and may owe", load.ContractsDocument{}},
+		rules.Medical:   {"Medical: what a fund pays of a visit", medical.Document{}},
+		rules.Pension:   {"Pension: what a payday may ask for", pension.Document{}},
+		rules.Products:  {"Products: which cards are sold, and what they cost", cards.Document{}},
+		rules.Payouts:   {"Payouts: which of them a close holds", dayclose.Document{}},
 	}
 }
 

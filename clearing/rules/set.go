@@ -26,13 +26,14 @@ const MaxBytes = 8 << 20
 type Set struct {
 	Edition Edition // zero if it is in no database
 
-	Tables   *fare.Tables // the prices of its fares over its network
-	Loads    *load.Rules
-	Medical  *medical.Rules
-	Pension  *pension.Rules
-	Payouts  *dayclose.Rules
-	Products *cards.Rules
-	Calendar *calendar.Calendar
+	Tables    *fare.Tables // the prices of its fares over its network
+	Loads     *load.Rules
+	Contracts *load.Contracts
+	Medical   *medical.Rules
+	Pension   *pension.Rules
+	Payouts   *dayclose.Rules
+	Products  *cards.Rules
+	Calendar  *calendar.Calendar
 
 	contents  map[Kind][]byte
 	documents map[Kind]document
@@ -133,6 +134,9 @@ func (s *Set) read(kind Kind, content []byte, networks **fare.Networks, fares **
 	case Loads:
 		s.Loads, err = load.LoadRules(content)
 		return s.Loads, err
+	case Contracts:
+		s.Contracts, err = load.LoadContracts(content)
+		return s.Contracts, err
 	case Medical:
 		s.Medical, err = medical.LoadRules(content)
 		return s.Medical, err

@@ -191,6 +191,9 @@ func (s *Shelf) Loads() (*load.Rules, string) {
 	return set.Loads, set.Edition.String()
 }
 
+// Contracts are those in force with top-up channels.
+func (s *Shelf) Contracts() *load.Contracts { return s.Current().Contracts }
+
 // Medical are the rules of claims in force, and their edition.
 func (s *Shelf) Medical() (*medical.Rules, string) {
 	set := s.Current()

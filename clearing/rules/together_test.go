@@ -22,6 +22,10 @@ func together(kind rules.Kind) (all []breakage) {
 		return append(all, sameNames("versions[0].cards")...)
 	case rules.Loads:
 		return append(all, values("versions[0]", "versions[0].multiple_of_fen", "versions[0].multiple_of_fen", "100001", "2147483647")...)
+	case rules.Contracts:
+		contracts := "versions[0].contracts"
+		return append(all,
+			breakage{"a channel twice", []string{contracts + "[1].channel"}, contracts, func(d *node) { d.at(contracts + "[1].channel").set(d.at(contracts + "[0].channel").leaf) }})
 	case rules.Medical:
 		return append(all, medicalTogether()...)
 	case rules.Products:
@@ -98,7 +102,7 @@ func severalVersions(kind rules.Kind) []breakage {
 		}),
 	}
 	if !closes(kind) {
-		if kind == rules.Payouts || kind == rules.Products {
+		if kind == rules.Payouts || kind == rules.Contracts || kind == rules.Products {
 			return append(all, values("versions[0]", "versions[0].effective_from", "versions[0].effective_from", `"2020-01-01T04:00"`, `"2020-01-01T23:59"`)...)
 		}
 		return append(all,

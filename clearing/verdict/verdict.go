@@ -102,6 +102,8 @@ const (
 	LoadExhausted  Reason = "load_exhausted"
 	LoadUnknown    Reason = "load_unknown"
 	LoadEnded      Reason = "load_ended"
+	AboveSingle    Reason = "above_single"
+	GroupTooSmall  Reason = "group_too_small"
 	LoadUncovered  Reason = "load_uncovered"
 	ChannelLimit   Reason = "channel_limit"
 	BadMAC1        Reason = "bad_mac1"
@@ -164,6 +166,8 @@ func List() []Entry {
 		{LoadExhausted, Rejected, "this load sequence of the card was ordered and refunded too often", "该圈存序号下单退款次数过多"},
 		{LoadUnknown, Rejected, "no paid order of that number waits", "无此号码的已付待圈存订单"},
 		{LoadEnded, Rejected, "the order was written to its card, or withdrawn", "该订单已圈存或已撤销"},
+		{AboveSingle, Rejected, "the load is larger than one load of such a channel may be", "超过该类渠道单笔充值上限"},
+		{GroupTooSmall, Rejected, "the order is too small for a group's", "未达到团体订单的最低笔数或金额"},
 		{ChannelLimit, Rejected, "the channel has used up what it may owe", "充值渠道额度已用完"},
 		{LoadNotPaid, Suspended, "the load was written without a paid order", "圈存无对应已付订单"},
 		{LoadAmount, Suspended, "the load differs from its paid order", "圈存与已付订单不符"},

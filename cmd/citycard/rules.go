@@ -24,7 +24,7 @@ import (
 
 func rulesCommand() *ffcli.Command {
 	return group("rules", "the documents by which the city prices, pays and settles",
-		"Documents are files in one folder, KIND.json each (network, fares, loads, medical, pension, payouts, products) and\n"+
+		"Documents are files in one folder, KIND.json each (network, fares, loads, contracts, medical, pension, payouts, products) and\n"+
 			"calendar.csv. One person proposes those that changed, another approves them: citycard proposal approve. Serving\n"+
 			"processes take an approved edition up within seconds, without a restart. What documents say of past days stays,\n"+
 			"but for medical tables and bounds of pensions.",

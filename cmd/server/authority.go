@@ -32,7 +32,7 @@ func (c *Server) startAuthority(ctx context.Context, s *Settings, dir string, op
 	stack.Push("load postings", func(context.Context) error { gatherer.Close(); return nil })
 	authority := &load.Authority{
 		Registry: c.Registry, Keys: c.loads, Poster: gatherer, Books: c.Books.Ledger, Rules: c.Inputs.Rules.Loads, Fresh: c.Inputs.Rules.Fresh,
-		Now: func() time.Time { return time.Now().In(c.zone) }, Stream: "waiting/" + c.instance, Owner: c.Owner,
+		Now: func() time.Time { return time.Now().In(c.zone) }, Contracts: c.Inputs.Rules.Contracts, Stream: "waiting/" + c.instance, Owner: c.Owner,
 	}
 	answers := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "citycard_load_answers_total", Help: "Answers of the load authority, by reason of refusal (empty: authorised).",
@@ -45,6 +45,7 @@ func (c *Server) startAuthority(ctx context.Context, s *Settings, dir string, op
 	counted := func(r verdict.Reason) { answers.WithLabelValues(string(r)).Inc() }
 	api.mux.Handle(load.Path, access.Handler(api.door, authority.Endpoint(log, counted)))
 	api.mux.Handle(load.PathOrders, api.either(authority.OrdersHandler(api.door, log, counted)))
+	api.mux.Handle(load.PathGroups, access.Handler(api.door, authority.GroupEndpoint(log, counted)))
 	api.mux.Handle(load.PathWaiting, api.either(access.Handler(api.door, authority.WaitingEndpoint(log))))
 	if err := c.startPeople(ctx, api, dir, ops, stack, log); err != nil {
 		return errors.Join(err, api.listener.Close())

@@ -27,6 +27,14 @@ type loadVersion struct {
 	Maximum         int64 `json:"maximum_fen"`
 	Multiple        int64 `json:"multiple_of_fen"`
 	RefundAfterDays int   `json:"refund_after_days"` // no simulated load is refunded
+	// No simulated load is larger than these allow, and no simulated order is for a group.
+	CounterSingle int64 `json:"counter_single_fen"`
+	MachineSingle int64 `json:"machine_single_fen"`
+	AgentSingle   int64 `json:"agent_single_fen"`
+	OnlineSingle  int64 `json:"online_single_fen"`
+	GroupCards    int   `json:"group_cards"`
+	Group         int64 `json:"group_fen"`
+	GroupTransfer int64 `json:"group_transfer_fen"`
 	document.Source
 }
 

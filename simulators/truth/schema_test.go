@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,14 +27,14 @@ func TestReadsEverySchema(t *testing.T) {
 		"network": reflect.TypeFor[network.Map](), "fares": reflect.TypeFor[fareVersion](), "loads": reflect.TypeFor[loadVersion](),
 		"medical": reflect.TypeFor[medicalVersion](), "pension": reflect.TypeFor[PensionRule](),
 	}
-	const unread = "payouts" // none is simulated
+	unread := []string{"payouts", "contracts", "products"} // none is simulated
 	files, err := filepath.Glob("../../clearing/rules/schema/*.schema.json")
-	if err != nil || len(files) != len(versions)+1 {
+	if err != nil || len(files) != len(versions)+len(unread) {
 		t.Fatalf("%d schemas, %v", len(files), err)
 	}
 	for _, path := range files {
 		name := strings.TrimSuffix(filepath.Base(path), ".schema.json")
-		if name == unread {
+		if slices.Contains(unread, name) {
 			continue
 		}
 		var root form

@@ -59,6 +59,8 @@ type Authority struct {
 	Rules    func() (rules *Rules, edition string) // those in force
 	Fresh    func() error                          // returns nil while Rules gives those in force
 	Now      func() time.Time                      // in the zone of the cards' dates
+	// Contracts are those in force with channels; nil: there are none.
+	Contracts func() *Contracts
 	// Stream is where loads that wait are placed and authorised, and Owner who leases it.
 	Stream, Owner string
 }
@@ -231,10 +233,25 @@ func (a *Authority) check(r *message.LoadRequest) (keys.LoadOrder, error) {
 	if amount <= 0 || amount%rule.MultipleOfFen != 0 && r.GetPlacer() == "" {
 		return invalid("amount_fen", "is %d fen, want a multiple of %d", amount, rule.MultipleOfFen)
 	}
+	if err := a.single(rule, at, r.GetChannel(), amount); err != nil && r.GetPlacer() == "" {
+		return keys.LoadOrder{}, err
+	}
 	if ledger.Fen(o.OldBalance)+amount > rule.MaximumFen {
 		return keys.LoadOrder{}, &Refusal{verdict.AboveLimit, fmt.Sprintf("%d + %d fen exceeds %d", o.OldBalance, amount, rule.MaximumFen)}
 	}
 	return o, nil
+}
+
+// single refuses a load that is larger than one of the channel's kind may be.
+func (a *Authority) single(rule *Rule, at rulefile.Moment, channel string, fen ledger.Fen) error {
+	if a.Contracts == nil {
+		return nil
+	}
+	contract, ok := a.Contracts().at(at, channel)
+	if most := rule.Single(contract.Kind); ok && fen > most {
+		return &Refusal{verdict.AboveSingle, fmt.Sprintf("%d fen; one load of such a channel is at most %d", fen, most)}
+	}
+	return nil
 }
 
 // allow checks channel and card in the registry as of now, and also at the signed time if that is

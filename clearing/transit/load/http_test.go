@@ -76,12 +76,14 @@ func newCounterWith(t *testing.T, edit func(*ledger.Account)) *counter {
 	authority := &load.Authority{
 		Registry: c.town.Registry, Keys: keys.NewKeyring(c.town.Keys), Poster: gatherer, Books: c.ledger, Rules: func() (*load.Rules, string) { return c.rules() },
 		Fresh: func() error { return c.fresh }, Now: func() time.Time { return at(12) }, Stream: "waiting", Owner: "test",
+		Contracts: func() *load.Contracts { return c.town.Rules.Current().Contracts },
 	}
 	c.authority = authority
 	log, counted, door := slog.New(slog.DiscardHandler), func(verdict.Reason) {}, c.door()
 	mux := http.NewServeMux()
 	mux.Handle(load.Path, access.Handler(door, authority.Endpoint(log, counted)))
 	mux.Handle(load.PathOrders, authority.OrdersHandler(door, log, counted))
+	mux.Handle(load.PathGroups, access.Handler(door, authority.GroupEndpoint(log, counted)))
 	mux.Handle(load.PathWaiting, access.Handler(door, authority.WaitingEndpoint(log)))
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)

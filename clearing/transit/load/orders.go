@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"google.golang.org/protobuf/proto"
@@ -34,7 +35,7 @@ type PlaceOrder struct {
 type Placed struct {
 	Placer Placer     `json:"placer" doc:"channel:ID, or card:DIGITS of the card whose balance it is; a counter repeats it"`
 	Order  string     `json:"order" doc:"The placer's number; a counter repeats it"`
-	State  State      `json:"state" doc:"unknown, waiting, authorised, written, refunded, withdrawn"`
+	State  State      `json:"state" doc:"unknown, waiting, authorised, written, refunded, withdrawn, group"`
 	Fen    ledger.Fen `json:"amount_fen,omitempty"`
 	Card   string     `json:"card_masked,omitempty"`
 	// Sequence is the card's online sequence as which it was authorised. If the card has counted
@@ -143,7 +144,7 @@ func (a *Authority) mayPlace(p *Placement, id keys.CardID) error {
 	case p.Fen > rule.MaximumFen:
 		return &Refusal{verdict.AboveLimit, fmt.Sprintf("%d fen exceeds %d", p.Fen, rule.MaximumFen)}
 	}
-	return nil
+	return a.single(rule, at, p.Placer.Channel(), p.Fen)
 }
 
 // CardOf finds a card by its printed number, and its issuer in the registry where none is named.
@@ -180,6 +181,10 @@ func BecameOf(ctx context.Context, l *ledger.Ledger, channel, number string) (Pl
 	row, found, err := l.Find(ctx, key)
 	if err != nil || !found {
 		return p, err
+	}
+	if strings.HasPrefix(string(row.Evidence), "group of ") {
+		p.State, p.Day = StateGroup, row.BookingDay
+		return p, nil
 	}
 	order, fen, ok := boundTo(row.Evidence)
 	if !ok {

@@ -37,7 +37,7 @@ type List struct {
 // those of Endpoint.
 func (a *Authority) PlaceEndpoint(log *slog.Logger, counted func(verdict.Reason)) access.Endpoint[*PlaceOrder] {
 	return access.Endpoint[*PlaceOrder]{
-		Method: http.MethodPost, Limit: requestLimit, Read: readOrder,
+		Method: http.MethodPost, Limit: requestLimit, Read: readJSON[PlaceOrder],
 		Unit: func(r *PlaceOrder) people.Unit { return access.Channel(r.Channel) },
 		Answer: func(w http.ResponseWriter, r *http.Request, order *PlaceOrder) {
 			placed, err := a.Place(r.Context(), order)
@@ -47,10 +47,11 @@ func (a *Authority) PlaceEndpoint(log *slog.Logger, counted func(verdict.Reason)
 	}
 }
 
-func readOrder(body []byte) (*PlaceOrder, error) {
+// readJSON reads a paid order.
+func readJSON[T any](body []byte) (*T, error) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
-	order := &PlaceOrder{}
+	order := new(T)
 	if err := decoder.Decode(order); err != nil {
 		return nil, fmt.Errorf("the body is not a paid order in JSON: %w", err)
 	}

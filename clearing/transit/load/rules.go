@@ -27,6 +27,23 @@ type Rule struct {
 	// RefundAfterDays is how long a paid load must have been without a card's confirmation before
 	// it may be refunded for that reason alone.
 	RefundAfterDays int `json:"refund_after_days" jsonschema:"minimum=1,maximum=3650"`
+	// CounterSingleFen is the largest single load of a channel that is a counter, as its contract
+	// says; 0: what a purse may hold.
+	CounterSingleFen ledger.Fen `json:"counter_single_fen,omitempty" jsonschema:"minimum=0,maximum=2147483647"`
+	// MachineSingleFen is that of a machine.
+	MachineSingleFen ledger.Fen `json:"machine_single_fen,omitempty" jsonschema:"minimum=0,maximum=2147483647"`
+	// AgentSingleFen is that of an agent.
+	AgentSingleFen ledger.Fen `json:"agent_single_fen,omitempty" jsonschema:"minimum=0,maximum=2147483647"`
+	// OnlineSingleFen is that of an online channel.
+	OnlineSingleFen ledger.Fen `json:"online_single_fen,omitempty" jsonschema:"minimum=0,maximum=2147483647"`
+	// GroupCards is how many loads make an order one for a group, however small they are; 0: their
+	// number does not.
+	GroupCards int `json:"group_cards,omitempty" jsonschema:"minimum=0,maximum=5000"`
+	// GroupFen is the sum that makes an order one for a group, however few its loads are; 0: the sum
+	// does not.
+	GroupFen ledger.Fen `json:"group_fen,omitempty" jsonschema:"minimum=0,maximum=1000000000000"`
+	// GroupTransferFen is the sum from which a group pays by bank transfer; 0: it pays as it likes.
+	GroupTransferFen ledger.Fen `json:"group_transfer_fen,omitempty" jsonschema:"minimum=0,maximum=1000000000000"`
 	rulefile.Figures
 }
 
@@ -48,8 +65,31 @@ func (r *Rule) check(where string) []error {
 		rulefile.Range(where+".maximum_fen", r.MaximumFen, 1, 1<<31-1),
 		rulefile.Range(where+".multiple_of_fen", r.MultipleOfFen, 1, r.MaximumFen),
 		rulefile.Range(where+".refund_after_days", r.RefundAfterDays, 1, 3650),
-		r.CheckSource(where),
+		r.checkSingle(where), r.checkGroup(where), r.CheckSource(where),
 	)
+}
+
+func (r *Rule) checkSingle(where string) []error {
+	return slices.Concat(
+		rulefile.Range(where+".counter_single_fen", r.CounterSingleFen, 0, 1<<31-1), rulefile.Range(where+".machine_single_fen", r.MachineSingleFen, 0, 1<<31-1),
+		rulefile.Range(where+".agent_single_fen", r.AgentSingleFen, 0, 1<<31-1), rulefile.Range(where+".online_single_fen", r.OnlineSingleFen, 0, 1<<31-1),
+	)
+}
+
+func (r *Rule) checkGroup(where string) []error {
+	return slices.Concat(
+		rulefile.Range(where+".group_cards", r.GroupCards, 0, MaxGroup),
+		rulefile.Range(where+".group_fen", r.GroupFen, 0, mostLimit), rulefile.Range(where+".group_transfer_fen", r.GroupTransferFen, 0, mostLimit),
+	)
+}
+
+// Single is the largest load of a kind of channel.
+func (r *Rule) Single(kind ChannelKind) ledger.Fen {
+	most := map[ChannelKind]ledger.Fen{OfCounter: r.CounterSingleFen, OfMachine: r.MachineSingleFen, OfAgent: r.AgentSingleFen, Online: r.OnlineSingleFen}[kind]
+	if most == 0 {
+		return r.MaximumFen
+	}
+	return most
 }
 
 // At is the version that holds at a moment.

@@ -50,7 +50,7 @@ func TestRulesAreDated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "zhengzhou-load-2013-12+926fccd9"; example.Terms()[0].Name != want {
+	if want := "zhengzhou-load-2013-12+8e252a6e"; example.Terms()[0].Name != want {
 		t.Errorf("records name it %q, as stored %q", example.Terms()[0].Name, want)
 	}
 }

@@ -146,6 +146,7 @@ const (
 	StateAuthorised State = "authorised" // MAC2 was given out; the card has not confirmed it
 	StateWritten    State = "written"    // the card has confirmed it
 	StateRefunded   State = "refunded"   // the channel has the money back
+	StateGroup      State = "group"      // it is for many cards, whose orders have its number and /1, /2, …
 	StateWithdrawn  State = "withdrawn"  // two people took it back before it came onto a card
 )
 
