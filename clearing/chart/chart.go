@@ -21,6 +21,7 @@ const (
 	Passes          = "passes:own"
 	Fees            = "fees:own"
 	Differences     = "differences:own"
+	Commission      = "commission:own"
 	BankMedical     = "bank:medical"
 	BankPension     = "bank:pension"
 	PensionFund     = "pension:fund"
@@ -59,6 +60,7 @@ const (
 	PurposeCardRefund
 	PurposeShiftDifference
 	PurposeEmptied
+	PurposeCommission
 )
 
 // Purposes of what operators take in cash themselves. It is theirs, and no transfer: a desk's cash
@@ -104,6 +106,8 @@ func PurposeName(p ledger.Purpose) string {
 		return "load_placed"
 	case PurposeLoadWithdrawn:
 		return "load_withdrawn"
+	case PurposeCommission:
+		return "commission"
 	case PurposeRelease:
 		return "release"
 	case PurposeCorrection:

@@ -11,6 +11,7 @@
 //	deposits:own        liability  deposits on cards, owed to their holders
 //	passes:own          liability  prepaid passes: money for rides that are still to come
 //	fees:own            income     fees of the issuer
+//	commission:own      expense    what channels earn by their contracts
 //	operator:ID         liability  fares owed to a transit operator
 //	pending:ID          liability  fares of other cities' cards, owed once the centre confirms
 //	suspense:REASON     liability  card money that moved, payee open

@@ -18,6 +18,7 @@ import (
 	"citycard/clearing/quarantine"
 	"citycard/clearing/registry"
 	"citycard/clearing/settlement"
+	"citycard/clearing/transit/load"
 	"citycard/durable"
 	"citycard/ledger"
 	"citycard/ledger/chain"
@@ -46,6 +47,8 @@ type Closer struct {
 	Seals  string             // seal files, one a day
 	Signer ed25519.PrivateKey // not kept in the database
 	Rules  *Rules             // which payouts wait for two people
+	// Contracts say what channels earn; nil: nothing.
+	Contracts *load.Contracts
 }
 
 // Result is a closed day.
@@ -87,6 +90,9 @@ func (c *Closer) Close(ctx context.Context, day, next ledger.Day) (*Result, erro
 	if err != nil {
 		return nil, err
 	}
+	if err := c.commissions(ctx, day, round); err != nil {
+		return nil, err
+	}
 	positions, paid, err := c.positions(ctx, day, round)
 	if err != nil {
 		return nil, err
@@ -126,6 +132,9 @@ func (c *Closer) Preview(ctx context.Context, day, next ledger.Day) (payments []
 	}
 	round, err := c.round(ctx, day)
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := c.commissions(ctx, day, round); err != nil {
 		return nil, nil, err
 	}
 	positions, paid, err := c.positions(ctx, day, round)

@@ -207,7 +207,7 @@ func (r *Report) ReadTrial(ctx context.Context, l *ledger.Ledger, day ledger.Day
 			r.Reserve.DepositsFen += owed
 		case row.Account.Code == chart.Passes:
 			r.Reserve.PassesFen += owed
-		case row.Account.Code == chart.Fees, row.Account.Code == chart.Differences: // what shifts were over or short
+		case row.Account.Code == chart.Fees, row.Account.Code == chart.Commission, row.Account.Code == chart.Differences: // what shifts were over or short
 			r.Reserve.FeesFen += owed
 		case row.Account.Code == chart.Differences:
 			r.Reserve.Differences += owed

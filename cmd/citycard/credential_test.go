@@ -45,6 +45,7 @@ prove --day 20260105 --subject 6361726431 --id 01 --out {out}/proof |
 publish-key show | there is no publishing key
 quarantine list
 load waiting
+channel statement --channel counter
 registry diff {out}/none | 
 registry history
 registry show operators bus

@@ -28,7 +28,7 @@ func NewCloser(ctx context.Context, l *ledger.Ledger, dir string) (*Closer, erro
 		return nil, err
 	}
 	return &Closer{dayclose.Closer{
-		Ledger: l, Owner: OwnerName(), Dir: filepath.Join(dir, "settlement"), Seals: filepath.Join(dir, "seals"), Rules: set.Payouts,
+		Ledger: l, Owner: OwnerName(), Dir: filepath.Join(dir, "settlement"), Seals: filepath.Join(dir, "seals"), Rules: set.Payouts, Contracts: set.Contracts,
 	}, set}, nil
 }
 
