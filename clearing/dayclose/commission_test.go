@@ -9,8 +9,8 @@ import (
 	"citycard/ledger"
 )
 
-// TestCommission closes a day with loads of a channel that earns 0.6 % and 5 fen a load, twice: it is
-// booked once, and the channel's file and statement have it.
+// TestCommission closes a day with loads of a channel that earns 0.6 % and 5 fen a load, twice: it
+// is booked once, and the channel's file and statement have it.
 //
 //	loads      5000 + 7000 + 3333 (placed)   3 loads, 15,333 fen
 //	back       -3333 (withdrawn)             2 loads, 12,000 fen

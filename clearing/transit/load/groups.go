@@ -120,8 +120,7 @@ func (a *Authority) placeGroup(ctx context.Context, g *group, transfers []ledger
 	return nil
 }
 
-// firstCause is why a chain was refused: the reason of the first transfer that says another one than
-// that the chain was.
+// firstCause is why a chain was refused: the first transfer that says more than that it was.
 func firstCause(answers []ledger.Decision) error {
 	for i := range answers {
 		if refusal := refusedPosting(answers[i].Err); answers[i].Err != nil && reasonOf(refusal) != verdict.None {

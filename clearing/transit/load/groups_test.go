@@ -108,7 +108,7 @@ func TestSingle(t *testing.T) {
 	}
 }
 
-// TestStolenToken has somebody who has a channel's token ask for ever, for cards at hand, for waiting
+// TestStolenToken has somebody with a channel's token ask for ever, for cards at hand, for waiting
 // loads and for groups: the channel's limit stops all of it, whatever is asked; the alarm has come
 // before; and no other channel is stopped.
 func TestStolenToken(t *testing.T) {

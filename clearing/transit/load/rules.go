@@ -39,7 +39,7 @@ type Rule struct {
 	// GroupCards is how many loads make an order one for a group, however small they are; 0: their
 	// number does not.
 	GroupCards int `json:"group_cards,omitempty" jsonschema:"minimum=0,maximum=5000"`
-	// GroupFen is the sum that makes an order one for a group, however few its loads are; 0: the sum
+	// GroupFen is the sum that makes an order one for a group, however few its loads are; 0: it
 	// does not.
 	GroupFen ledger.Fen `json:"group_fen,omitempty" jsonschema:"minimum=0,maximum=1000000000000"`
 	// GroupTransferFen is the sum from which a group pays by bank transfer; 0: it pays as it likes.

@@ -11,8 +11,8 @@ import (
 	"citycard/ledger"
 )
 
-// Turnover adds up, of what was booked in a day, how many loads a channel was charged for less those
-// that it got back, their sum, and the commission that is booked.
+// Turnover adds up, of what was booked in a day, how many loads a channel was charged for less
+// those that it got back, their sum, and the commission that is booked.
 func Turnover(code string, turnovers []ledger.Turnover) (loads int64, sum, commission ledger.Fen) {
 	account := ledger.IDOfCode(code)
 	for _, t := range turnovers {
