@@ -48,8 +48,10 @@ func TestCommission(t *testing.T) {
 		return nil
 	}))
 	want := []load.StatementLine{
-		{Day: today, Purpose: "commission", Count: 1, Fen: -82}, {Day: today, Purpose: "load_authorised", Count: 2, Fen: 12_000},
-		{Day: today, Purpose: "load_placed", Count: 1, Fen: 3333}, {Day: today, Purpose: "load_withdrawn", Count: 1, Fen: -3333},
+		{Day: today, Purpose: "commission", Count: 1, Fen: -82},
+		{Day: today, Purpose: "load_authorised", Count: 2, Fen: 12_000},
+		{Day: today, Purpose: "load_placed", Count: 1, Fen: 3333},
+		{Day: today, Purpose: "load_withdrawn", Count: 1, Fen: -3333},
 	}
 	if len(lines) != len(want) {
 		t.Fatalf("the statement is %+v", lines)
