@@ -27,35 +27,52 @@ func Does() []Do {
 	return []Do{Sell, ReportLoss, ReportBrief, Find, Replace, Extend, Return, HandIn, Refund, CutDeposit, UnblockPIN, Activate, Suspend}
 }
 
+// The acts of these.
+const (
+	ActSell        = "sell card"
+	ActReportLoss  = "report card lost"
+	ActReportBrief = "report card lost for now"
+	ActFind        = "report card found"
+	ActReplace     = "replace card"
+	ActExtend      = "extend card"
+	ActReturn      = "return card"
+	ActHandIn      = "hand card in"
+	ActRefund      = "refund card"
+	ActCutDeposit  = "cut deposit"
+	ActUnblockPIN  = "unblock PIN"
+	ActActivate    = "activate social function"
+	ActSuspend     = "suspend social function"
+)
+
 // Act is the act as policy and audit name it.
 func (d Do) Act() string {
 	switch d {
 	case Sell:
-		return "sell card"
+		return ActSell
 	case ReportLoss:
-		return "report card lost"
+		return ActReportLoss
 	case ReportBrief:
-		return "report card lost for now"
+		return ActReportBrief
 	case Find:
-		return "report card found"
+		return ActFind
 	case Replace:
-		return "replace card"
+		return ActReplace
 	case Extend:
-		return "extend card"
+		return ActExtend
 	case Return:
-		return "return card"
+		return ActReturn
 	case HandIn:
-		return "hand card in"
+		return ActHandIn
 	case Refund:
-		return "refund card"
+		return ActRefund
 	case CutDeposit:
-		return "cut deposit"
+		return ActCutDeposit
 	case UnblockPIN:
-		return "unblock PIN"
+		return ActUnblockPIN
 	case Activate:
-		return "activate social function"
+		return ActActivate
 	case Suspend:
-		return "suspend social function"
+		return ActSuspend
 	}
 	return ""
 }
