@@ -46,8 +46,7 @@ type life struct {
 	paid    map[string]*paid // by the rest of the id
 	last    *cards.Record
 	steps   int64
-	deposit ledger.Fen // that the books hold of it
-	settled bool       // its card's row was seen
+	settled bool // its card's row was seen
 }
 
 func newLife(subject []byte) *life {

@@ -67,11 +67,6 @@ func KeyOf(t *message.ExitTicket) ledger.Key {
 	return ledger.Key{Day: dayOf(t), Subject: identity.Desk(t.GetTerminal()), ID: id}
 }
 
-// voidOf is the key under which it is kept that a ticket no longer counts.
-func voidOf(t *message.ExitTicket) ledger.Key {
-	return ledger.Key{Day: dayOf(t), Subject: identity.Desk(t.GetTerminal()), ID: identity.ExitVoid(t.GetNumber())}
-}
-
 func dayOf(t *message.ExitTicket) ledger.Day {
 	given, err := message.ParseTime(t.GetTime(), time.UTC)
 	if err != nil { // it has passed CheckExitTicket
