@@ -6,6 +6,7 @@ import (
 
 	"citycard/cardos/keys"
 	"citycard/cardos/personalisation"
+	"citycard/cardos/tunion"
 	"citycard/language"
 )
 
@@ -90,14 +91,19 @@ type Command struct {
 	Data       []byte  // before it is enciphered, without the MAC
 }
 
-// The commands of which a MAC is made.
+// The commands of which a MAC is made: PIN UNBLOCK, and UPDATE BINARY of a transit card's last day,
+// which is four bytes of file 0015.
 const (
-	insCardBlock  = 0x16
-	insUnblock    = 0x18
-	insBlock      = 0x1E
 	insUnblockPIN = 0x24
 	insUpdateFile = 0xD6
+	lastDayOffset = 24
+	lastDaySize   = 4
 )
+
+// writesLastDay reports whether the command writes the last day, and nothing else.
+func (c Command) writesLastDay() bool {
+	return c.Header == [4]byte{0x04, insUpdateFile, 0x80 | tunion.ApplicationSFI, lastDayOffset} && len(c.Data) == lastDaySize
+}
 
 // maxData bounds the data of a command: with length byte, padding and MAC it stays a short one.
 const maxData = 200
@@ -116,14 +122,8 @@ func (c Command) Role() (role keys.Role, enciphered bool, err error) {
 		return keys.RolePIN, true, nil
 	case class == 0x84 && ins == insUnblockPIN && c.Card.Kind == SocialSecurity:
 		return keys.RoleSocialSecurityPIN, true, nil
-	case class == 0x04 && ins == insUpdateFile && transit:
+	case c.writesLastDay() && transit:
 		return keys.RoleApplicationMaintenance, false, nil
-	case class == 0x84 && ins == insBlock && transit && len(c.Data) == 0:
-		return keys.RoleApplicationBlock, false, nil
-	case class == 0x84 && ins == insUnblock && transit && len(c.Data) == 0:
-		return keys.RoleApplicationUnblock, false, nil
-	case class == 0x84 && ins == insCardBlock && transit && len(c.Data) == 0:
-		return keys.RoleCardMaintenance, false, nil
 	}
 	return 0, false, fmt.Errorf("%w: %x of a %s card", ErrCommand, c.Header, c.Card.Kind)
 }

@@ -70,10 +70,7 @@ func TestSecure(t *testing.T) {
 		{"PIN", keyservice.Command{Card: transit, KeyVersion: 1, Header: [4]byte{0x84, 0x24}, Data: pin}, first.CardKeys(transit.Transit).Key(keys.RolePIN), true},
 		{"PIN of a new card", keyservice.Command{Card: transit, KeyVersion: 2, Header: [4]byte{0x84, 0x24}, Data: pin}, rotated.CardKeys(transit.Transit).Key(keys.RolePIN), true},
 		{"PIN, social security", keyservice.Command{Card: social, Header: [4]byte{0x84, 0x24}, Data: pin}, socialPIN, true},
-		{"file", keyservice.Command{Card: transit, KeyVersion: 1, Header: [4]byte{0x04, 0xD6, 0x95, 24}, Data: []byte{1, 2}}, first.CardKeys(transit.Transit).Maintenance(), false},
-		{"block", keyservice.Command{Card: transit, KeyVersion: 1, Header: [4]byte{0x84, 0x1E}}, first.CardKeys(transit.Transit).Key(keys.RoleApplicationBlock), false},
-		{"unblock", keyservice.Command{Card: transit, KeyVersion: 1, Header: [4]byte{0x84, 0x18}}, first.CardKeys(transit.Transit).Key(keys.RoleApplicationUnblock), false},
-		{"block the card", keyservice.Command{Card: transit, KeyVersion: 1, Header: [4]byte{0x84, 0x16}}, first.CardKeys(transit.Transit).Key(keys.RoleCardMaintenance), false},
+		{"file", keyservice.Command{Card: transit, KeyVersion: 1, Header: [4]byte{0x04, 0xD6, 0x95, 24}, Data: []byte{0x20, 0x40, 0x12, 0x31}}, first.CardKeys(transit.Transit).Maintenance(), false},
 	} {
 		binary.BigEndian.PutUint32(test.command.Challenge[:], 0xCAFE0001)
 		got, err := software(rotated).Secure(t.Context(), test.command)
@@ -92,7 +89,8 @@ func TestSecure(t *testing.T) {
 	}
 	for name, command := range map[string]keyservice.Command{
 		"a load":                 {Card: transit, KeyVersion: 1, Header: [4]byte{0x80, 0x52}},
-		"a block with data":      {Card: transit, KeyVersion: 1, Header: [4]byte{0x84, 0x1E}, Data: pin},
+		"a block":                {Card: transit, KeyVersion: 1, Header: [4]byte{0x84, 0x1E}},
+		"another file":           {Card: transit, KeyVersion: 1, Header: [4]byte{0x04, 0xD6, 0x97, 24}, Data: []byte{0x20, 0x40, 0x12, 0x31}},
 		"a file, without a MAC":  {Card: transit, KeyVersion: 1, Header: [4]byte{0x00, 0xD6}, Data: pin},
 		"a social-security file": {Card: social, Header: [4]byte{0x04, 0xD6}, Data: pin},
 		"too long":               {Card: transit, KeyVersion: 1, Header: [4]byte{0x04, 0xD6}, Data: make([]byte, 201)},

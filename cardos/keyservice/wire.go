@@ -7,7 +7,6 @@ import (
 
 	"citycard/cardos/keys"
 	"citycard/cardos/personalisation"
-	"citycard/cardos/tunion"
 )
 
 // Path is where a key service answers: POST, {"questions":[…]} in, {"answers":[…]} out, both JSON,
@@ -200,18 +199,12 @@ func askCommand(c Command) question {
 	}}
 }
 
-// The last day of a transit card: four bytes of file 0015.
-const (
-	lastDayOffset = 24
-	lastDaySize   = 4
-)
-
 // operationOf is the operation to which a command belongs, "" for one that nobody may ask for.
 func operationOf(c *Command) Operation {
 	switch {
 	case c.Header[1] == insUnblockPIN:
 		return PINs
-	case c.Header == [4]byte{0x04, insUpdateFile, 0x80 | tunion.ApplicationSFI, lastDayOffset} && len(c.Data) == lastDaySize:
+	case c.writesLastDay():
 		return Files
 	default:
 		return ""

@@ -94,6 +94,8 @@ func clearingKinds() map[verify.Kind]string {
 		beside.Proposal:        "提案与审计日志不符",
 		beside.ActDone:         "操作内容与所签请求不符",
 		beside.Unconfirmed:     "无TAC刷卡与日记账不符",
+		beside.CardStep:        "卡片业务步骤与日记账不符",
+		beside.CardRow:         "卡片状态与其业务步骤不符",
 		beside.Decision:        "须双人决定的分录不在任何操作中",
 	}
 }

@@ -89,16 +89,12 @@ func secure(t *testing.T, backend keyservice.Backend, first, second *keys.Store)
 	}
 	old, socialCard := first.CardKeys(transit(7).Transit), social()
 	pin := second.SocialSecurityKeys(socialCard.Social.Province, socialCard.Social.City, socialCard.Social.Card).PIN
-	tests := []test{
-		{keyservice.Command{Card: transit(7), KeyVersion: 1, Header: [4]byte{0x84, 0x1E}}, old.Key(keys.RoleApplicationBlock), false},
-		{keyservice.Command{Card: transit(7), KeyVersion: 1, Header: [4]byte{0x84, 0x18}}, old.Key(keys.RoleApplicationUnblock), false},
-		{keyservice.Command{Card: transit(7), KeyVersion: 1, Header: [4]byte{0x84, 0x16}}, old.Key(keys.RoleCardMaintenance), false},
-	}
+	var tests []test
 	for n := range 40 {
 		data := bytes.Repeat([]byte{byte(n + 1)}, n)
 		tests = append(tests,
 			test{keyservice.Command{Card: transit(7), KeyVersion: 1, Header: [4]byte{0x84, 0x24}, Data: data}, old.Key(keys.RolePIN), true},
-			test{keyservice.Command{Card: transit(8), KeyVersion: 2, Header: [4]byte{0x04, 0xD6, 0x95, byte(n)}, Data: data}, second.CardKeys(transit(8).Transit).Maintenance(), false},
+			test{keyservice.Command{Card: transit(8), KeyVersion: 2, Header: [4]byte{0x04, 0xD6, 0x95, 24}, Data: []byte{0x20, 0x40, 0x12, byte(n)}}, second.CardKeys(transit(8).Transit).Maintenance(), false},
 			test{keyservice.Command{Card: socialCard, Header: [4]byte{0x84, 0x24}, Data: data}, pin, true})
 	}
 	for i, test := range tests {
@@ -117,10 +113,13 @@ func secure(t *testing.T, backend keyservice.Backend, first, second *keys.Store)
 			t.Errorf("%x with %d bytes: %x, want %x", test.command.Header, len(test.command.Data), got, want)
 		}
 	}
-	if _, err := backend.Secure(t.Context(), keyservice.Command{Card: transit(7), KeyVersion: 1, Header: [4]byte{0x80, 0x52}}); !errors.Is(err, keyservice.ErrCommand) {
-		t.Errorf("another command: %v, want ErrCommand", err)
+	for _, header := range [][4]byte{{0x80, 0x52}, {0x84, 0x1E}, {0x84, 0x16}, {0x04, 0xD6, 0x95, 10}, {0x04, 0xD6, 0x97, 24}} {
+		other := keyservice.Command{Card: transit(7), KeyVersion: 1, Header: header, Data: []byte{1, 2, 3, 4}}
+		if _, err := backend.Secure(t.Context(), other); !errors.Is(err, keyservice.ErrCommand) {
+			t.Errorf("%x: %v, want ErrCommand", header, err)
+		}
 	}
-	if _, err := backend.Secure(t.Context(), keyservice.Command{Card: transit(7), KeyVersion: 3, Header: [4]byte{0x84, 0x1E}}); !errors.Is(err, keys.ErrKeyVersion) {
+	if _, err := backend.Secure(t.Context(), keyservice.Command{Card: transit(7), KeyVersion: 3, Header: [4]byte{0x84, 0x24}}); !errors.Is(err, keys.ErrKeyVersion) {
 		t.Errorf("a version that is not held: %v, want ErrKeyVersion", err)
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"citycard/clearing/people/api"
 	"citycard/clearing/people/peopletest"
 	"citycard/clearing/people/proposal"
+	"citycard/clearing/transit/load"
 	"citycard/clearing/persons"
 	"citycard/clearing/schema"
 	"citycard/ledger/ledgertest"
@@ -213,11 +214,27 @@ func TestAnswers(t *testing.T) {
 	w.answersOfAccess(ann, count, refused)
 	w.answersOfPersons(ann, count, refused)
 	w.answersOfCards(count, refused)
+	w.answersOfLoads(count, refused)
 	w.answersOfFounding(count, refused)
 	for _, operation := range operations(t) {
 		if asked[operation] < 2 {
 			t.Errorf("the operation %q is not asked for an answer and for a problem", operation)
 		}
+	}
+}
+
+func (w *town) answersOfLoads(count, refused func(string, error)) {
+	w.Helper()
+	for operation, path := range map[string]string{
+		"load-order": load.PathOrders + "?channel=counter&order=1", "waiting-loads": load.PathWaiting + "?card=" + blank(0),
+	} {
+		status, problem := w.answered(w.server.Local(), httptest.NewRequest(http.MethodGet, path, nil))
+		if status != http.StatusOK {
+			w.Errorf("%s: %+v", path, problem)
+		}
+		count(operation, nil)
+		_, problem = w.answered(w.server.Remote(), httptest.NewRequest(http.MethodGet, path, nil)) // nobody signed
+		refused(operation, &problem)
 	}
 }
 
