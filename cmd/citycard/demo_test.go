@@ -35,7 +35,7 @@ func TestDemo(t *testing.T) {
 	if r.Lost+r.Doubled+r.Wrong+r.PurseMismatches != 0 || len(r.Faults) != 0 || !r.Books.Balanced || !r.Reserve.Closed {
 		t.Errorf("the report says that something does not hold:\n%s", text)
 	}
-	if sum := r.Cleared + r.Duplicate + r.Disputed + r.Pending + total(r.Suspended) + total(r.Rejected) + total(r.Kept); sum != r.Sent || r.Sent < 3000 {
+	if sum := r.Cleared + r.Duplicate + r.Disputed + r.Pending + total(r.Suspended) + total(r.Rejected) + total(r.Kept) + r.Unconfirmed.Count; sum != r.Sent || r.Sent < 3000 {
 		t.Errorf("%d sent, %d accounted for, want the same and some thousands", r.Sent, sum)
 	}
 	if r.PCSCCards != 20 {
