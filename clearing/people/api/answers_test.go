@@ -23,9 +23,9 @@ import (
 	"citycard/clearing/people/api"
 	"citycard/clearing/people/peopletest"
 	"citycard/clearing/people/proposal"
-	"citycard/clearing/transit/load"
 	"citycard/clearing/persons"
 	"citycard/clearing/schema"
+	"citycard/clearing/transit/load"
 	"citycard/ledger/ledgertest"
 )
 
