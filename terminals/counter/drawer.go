@@ -51,6 +51,7 @@ type Drawer struct {
 
 	mu     sync.Mutex
 	file   *os.File // nil: no shift is open
+	size   int64    // of what is whole in it
 	shift  Shift
 	orders map[string]cash
 }
@@ -81,7 +82,8 @@ func OpenDrawer(dir string, book *Book) (*Drawer, error) {
 	if d.file, err = os.OpenFile(d.path(), os.O_WRONLY|os.O_APPEND, 0); err != nil {
 		return nil, fmt.Errorf("drawer: %w", err)
 	}
-	if err := d.file.Truncate(int64(whole)); err != nil {
+	d.size = int64(whole)
+	if err := d.file.Truncate(d.size); err != nil {
 		return nil, errors.Join(fmt.Errorf("drawer: %w", err), d.file.Close())
 	}
 	return d, d.reconcile(book)
@@ -122,18 +124,24 @@ func (d *Drawer) reconcile(book *Book) error {
 	return nil
 }
 
-// put appends a line; it is on the disk when put returns.
+// put appends a line; it is on the disk when put returns. A line that was not written whole is
+// taken back before another one is written, or nothing could be read behind it.
 func (d *Drawer) put(c cash) error {
 	line, err := json.Marshal(c)
 	if err != nil {
 		return err
 	}
-	if _, err := d.file.Write(append(line, '\n')); err != nil {
+	line = append(line, '\n')
+	if err = d.file.Truncate(d.size); err == nil {
+		_, err = d.file.Write(line)
+	}
+	if err == nil {
+		err = d.file.Sync()
+	}
+	if err != nil {
 		return fmt.Errorf("drawer: %w", err)
 	}
-	if err := d.file.Sync(); err != nil {
-		return fmt.Errorf("drawer: %w", err)
-	}
+	d.size += int64(len(line))
 	d.orders[c.Order] = c
 	return nil
 }
@@ -152,13 +160,14 @@ func (d *Drawer) Begin(s Shift) error {
 	if err != nil {
 		return err
 	}
-	if err := durable.WriteFile(d.path(), append(line, '\n')); err != nil {
+	line = append(line, '\n')
+	if err := durable.WriteFile(d.path(), line); err != nil {
 		return fmt.Errorf("drawer: %w", err)
 	}
 	if d.file, err = os.OpenFile(d.path(), os.O_WRONLY|os.O_APPEND, 0); err != nil {
 		return fmt.Errorf("drawer: %w", err)
 	}
-	d.shift, d.orders = s, map[string]cash{}
+	d.size, d.shift, d.orders = int64(len(line)), s, map[string]cash{}
 	return nil
 }
 

@@ -8,6 +8,30 @@ import (
 	"citycard/terminals/counter"
 )
 
+// A line of which a full disk took only a part is gone before the next one is written.
+func TestDrawerAfterAFailedWrite(t *testing.T) {
+	l, dir := newTill(t), filepath.Join(t.TempDir(), "drawer")
+	d, err := counter.OpenDrawer(dir, l.Book)
+	must(t, err)
+	must(t, d.Begin(counter.Shift{Number: 7, Order: "s-1", By: "ann"}))
+	must(t, d.Took("one", 5000))
+	must(t, d.Wrote("one"))
+	f, err := os.OpenFile(filepath.Join(dir, "shift"), os.O_APPEND|os.O_WRONLY, 0)
+	must(t, err)
+	_, err = f.WriteString(`{"order":"tw`)
+	must(t, err)
+	must(t, f.Close())
+	must(t, d.Took("three", 700))
+	must(t, d.Wrote("three"))
+	must(t, d.Close())
+	d, err = counter.OpenDrawer(dir, l.Book)
+	must(t, err)
+	if d.Loaded() != 5700 {
+		t.Errorf("loaded %d", d.Loaded())
+	}
+	must(t, d.Close())
+}
+
 // The drawer knows after each restart what the shift took: orders that were written or are open
 // count, those that were never asked for or were given back do not.
 func TestDrawer(t *testing.T) {
