@@ -111,6 +111,29 @@ func TestBalanceFollows(t *testing.T) {
 	c.hold()
 }
 
+// TestByRuleGoesOn has the balances of two cards follow, of which the first one's cannot.
+func TestByRuleGoesOn(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	for n := range 2 {
+		c.does(cards.Sell, number(n), product("registered"), cash(1000), shown("Li"))
+		c.loads(number(n), 5000)
+		c.does(cards.ReportLoss, number(n), shown("Li"))
+		c.does(cards.Replace, number(n), another(number(2+n)), cash(600), shown("Li"))
+	}
+	_, err := c.Ledger.Pool().Exec(t.Context(), "UPDATE cards SET stands = replace(stands, $1, $2)", number(2), "03105070299999999999")
+	c.must(err)
+	c.now = time.Date(2026, 1, 14, 9, 0, 0, 0, time.UTC)
+	for _, want := range []int{1, 0} {
+		if n, err := c.ByRule(t.Context(), 1); err == nil || n != want {
+			t.Errorf("%d by rule, %v; want %d, and that one fails", n, err, want)
+		}
+	}
+	if w := c.find(number(3)).Waiting; len(w) != 1 || w[0].Fen != 5000 {
+		t.Errorf("what waits for the second new card is %+v", w)
+	}
+}
+
 // TestExtended extends an expired card: the registry has its new last day.
 func TestExtended(t *testing.T) {
 	c := newCounter(t)

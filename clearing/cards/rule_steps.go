@@ -31,31 +31,62 @@ type byRule struct {
 	places  *load.Placement
 }
 
-// ByRule does what is due today, for at most so many cards, and reports for how many.
-func (o *Office) ByRule(ctx context.Context, most int) (n int, err error) {
+// mostNamed is how many cards that failed one error names.
+const mostNamed = 10
+
+// ByRule does what is due today, and reports for how many cards. A card that fails keeps no other
+// one back. It reads so many at once.
+func (o *Office) ByRule(ctx context.Context, page int) (n int, err error) {
 	figures, err := o.InForce(ctx)
 	if err != nil {
 		return 0, err
 	}
-	rows, err := o.Ledger.Pool().Query(ctx, "SELECT card FROM cards WHERE lapses > 0 AND lapses <= $1 AND state = ANY($2) ORDER BY lapses, card LIMIT $3",
-		figures.today(), []string{string(Brief), string(Replaced)}, most)
-	if err != nil {
-		return 0, fmt.Errorf("read what is due: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
-	if err != nil {
-		return 0, fmt.Errorf("read what is due: %w", err)
-	}
-	var failed []error
-	for _, card := range list {
-		s := &byRule{office: o, figures: figures, card: identity.Card(card)}
-		if err := s.do(ctx); err != nil {
-			failed = append(failed, fmt.Errorf("card %s: %w", s.card, err)) // the others go on
-			continue
+	failures := 0
+	var named []error
+	for after := (dueCard{}); ; {
+		list, err := o.due(ctx, figures.today(), after, page)
+		if err != nil {
+			return n, err
 		}
-		n++
+		for _, d := range list {
+			s := &byRule{office: o, figures: figures, card: identity.Card(d.Card)}
+			if err := s.do(ctx); err != nil {
+				if failures++; len(named) < mostNamed {
+					named = append(named, fmt.Errorf("card %s: %w", s.card, err))
+				}
+				continue
+			}
+			n++
+		}
+		if len(list) < page || ctx.Err() != nil {
+			break
+		}
+		after = list[len(list)-1]
 	}
-	return n, errors.Join(failed...)
+	if failures > len(named) {
+		named = append(named, fmt.Errorf("and of %d cards more", failures-len(named)))
+	}
+	return n, errors.Join(named...)
+}
+
+// dueCard is a card of which something is due from a day on.
+type dueCard struct {
+	Lapses ledger.Day
+	Card   []byte
+}
+
+// due reads the cards of which something is due, in order, behind one.
+func (o *Office) due(ctx context.Context, today ledger.Day, after dueCard, page int) ([]dueCard, error) {
+	rows, err := o.Ledger.Pool().Query(ctx, `SELECT lapses, card FROM cards WHERE lapses > 0 AND lapses <= $1 AND state = ANY($2) AND (lapses, card) > ($3, $4)
+		ORDER BY lapses, card LIMIT $5`, today, []string{string(Brief), string(Replaced)}, after.Lapses, append([]byte{}, after.Card...), page)
+	var list []dueCard
+	if err == nil {
+		list, err = pgx.CollectRows(rows, pgx.RowToStructByPos[dueCard])
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read what is due: %w", err)
+	}
+	return list, nil
 }
 
 func (s *byRule) do(ctx context.Context) (err error) {

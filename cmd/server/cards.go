@@ -71,8 +71,8 @@ func cardsOffice(l *ledger.Ledger, known *inForce, zone func(context.Context) (*
 // followEvery is how often what is due of cards is looked for.
 const followEvery = 10 * time.Second
 
-// mostByRule is for how many cards of those that are due something is done at once.
-const mostByRule = 100
+// byRulePage is how many of the cards that are due are read at once.
+const byRulePage = 100
 
 // followCards does, until ctx ends, what is due of cards by rule, and has the registry follow what
 // counters do.
@@ -83,7 +83,7 @@ func followCards(ctx context.Context, l *ledger.Ledger, every time.Duration, log
 	defer tick.Stop()
 	for {
 		followed, err := office.Follow(ctx) // lost cards first, whatever else fails
-		done, failed := office.ByRule(ctx, mostByRule)
+		done, failed := office.ByRule(ctx, byRulePage)
 		err = errors.Join(err, failed)
 		switch {
 		case ctx.Err() != nil:
