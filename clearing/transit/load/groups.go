@@ -95,12 +95,7 @@ func (a *Authority) placeGroup(ctx context.Context, g *group, transfers []ledger
 			if out.Transfers[0].Result != ledger.Inserted {
 				return nil, nil
 			}
-			for i := range g.placements {
-				if err := g.placements[i].Keep(ctx, tx, b.Day); err != nil {
-					return nil, err
-				}
-			}
-			return nil, nil
+			return nil, keepPlaced(ctx, tx, g.placements, b.Day)
 		}
 		return nil
 	})

@@ -124,14 +124,30 @@ func (p *Placement) Transfer() (ledger.Transfer, error) {
 // Keep stores, in the transaction that books the transfer, that the load waits. booked is the
 // batch's day. It is for a transfer that is new (ledger.Inserted).
 func (p *Placement) Keep(ctx context.Context, tx pgx.Tx, booked ledger.Day) error {
-	key, err := p.key()
-	if err == nil {
-		_, err = tx.Exec(ctx, `INSERT INTO waiting_loads (placer, number, subject, id, card, fen, source, booked, state, type, sequence, load)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'waiting', 0, 0, '')`,
-			string(p.Placer), p.Number, []byte(key.Subject), []byte(key.ID), p.Card[:], p.Fen, p.Source, booked)
+	return keepPlaced(ctx, tx, []Placement{*p}, booked)
+}
+
+// keepPlaced does that for many, in one statement.
+func keepPlaced(ctx context.Context, tx pgx.Tx, all []Placement, booked ledger.Day) error {
+	var placers, numbers, sources []string
+	var subjects, ids, cards [][]byte
+	var fen []int64
+	for i := range all {
+		p := &all[i]
+		key, err := p.key()
+		if err != nil {
+			return fmt.Errorf("keep a waiting load: %w", err)
+		}
+		placers, numbers, sources = append(placers, string(p.Placer)), append(numbers, p.Number), append(sources, p.Source)
+		subjects, ids, cards = append(subjects, []byte(key.Subject)), append(ids, []byte(key.ID)), append(cards, p.Card[:])
+		fen = append(fen, int64(p.Fen))
 	}
+	_, err := tx.Exec(ctx, `INSERT INTO waiting_loads (placer, number, subject, id, card, fen, source, booked, state, type, sequence, load)
+		SELECT placer, number, subject, id, card, fen, source, $8::INT4, 'waiting', 0, 0, ''::BYTEA
+		FROM unnest($1::TEXT[], $2::TEXT[], $3::BYTEA[], $4::BYTEA[], $5::BYTEA[], $6::INT8[], $7::TEXT[]) AS p (placer, number, subject, id, card, fen, source)`,
+		placers, numbers, subjects, ids, cards, fen, sources, booked)
 	if err != nil {
-		return fmt.Errorf("keep a waiting load: %w", err)
+		return fmt.Errorf("keep waiting loads: %w", err)
 	}
 	return nil
 }
