@@ -74,6 +74,9 @@ func (t *till) closeShift(ctx context.Context, counted uint32, reason string) (a
 	if order.Number, err = t.kept("closing", &order); err != nil {
 		return api.Shift{}, err
 	}
+	if was := order.Counted; was != ledger.Fen(counted) {
+		return api.Shift{}, service.Refuse("nothing was done").Todo("give cardterm counter shift close --counted %s", was.String()).Because(errClosing)
+	}
 	shift, err := t.office.client.CloseShift(ctx, &order, reason, false)
 	if err != nil {
 		return shift, t.forget("closing", err)
