@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
 	"os"
 	"strings"
 	"time"
-
-	"golang.org/x/term"
 
 	staff "citycard/clearing/people"
 	"citycard/clearing/people/api"
@@ -107,24 +104,7 @@ func (o *office) close() error {
 // secret reads the passphrase from its file, or asks for it on the terminal.
 func (f *officeFlags) secret(l language.Language) func() ([]byte, error) {
 	return func() ([]byte, error) {
-		if f.passphrase != "" {
-			text, err := os.ReadFile(f.passphrase)
-			if err != nil {
-				return nil, service.Fail("cannot read the passphrase of your key").Todo("correct --identity-passphrase-file").Because(err)
-			}
-			return bytes.TrimRight(text, "\r\n"), nil
-		}
-		terminal, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
-		if err != nil {
-			return nil, service.Fail("nobody can be asked for the passphrase of your key").Todo("give --identity-passphrase-file, or run the command on a terminal").Because(err)
-		}
-		defer terminal.Close()
-		if _, err := terminal.WriteString(l.Of("passphrase of your key: ")); err != nil {
-			return nil, err
-		}
-		secret, err := term.ReadPassword(int(terminal.Fd()))
-		_, _ = terminal.WriteString("\n") // the answer was read
-		return secret, err
+		return service.KeyPassphrase(f.passphrase, language.Textf("passphrase of your key: ").In(l))
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"net/http"
 	"sync"
 	"time"
 
@@ -99,19 +98,7 @@ func (p *counterPageProgram) serve(ctx context.Context, c *clerk, end context.Ca
 	if err != nil {
 		return nil, err
 	}
-	served, err := page.Listen(ctx, p.page, pages, p.Logger())
-	if errors.Is(err, page.ErrNotLoopback) {
-		return nil, service.Exit(service.ExitUsage, service.Fail("no page at %q", p.page).Todo("give --page 127.0.0.1:0").Because(err))
-	}
-	if err != nil {
-		return nil, service.Fail("no page at %q", p.page).Todo("give another --page").Because(err)
-	}
-	go func() {
-		if err := served.Serve(); !errors.Is(err, http.ErrServerClosed) {
-			end(err)
-		}
-	}()
-	return served, nil
+	return servePage(ctx, p.page, pages, p.Logger(), end)
 }
 
 // clerk is the session of who sits at the page.

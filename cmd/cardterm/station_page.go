@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"net/http"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -117,17 +116,5 @@ func (p *pageProgram) serve(ctx context.Context, d *desk, end context.CancelCaus
 	if err != nil {
 		return nil, err
 	}
-	served, err := page.Listen(ctx, p.page, desk, d.log)
-	if errors.Is(err, page.ErrNotLoopback) {
-		return nil, service.Exit(service.ExitUsage, service.Fail("no page at %q", p.page).Todo("give --page 127.0.0.1:0").Because(err))
-	}
-	if err != nil {
-		return nil, service.Fail("no page at %q", p.page).Todo("give another --page").Because(err)
-	}
-	go func() {
-		if err := served.Serve(); !errors.Is(err, http.ErrServerClosed) {
-			end(err)
-		}
-	}()
-	return served, nil
+	return servePage(ctx, p.page, desk, d.log, end)
 }

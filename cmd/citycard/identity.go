@@ -6,8 +6,6 @@ import (
 	"flag"
 	"os"
 
-	"golang.org/x/term"
-
 	staff "citycard/clearing/people"
 	"citycard/cmd/service"
 	"citycard/language"
@@ -56,32 +54,15 @@ func (i *identityFlags) key() (*staff.Identity, error) {
 
 // secret reads the passphrase from its file, or asks for it, twice for a new one.
 func (i *identityFlags) secret(twice bool) ([]byte, error) {
-	if i.passphrase != "" {
-		text, err := os.ReadFile(i.passphrase)
-		if err != nil {
-			return nil, service.Fail("cannot read the passphrase of your key").Todo("correct --identity-passphrase-file").Because(err)
-		}
-		return bytes.TrimRight(text, "\r\n"), nil
-	}
-	terminal, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
-	if err != nil {
-		return nil, service.Fail("nobody can be asked for the passphrase of your key").Todo("give --identity-passphrase-file, or run the command on a terminal").Because(err)
-	}
-	defer terminal.Close()
 	ask := func(question *language.Text) ([]byte, error) {
 		text := question.Error()
 		if i.of != nil {
 			text = question.In(i.of.Language)
 		}
-		if _, err := terminal.WriteString(text); err != nil {
-			return nil, err
-		}
-		secret, err := term.ReadPassword(int(terminal.Fd()))
-		_, _ = terminal.WriteString("\n") // the answer was read
-		return secret, err
+		return service.KeyPassphrase(i.passphrase, text)
 	}
 	secret, err := ask(language.Textf("passphrase of your key: "))
-	if err != nil || !twice {
+	if err != nil || !twice || i.passphrase != "" {
 		return secret, err
 	}
 	again, err := ask(language.Textf("once more: "))

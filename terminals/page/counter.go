@@ -125,15 +125,8 @@ type Counter struct {
 	html *template.Template
 	mux  *http.ServeMux
 
-	acting  sync.Mutex // one thing is done at a time
-	mu      sync.Mutex
-	pending map[string]planned // plans that were shown
-}
-
-// planned is a plan that was shown.
-type planned struct {
-	plan  *Plan
-	until time.Time
+	acting sync.Mutex // one thing is done at a time
+	plans  shown[*Plan]
 }
 
 // ErrPlan: what was agreed to was not shown, or too long ago, or was done.
@@ -145,7 +138,7 @@ func NewCounter(till Till) (*Counter, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Counter{till: till, html: html, mux: http.NewServeMux(), pending: map[string]planned{}}
+	c := &Counter{till: till, html: html, mux: http.NewServeMux()}
 	c.mux.HandleFunc("GET /{$}", c.look)
 	c.mux.HandleFunc("POST /plan", c.plan)
 	c.mux.HandleFunc("POST /do", c.do)
@@ -224,15 +217,11 @@ func (c *Counter) plan(w http.ResponseWriter, r *http.Request) {
 		c.stand(w, r, http.StatusConflict, err)
 		return
 	}
-	id, err := random(tokenBytes)
+	id, err := c.plans.keep(plan, c.till.Now().Add(offerTime))
 	if err != nil {
 		c.stand(w, r, http.StatusInternalServerError, err)
 		return
 	}
-	c.mu.Lock()
-	clear(c.pending) // one at a time: the others were not agreed to
-	c.pending[id] = planned{plan, c.till.Now().Add(offerTime)}
-	c.mu.Unlock()
 	c.show(w, http.StatusOK, &counterView{l: languageOf(r), Plan: plan, ID: id})
 }
 
@@ -242,18 +231,15 @@ func (c *Counter) do(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusRequestEntityTooLarge)
 		return
 	}
-	c.mu.Lock()
-	shown, ok := c.pending[r.PostForm.Get("plan")]
-	clear(c.pending)
-	c.mu.Unlock()
-	if !ok || !c.till.Now().Before(shown.until) {
+	plan, ok := c.plans.take(r.PostForm.Get("plan"), c.till.Now())
+	if !ok {
 		c.stand(w, r, http.StatusConflict, ErrPlan)
 		return
 	}
 	// What was begun is finished, even if the browser goes away meanwhile.
 	c.acting.Lock()
 	defer c.acting.Unlock()
-	did, err := shown.plan.Do(context.WithoutCancel(r.Context()))
+	did, err := plan.Do(context.WithoutCancel(r.Context()))
 	if err != nil && did == nil {
 		c.stand(w, r, http.StatusConflict, err)
 		return

@@ -9,7 +9,6 @@ import (
 	"html/template"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
 	"citycard/cardos/tunion"
@@ -44,15 +43,8 @@ type Station struct {
 	html *template.Template
 	mux  *http.ServeMux
 
-	mu      sync.Mutex
-	pending map[string]pending // offers that were shown
-	forms   map[string]form    // for exit tickets, likewise
-}
-
-// pending is an offer that was shown.
-type pending struct {
-	offer station.Offer
-	until time.Time
+	offers shown[station.Offer]
+	forms  shown[exits.Request] // for exit tickets, with what is known already
 }
 
 // NewStation makes the page.
@@ -61,7 +53,7 @@ func NewStation(desk Desk) (*Station, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Station{desk: desk, html: html, mux: http.NewServeMux(), pending: map[string]pending{}, forms: map[string]form{}}
+	s := &Station{desk: desk, html: html, mux: http.NewServeMux()}
 	s.mux.HandleFunc("GET /{$}", s.look)
 	s.mux.HandleFunc("POST /offer", s.offer)
 	s.mux.HandleFunc("POST /update", s.update)
@@ -230,7 +222,7 @@ func (s *Station) offer(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, v, err)
 		return
 	}
-	id, err := s.keep(o)
+	id, err := s.offers.keep(o, s.desk.Now().Add(offerTime))
 	if err != nil {
 		s.problem(w, v, err)
 		return
@@ -261,27 +253,6 @@ func statusOf(err error) int {
 	return http.StatusConflict
 }
 
-// keep keeps an offer until it is agreed to. Of the offers before it none is good any more.
-func (s *Station) keep(o station.Offer) (id string, err error) {
-	if id, err = random(tokenBytes); err != nil {
-		return "", err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	clear(s.pending)
-	s.pending[id] = pending{o, s.desk.Now().Add(offerTime)}
-	return id, nil
-}
-
-// take takes an offer that is agreed to, once.
-func (s *Station) take(id string) (station.Offer, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p, there := s.pending[id]
-	delete(s.pending, id)
-	return p.offer, there && s.desk.Now().Before(p.until)
-}
-
 // update does what was agreed to.
 func (s *Station) update(w http.ResponseWriter, r *http.Request) {
 	v := &view{l: languageOf(r)}
@@ -289,7 +260,7 @@ func (s *Station) update(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, v, err)
 		return
 	}
-	o, there := s.take(r.PostForm.Get("offer"))
+	o, there := s.offers.take(r.PostForm.Get("offer"), s.desk.Now())
 	if !there {
 		s.problem(w, v, language.Textf("this was done, or was shown too long ago: look at the card again"))
 		return
@@ -315,7 +286,7 @@ func (s *Station) done(w http.ResponseWriter, v *view, tap *message.Tap, warning
 	}
 	out := station.Request{Reason: u.GetReason(), From: tap.GetEntryStation()}
 	if out.LetsOut() {
-		form, err := s.fresh(exits.Request{Reason: message.ExitReason_EXIT_REASON_TRIP_ENDED, Update: u.GetReason(), Card: d.GetCard()})
+		form, err := s.form(exits.Request{Reason: message.ExitReason_EXIT_REASON_TRIP_ENDED, Update: u.GetReason(), Card: d.GetCard()})
 		if err != nil {
 			warning = errors.Join(warning, err)
 		}

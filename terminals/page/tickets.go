@@ -29,12 +29,6 @@ type Tickets struct {
 	Book func() (*exits.Book, error)
 }
 
-// form is a form for an exit ticket that was shown, with what is known already.
-type form struct {
-	request exits.Request
-	until   time.Time
-}
-
 // ticketsView is what the page of exit tickets shows.
 type ticketsView struct {
 	l       language.Language
@@ -53,25 +47,9 @@ type choice struct{ Name, Text string }
 
 type ticketRow struct{ Name, Until, Why, Cash, State string }
 
-// fresh keeps a form until it is sent. Of the forms before it none is good any more.
-func (s *Station) fresh(q exits.Request) (id string, err error) {
-	if id, err = random(tokenBytes); err != nil {
-		return "", err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	clear(s.forms)
-	s.forms[id] = form{q, s.desk.Now().Add(formTime)}
-	return id, nil
-}
-
-// sent takes a form that is sent, once.
-func (s *Station) sent(id string) (exits.Request, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f, there := s.forms[id]
-	delete(s.forms, id)
-	return f.request, there && s.desk.Now().Before(f.until)
+// form shows a form for an exit ticket, with what is known already.
+func (s *Station) form(q exits.Request) (id string, err error) {
+	return s.forms.keep(q, s.desk.Now().Add(formTime))
 }
 
 func (s *Station) showTickets(w http.ResponseWriter, status int, v *ticketsView) {
@@ -97,7 +75,7 @@ func (s *Station) tickets(w http.ResponseWriter, r *http.Request) {
 	v := &ticketsView{l: languageOf(r)}
 	book, err := s.desk.Tickets.Book()
 	if err == nil {
-		v.ID, err = s.fresh(exits.Request{})
+		v.ID, err = s.form(exits.Request{})
 	}
 	if err != nil {
 		v.ID = ""
@@ -165,7 +143,7 @@ func (s *Station) give(w http.ResponseWriter, r *http.Request) {
 		s.ticketProblem(w, v, err)
 		return
 	}
-	known, there := s.sent(r.PostForm.Get("form"))
+	known, there := s.forms.take(r.PostForm.Get("form"), s.desk.Now())
 	if !there {
 		s.ticketProblem(w, v, language.Textf("this ticket was given, or its form was shown too long ago: look at the exit tickets"))
 		return
