@@ -159,10 +159,10 @@ func (h *hall) page(path string) string {
 	return string(text)
 }
 
-// awaitMetric waits until a line is on the pages.
+// awaitMetric waits until a line is on the pages, which an agent has a moment after it has begun.
 func (h *hall) awaitMetric(line string) {
 	h.Helper()
-	for end := time.Now().Add(recoverLimit); !strings.Contains(h.page("/metrics"), "\n"+line+"\n"); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(recoverLimit); !strings.Contains(metricsAt(h.Context(), h.pages), "\n"+line+"\n"); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			h.Fatalf("the pages lack %s", line)
 		}
