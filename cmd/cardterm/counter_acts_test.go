@@ -54,10 +54,13 @@ func (c *centre) clerk() (key, socket string) {
 }
 
 // another is the other card that the centre knows.
-func another(t *testing.T) *chip.Chip {
+func another(t *testing.T) *chip.Chip { return until(t, transitOrder.Transit.Expiry) }
+
+// until is that card with a last day of its own.
+func until(t *testing.T, last string) *chip.Chip {
 	t.Helper()
 	o, transit := transitOrder, *transitOrder.Transit
-	transit.Number = otherNumber
+	transit.Number, transit.Expiry = otherNumber, last
 	o.Transit = &transit
 	held := chip.NewTransit(10)
 	_, err := counter.Personalise(t.Context(), held, held.PowerOn(), specimen.Keys(), o)
@@ -141,6 +144,19 @@ func TestCounterActsAtTheCentre(t *testing.T) {
 	}
 	if read := held.Describe().Transit; read.BalanceFen != 0 {
 		t.Errorf("card %+v", read)
+	}
+	// A card that was gone before its last day was written, which the centre has, gets it now.
+	takeOut(t, slot)
+	behind := until(t, "20401231")
+	putIn(t, slot, behind)
+	if out := s.gives("extend", "--yes"); !strings.Contains(out, "extend: done by order") {
+		t.Error(out)
+	}
+	if p, err := card.OpenPurse(t.Context(), behind); err != nil || fmt.Sprintf("%x", p.Application.Expiry) != "20991231" {
+		t.Errorf("its last day is %x, %v", p.Application.Expiry, err)
+	}
+	if out := s.fails(7, "extend", "--yes"); !strings.Contains(out, "no product is of the type") { // the centre is asked
+		t.Error(out)
 	}
 	// 60 were paid and given back.
 	if out := s.gives("shift", "close", "--counted", "195"); !strings.Contains(out, "5.00 yuan are short") {

@@ -10,6 +10,7 @@ import (
 	"citycard/clearing/cards"
 	"citycard/cmd/service"
 	"citycard/language"
+	"citycard/ledger"
 	"citycard/terminals/card"
 	"citycard/terminals/counter"
 	"citycard/terminals/reader"
@@ -65,6 +66,23 @@ func (t *till) writeSecured(ctx context.Context, s *counter.Seen, order string, 
 			})
 		})
 	})
+}
+
+// behind is the last day that the centre has of a card, if the card itself says an earlier one: an
+// extension that was done and did not come onto it; else 0.
+func (t *till) behind(ctx context.Context, s *counter.Seen) (ledger.Day, error) {
+	if t.office == nil {
+		return 0, errNoOffice
+	}
+	known, err := t.office.client.FindCard(ctx, s.Transit.Number)
+	if err != nil {
+		return 0, officeError(err)
+	}
+	own, err := ledger.ParseDay(s.Transit.Expiry)
+	if err != nil || known.Expires <= own {
+		return 0, err
+	}
+	return known.Expires, nil
 }
 
 // onCard writes on the card what an act at the centre has changed: a new PIN, or another last day.

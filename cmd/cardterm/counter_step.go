@@ -284,6 +284,7 @@ type planned struct {
 	Order  cards.Order
 	Choice api.CardChoice
 	Seen   *counter.Seen // of an act with the card in the reader
+	Behind bool          // the centre has done it before: only the card does not have it
 }
 
 // prepare finds out what an act would do, and cost. Nothing is done.
@@ -329,6 +330,13 @@ func (t *till) prepare(ctx context.Context, a *act) (*planned, error) {
 	}
 	if _, err := tunion.ParseNumber(o.Card); err != nil {
 		return nil, service.Exit(service.ExitUsage, service.Fail("which card?").Todo("give the 19 or 20 digits of its number").Because(err))
+	}
+	if a.Do == cards.Extend {
+		last, err := t.behind(ctx, plan.Seen)
+		if err != nil || last != 0 {
+			plan.Order, plan.Choice, plan.Behind = o, api.CardChoice{Do: a.Do, Becomes: last}, true
+			return plan, err
+		}
 	}
 	done, err := t.plan(ctx, &o, a.Reason)
 	if err != nil {
@@ -411,6 +419,10 @@ func (t *till) carryOut(ctx context.Context, p *planned) (*carriedOut, error) {
 		if err := t.empty(ctx, p); err != nil {
 			return nil, err
 		}
+	}
+	if p.Behind {
+		out.Done = api.CardDone{Repeated: true, Step: api.CardStep{Order: p.Order.Number, Do: string(p.Do)}, Choice: p.Choice}
+		return out, t.onCard(ctx, p)
 	}
 	done, err := t.step(ctx, &pendingStep{Order: p.Order, Reason: p.Reason, Paid: p.Order.Emptied > 0}, p.Order.Certificate)
 	if err != nil {
