@@ -3,7 +3,6 @@ package page
 import (
 	"bytes"
 	"context"
-	"embed"
 	"errors"
 	"html/template"
 	"net/http"
@@ -13,9 +12,6 @@ import (
 
 	"citycard/language"
 )
-
-//go:embed counter.html counter.css
-var counterFiles embed.FS
 
 // Till is what the page of a card counter does.
 type Till struct {
@@ -134,7 +130,7 @@ var ErrPlan = language.Textf("this is not what was shown last: look again")
 
 // NewCounter makes the page.
 func NewCounter(till Till) (*Counter, error) {
-	html, err := template.ParseFS(counterFiles, "counter.html")
+	html, err := template.ParseFS(files, "counter.html")
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +141,7 @@ func NewCounter(till Till) (*Counter, error) {
 	c.mux.HandleFunc("POST /print", c.print)
 	c.mux.HandleFunc("POST /sign-in", c.signIn)
 	c.mux.HandleFunc("POST /sign-out", c.signOut)
-	c.mux.HandleFunc("GET /counter.css", func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, counterFiles, "counter.css") })
+	c.mux.HandleFunc("GET /page.css", style)
 	return c, nil
 }
 

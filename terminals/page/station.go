@@ -21,8 +21,11 @@ import (
 // offerTime is how long an offer that was shown can be agreed to.
 const offerTime = 2 * time.Minute
 
-//go:embed station.html tickets.html station.css
+//go:embed station.html tickets.html counter.html page.css
 var files embed.FS
+
+// style serves the style of all pages.
+func style(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, files, "page.css") }
 
 // Desk is what the page of a station's desk does with the card in the reader.
 type Desk struct {
@@ -61,7 +64,7 @@ func NewStation(desk Desk) (*Station, error) {
 	s.mux.HandleFunc("POST /tickets", s.give)
 	s.mux.HandleFunc("POST /tickets/print", s.print)
 	s.mux.HandleFunc("POST /tickets/void", s.void)
-	s.mux.HandleFunc("GET /station.css", func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, files, "station.css") })
+	s.mux.HandleFunc("GET /page.css", style)
 	return s, nil
 }
 
