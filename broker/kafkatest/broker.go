@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -152,18 +153,25 @@ func (b *Broker) Kill() {
 }
 
 // FreePort finds a port that nobody listens on now, above those that Linux gives to
-// outgoing connections, so that it stays free while a server is away.
+// outgoing connections, so that it stays free while a server is away. No other test of this
+// machine is given it before t ends: a server may listen on it long after it was found.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
 		port := 61_000 + rand.IntN(4_000)
+		lock := flock.New(filepath.Join(os.TempDir(), fmt.Sprintf("citycard-test-port-%d", port)), flock.SetPermissions(0o666))
+		if held, err := lock.TryLock(); err != nil || !held {
+			continue
+		}
 		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
+			_ = lock.Close()
 			continue
 		}
 		if err := listener.Close(); err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { _ = lock.Close() })
 		return port
 	}
 	t.Fatal("no free port from 61000 on")

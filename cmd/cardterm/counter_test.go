@@ -398,9 +398,8 @@ func TestCounterPIN(t *testing.T) {
 	if out, err := change("654321", "111111"); err == nil || !strings.Contains(out, "the PIN is locked") {
 		t.Errorf("%v: %s", err, out)
 	}
-	p, err := card.OpenPurse(t.Context(), held)
-	must(t, err)
-	if err := p.VerifyPIN(t.Context(), "654321"); !errors.Is(err, card.ErrPINLocked) {
+	if err := outside(t, slot, held).VerifyPIN(t.Context(), "654321"); !errors.Is(err, card.ErrPINLocked) {
 		t.Error(err)
 	}
+	putIn(t, slot, held)
 }

@@ -170,11 +170,23 @@ func (p programs) serving(t *testing.T, data, registry string) (s *process, kafk
 
 func (s *process) start() {
 	s.Helper()
+	if s.cmd == nil {
+		s.Cleanup(s.saidOfFailure)
+	}
 	s.cmd = s.command(s.Context(), "citycard", s.args...)
 	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
 	if err := s.cmd.Start(); err != nil {
 		s.Fatal(err)
 	}
+}
+
+// saidOfFailure logs the last lines of the server in a test that failed.
+func (s *process) saidOfFailure() {
+	if !s.Failed() {
+		return
+	}
+	lines := strings.Split(strings.TrimSpace(s.log.String()), "\n")
+	s.Logf("the server's last lines:\n%s", strings.Join(lines[max(0, len(lines)-20):], "\n"))
 }
 
 func (s *process) signal(signal os.Signal) {
