@@ -93,7 +93,7 @@ func (c *counter) by() ledger.Approval { return ledger.Approval{First: "cara", A
 // order is the next order of the counter.
 func (c *counter) order(do cards.Do, card string, edit ...func(*cards.Order)) *cards.Order {
 	c.count++
-	o := &cards.Order{Number: fmt.Sprintf("o-%d", c.count), Channel: "counter", Counter: "1", Do: do, Card: card}
+	o := &cards.Order{Number: fmt.Sprintf("o-%d", c.count), Channel: "counter", Counter: "1", Do: do, Card: card, Salt: "00112233445566778899aabbccddeeff"}
 	for _, e := range edit {
 		e(o)
 	}
@@ -352,7 +352,8 @@ func TestBadOrders(t *testing.T) {
 		"it cannot be done with such": c.order(cards.Refund, number(0)),
 		"order: want 1 to 64":         {Channel: "counter", Counter: "1", Do: cards.Find, Card: number(0)},
 		"channel: want the id":        {Number: "x", Channel: "a b", Counter: "1", Do: cards.Find, Card: number(0)},
-		"not registered today":        {Number: "x", Channel: "tram", Counter: "1", Do: cards.Find, Card: number(0)},
+		"not registered today":        c.order(cards.Find, number(0), func(o *cards.Order) { o.Channel = "tram" }),
+		"salt: want 32 hexadecimal":   {Number: "x", Channel: "counter", Counter: "1", Do: cards.Find, Card: number(0), Salt: "x"},
 		"card: want the 19":           {Number: "x", Channel: "counter", Counter: "1", Do: cards.Find, Card: "12"},
 		"do: \"burn\" is nothing":     {Number: "x", Channel: "counter", Counter: "1", Do: "burn", Card: number(0)},
 		"new: want the number":        {Number: "x", Channel: "counter", Counter: "1", Do: cards.Replace, Card: number(0)},

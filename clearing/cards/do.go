@@ -278,7 +278,7 @@ func (d *doing) allow() error {
 func (d *doing) fill(b *ledger.Batch) error {
 	o, m := d.order, d.plan
 	d.step = Record{
-		Step: d.card.steps + 1, Do: o.Do, Unit: o.Unit(), Counter: o.Counter, Order: o.Number, Shift: d.shift, Amounts: m.Amounts, Emptied: o.Emptied, Left: m.left,
+		Step: d.card.steps + 1, Do: o.Do, Unit: o.Unit(), Counter: o.Counter, Order: o.Number, Shift: d.shift, Amounts: m.Amounts, Emptied: o.Emptied, Salt: o.Salt, Left: m.left,
 	}
 	b.Transfers, d.other = nil, nil
 	if err := chained(b, d.card.card(), &d.step, m.moves); err != nil {

@@ -1,7 +1,10 @@
 package cards
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"citycard/cardos/tunion"
@@ -30,7 +33,13 @@ type Order struct {
 	Certificate string
 	// Emptied is what the purse of a returned card had, which a tap at the counter took.
 	Emptied ledger.Fen
+	// Salt is random, 32 hexadecimal digits. What is signed binds the whole numbers of cards and
+	// certificate by digests with it, which tell nobody the numbers.
+	Salt string
 }
+
+// saltText is how a salt is written.
+var saltText = regexp.MustCompile("^[0-9a-f]{32}$")
 
 // OrderError refuses an order by itself, and names its field as the API does.
 type OrderError struct {
@@ -68,6 +77,9 @@ func (o *Order) Check() error {
 	if o.Emptied < 0 || o.Emptied > 0 && o.Do != Return {
 		return wrong("emptied_fen", language.Textf("want what a tap took from the purse of a returned card, and only there"))
 	}
+	if !saltText.MatchString(o.Salt) {
+		return wrong("salt", language.Textf("want 32 hexadecimal digits in small letters"))
+	}
 	return nil
 }
 
@@ -75,7 +87,7 @@ func (o *Order) Check() error {
 func (o *Order) Unit() people.Unit { return people.Unit("channel:" + o.Channel) }
 
 // Said is what the audit has of an order, and so what was signed. Of a card it has the last four
-// digits, and of a person nothing.
+// digits, of a person nothing, and of the whole numbers digests (see [Bound]).
 type Said struct {
 	Order   string      `json:"order"`
 	Unit    people.Unit `json:"unit"`
@@ -86,13 +98,30 @@ type Said struct {
 	New     string      `json:"new,omitempty"`
 	Cash    ledger.Fen  `json:"cash_fen"`
 	Emptied ledger.Fen  `json:"emptied_fen,omitempty"`
+	Cards   string      `json:"cards"`           // digest of the card's number, and of the new one's
+	Shown   string      `json:"shown,omitempty"` // digest of the certificate's
 }
+
+// Bound is the digest of numbers with a salt: the first 32 hexadecimal digits of the SHA-256 of all
+// of them with a blank between each. Those of cards have 20 digits.
+func Bound(salt string, numbers ...string) string {
+	digest := sha256.Sum256([]byte(salt + " " + strings.Join(numbers, " ")))
+	return hex.EncodeToString(digest[:16])
+}
+
+// whole is a card's number in 20 digits.
+func whole(number string) string { return strings.Repeat("0", max(0, 20-len(number))) + number }
 
 // Said is what the audit has of the order.
 func (o *Order) Said() Said {
 	s := Said{Order: o.Number, Unit: o.Unit(), Counter: o.Counter, Do: o.Do, Card: tunion.Masked(o.Card), Product: o.Product, Cash: o.Cash, Emptied: o.Emptied}
+	numbers := []string{whole(o.Card)}
 	if o.New != "" {
 		s.New = tunion.Masked(o.New)
+		numbers = append(numbers, whole(o.New))
+	}
+	if s.Cards = Bound(o.Salt, numbers...); o.Certificate != "" {
+		s.Shown = Bound(o.Salt, o.Certificate)
 	}
 	return s
 }
@@ -110,6 +139,9 @@ func (s *Said) What() string {
 	if s.Emptied > 0 {
 		fmt.Fprintf(&b, ", emptied of %d fen", s.Emptied)
 	}
-	fmt.Fprintf(&b, ", cash %d fen", s.Cash)
+	fmt.Fprintf(&b, ", cash %d fen, cards %s", s.Cash, s.Cards)
+	if s.Shown != "" {
+		fmt.Fprintf(&b, ", shown %s", s.Shown)
+	}
 	return b.String()
 }

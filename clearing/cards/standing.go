@@ -48,6 +48,7 @@ type Record struct {
 	Shift   int64       `json:"shift,omitempty"`
 	Amounts []Amount    `json:"amounts,omitempty"`
 	Emptied ledger.Fen  `json:"emptied_fen,omitempty"`
+	Salt    string      `json:"salt,omitempty"` // of the digests that were signed
 	Left    Standing    `json:"left"`
 }
 

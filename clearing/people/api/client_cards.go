@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"fmt"
 	"net/http"
 
@@ -27,19 +29,24 @@ func (c *Client) FindCard(ctx context.Context, number string) (Card, error) {
 	return ask[Card](ctx, c, call{method: http.MethodPost, path: "/v1/cards/find", body: body, looks: true})
 }
 
-// StepCard signs an order, and has it done. Dry, the answer says what it would cost.
+// StepCard signs an order with a salt of its own, and has it done. Dry, the answer says what it
+// would cost.
 func (c *Client) StepCard(ctx context.Context, o *cards.Order, reason string, dry bool) (CardDone, error) {
-	if err := o.Check(); err != nil {
+	salted := *o
+	var salt [16]byte
+	_, _ = rand.Read(salt[:]) // it never fails
+	salted.Salt = hex.EncodeToString(salt[:])
+	if err := salted.Check(); err != nil {
 		return CardDone{}, err
 	}
-	said := o.Said()
+	said := salted.Said()
 	signed, err := c.sign(ctx, o.Do.Act(), said.What(), reason, dry)
 	if err != nil {
 		return CardDone{}, err
 	}
 	body, err := encode(CardOrder{
 		Order: o.Number, Channel: o.Channel, Counter: o.Counter, Do: o.Do, Number: o.Card, Product: o.Product, New: o.New,
-		Cash: o.Cash, Emptied: o.Emptied, Certificate: o.Certificate, Signed: signed,
+		Cash: o.Cash, Emptied: o.Emptied, Certificate: o.Certificate, Salt: salted.Salt, Signed: signed,
 	})
 	if err != nil {
 		return CardDone{}, err

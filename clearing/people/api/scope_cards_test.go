@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"testing"
 	"time"
 
 	"citycard/clearing/cards"
@@ -55,6 +56,9 @@ func blanks(files map[string]string) {
 
 func blank(n int) string { return fmt.Sprintf("0310507020000001%04d", n) }
 
+// salt is that of the digests in what is signed.
+const salt = "00112233445566778899aabbccddeeff"
+
 // half is how many of the blank cards are sold; the others take the place of one.
 const half = 500
 
@@ -79,7 +83,7 @@ func (r *realm) ready(do cards.Do) *cards.Order {
 	n := 0
 	order := func(do cards.Do, card string, cash ledger.Fen) *cards.Order {
 		n++
-		return &cards.Order{Number: fmt.Sprintf("%s %d/%d", do, r.things, n), Channel: "counter", Counter: "1", Do: do, Card: card, Cash: cash, Certificate: "Li"}
+		return &cards.Order{Number: fmt.Sprintf("%s %d/%d", do, r.things, n), Channel: "counter", Counter: "1", Do: do, Card: card, Cash: cash, Certificate: "Li", Salt: salt}
 	}
 	card := blank(r.things % half)
 	r.things++
@@ -126,9 +130,34 @@ func (r *realm) steps(id string, o *cards.Order) api.Kind {
 func (r *realm) sendStep(o *cards.Order, signed api.Signature) api.Kind {
 	r.Helper()
 	kind, _ := send(r, "/v1/cards/steps", api.CardOrder{
-		Order: o.Number, Channel: o.Channel, Counter: o.Counter, Do: o.Do, Number: o.Card, Product: o.Product, New: o.New, Cash: o.Cash, Certificate: o.Certificate, Signed: signed,
+		Order: o.Number, Channel: o.Channel, Counter: o.Counter, Do: o.Do, Number: o.Card, Product: o.Product, New: o.New, Cash: o.Cash, Certificate: o.Certificate, Salt: o.Salt, Signed: signed,
 	})
 	return kind
+}
+
+// What is signed binds the whole numbers, and not only the last four digits that it shows: an order
+// that became one of another card, new card or holder on its way is not believed.
+func TestSignedCards(t *testing.T) {
+	r, _ := newRealm(t)
+	for name, alter := range map[string]func(*cards.Order){
+		"another card":        func(o *cards.Order) { o.Card = "0310507020000002" + o.Card[16:] },
+		"another new card":    func(o *cards.Order) { o.New = "0310507020000002" + o.New[16:] },
+		"another certificate": func(o *cards.Order) { o.Certificate = "Wang" },
+		"no certificate":      func(o *cards.Order) { o.Certificate = "" },
+		"another salt":        func(o *cards.Order) { o.Salt = salt[1:] + "0" },
+	} {
+		o, by := r.ready(cards.Replace), memberOf("clerk", string(access.Channel("counter")))
+		said := o.Said()
+		signed := r.sign(by, r.statement(by, o.Do.Act(), said.What(), ""))
+		altered := *o
+		alter(&altered)
+		if kind := r.sendStep(&altered, signed); kind != api.BadSignature {
+			t.Errorf("%s: %q, want it not believed", name, kind)
+		}
+		if kind := r.sendStep(o, r.sign(by, r.statement(by, o.Do.Act(), said.What(), ""))); kind != "" {
+			t.Errorf("%s: what was signed is refused: %q", name, kind)
+		}
+	}
 }
 
 // shift is an order of a shift that can be done.
