@@ -155,7 +155,8 @@ type Tap struct {
 	Sequence       uint32
 	Fen            uint32
 	At             time.Time
-	Type           byte // 06, or 09 where 0
+	Type           byte             // 06, or 09 where 0
+	Movement       message.Movement // 0: a ride
 }
 
 // Tap signs a tap as the card would. Fare and place are those of a bus ride or
@@ -169,9 +170,12 @@ func (w *Town) Tap(o Tap) *message.Tap {
 		TerminalSequence: o.Sequence, Time: message.AppendTime(nil, o.At), KeyVersion: 1,
 	}
 	w.Sign(debit)
+	if o.Movement == 0 {
+		o.Movement = message.Movement_MOVEMENT_SINGLE
+	}
 	return &message.Tap{
 		Medium: message.Medium_MEDIUM_CONTACTLESS, Debit: debit, CardCounter: o.Sequence, BalanceFen: 5000,
-		Mode: message.Mode_MODE_BUS, Movement: message.Movement_MOVEMENT_SINGLE, Line: 1, CardType: 1,
+		Mode: message.Mode_MODE_BUS, Movement: o.Movement, Line: 1, CardType: 1,
 		FareVersion: w.Rules.Current().Tables.All()[0].Version(),
 	}
 }

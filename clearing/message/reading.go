@@ -22,6 +22,11 @@ type Ride struct {
 	CashFen                               uint32        // paid for that beside the debit
 }
 
+// Enters reports whether the ride is an entry: at a gate, or written at a desk.
+func (r *Ride) Enters() bool {
+	return r.Movement == Movement_MOVEMENT_ENTRY || r.Update == UpdateReason_UPDATE_REASON_NO_ENTRY && r.EntryStation != 0
+}
+
 // Field numbers of citycard.proto.
 const (
 	tapDebit, tapCounter, tapBalance                     protowire.Number = 2, 3, 4

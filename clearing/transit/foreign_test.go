@@ -8,6 +8,7 @@ import (
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/docket"
+	"citycard/clearing/message"
 	"citycard/clearing/transit"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
@@ -57,12 +58,18 @@ func TestRuleForeign(t *testing.T) {
 	tests := []foreignTap{
 		{"bus ride", otherCity, bus, "", false, verdict.Pending, verdict.None, chart.Centre, "pending:bus", "bus"},
 		{"metro exit", otherCity, with(func(o *clearingtest.Tap) { o.Terminal, o.Fen = clearingtest.MetroGate, 190 }), "", false, verdict.Pending, verdict.None, chart.Centre, "pending:metro", "metro_exit"},
-		{"metro entry", otherCity, with(func(o *clearingtest.Tap) { o.Terminal, o.Fen = clearingtest.MetroGate, 0 }), "", false, verdict.Pending, verdict.None, "", "", "metro_entry"},
+		{"metro entry", otherCity, with(func(o *clearingtest.Tap) {
+			o.Terminal, o.Fen = clearingtest.MetroGate, 0
+			o.Movement = message.Movement_MOVEMENT_ENTRY
+		}), "", false, verdict.Pending, verdict.None, "", "", "metro_entry"},
 		{"on the first day of the list", formerCity, with(func(o *clearingtest.Tap) { o.At = noon(5).AddDate(0, 0, -5) }), "", false, verdict.Pending, verdict.None, chart.Centre, "pending:bus", "bus"},
 		{"all that a purse may hold", otherCity, with(func(o *clearingtest.Tap) { o.Fen = 100_000 }), "", false, verdict.Pending, verdict.None, chart.Centre, "pending:bus", "bus"},
 		{"a fen more", otherCity, with(func(o *clearingtest.Tap) { o.Fen = 100_001 }), "", false, verdict.Suspended, verdict.AmountTooHigh, chart.Centre, "suspense:amount_too_high", "bus"},
 		{"after the last day of the list", formerCity, bus, "", false, verdict.Suspended, verdict.IssuerNotAccepted, chart.Centre, "suspense:issuer_not_accepted", "bus"},
-		{"zero fen after the last day", formerCity, with(func(o *clearingtest.Tap) { o.Terminal, o.Fen = clearingtest.MetroGate, 0 }), "", false, verdict.Suspended, verdict.IssuerNotAccepted, "", "", "metro_entry"},
+		{"zero fen after the last day", formerCity, with(func(o *clearingtest.Tap) {
+			o.Terminal, o.Fen = clearingtest.MetroGate, 0
+			o.Movement = message.Movement_MOVEMENT_ENTRY
+		}), "", false, verdict.Suspended, verdict.IssuerNotAccepted, "", "", "metro_entry"},
 		{"unknown terminal", otherCity, stray, "", false, verdict.Suspended, verdict.UnknownTerminal, chart.Centre, "suspense:unknown_terminal", "bus"},
 		{"unknown terminal after the last day", formerCity, stray, "", false, verdict.Suspended, verdict.UnknownTerminal, chart.Centre, "suspense:unknown_terminal", "bus"},
 		{"61 days old", otherCity, with(func(o *clearingtest.Tap) { o.At = noon(5 - 61) }), "", false, verdict.Suspended, verdict.ImplausibleDate, chart.Centre, "suspense:implausible_date", "bus"},

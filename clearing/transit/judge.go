@@ -244,7 +244,7 @@ func (j *Judge) post(edition *index.Edition, rules *Rules, t *tap, w window, pay
 	if mode == "" {
 		mode = claimedMode(&t.message)
 	}
-	purpose, code := purposeOf(mode, t.signed.Amount)
+	purpose, code := purposeOf(mode, &t.message)
 	pending := t.foreign && reason == verdict.None
 	var ruling *docket.Ruling
 	switch {
@@ -385,9 +385,11 @@ func claimedMode(m *message.Tap) string {
 	return ""
 }
 
-func purposeOf(mode string, amount uint32) (string, ledger.Purpose) {
+// purposeOf is what a tap is for. An entry is for nothing; so may an exit be.
+func purposeOf(mode string, m *message.Tap) (string, ledger.Purpose) {
+	ride := m.Ride()
 	switch {
-	case mode == "metro" && amount == 0:
+	case mode == "metro" && ride.AmountFen == 0 && ride.Enters():
 		return chart.MetroEntry, 0
 	case mode == "metro":
 		return chart.PurposeName(chart.PurposeMetroExit), chart.PurposeMetroExit

@@ -74,12 +74,18 @@ func TestRule(t *testing.T) {
 	}{
 		{"bus ride", with(func(*clearingtest.Tap) {}), verdict.Cleared, verdict.None, "operator:bus", "bus", false},
 		{"ride at another price than the table's", with(func(o *clearingtest.Tap) { o.Fen = 81 }), verdict.Cleared, verdict.None, "operator:bus", "bus", true},
-		{"metro entry", with(func(o *clearingtest.Tap) { o.Terminal, o.Fen = clearingtest.MetroGate, 0 }), verdict.Cleared, verdict.None, "", "metro_entry", true},
+		{"metro entry", with(func(o *clearingtest.Tap) {
+			o.Terminal, o.Fen = clearingtest.MetroGate, 0
+			o.Movement = message.Movement_MOVEMENT_ENTRY
+		}), verdict.Cleared, verdict.None, "", "metro_entry", true},
+		{"metro exit for nothing", with(func(o *clearingtest.Tap) {
+			o.Terminal, o.Fen, o.Movement = clearingtest.MetroGate, 0, message.Movement_MOVEMENT_EXIT
+		}), verdict.Cleared, verdict.None, "", "metro_exit", true},
 		{"metro exit", with(func(o *clearingtest.Tap) { o.Terminal, o.Fen = clearingtest.MetroGate, 190 }), verdict.Cleared, verdict.None, "operator:metro", "metro_exit", true},
 		{"a correction paid from the card", corrected(fare, 0), verdict.Cleared, verdict.None, "operator:metro", "metro_exit", false},
 		{"a correction paid from the card, a fen too little", corrected(fare-1, 0), verdict.Cleared, verdict.None, "operator:metro", "metro_exit", true},
-		{"a correction in cash", corrected(0, fare), verdict.Cleared, verdict.None, "", "metro_entry", false},
-		{"a correction in cash, a fen too much", corrected(0, fare+1), verdict.Cleared, verdict.None, "", "metro_entry", true},
+		{"a correction in cash", corrected(0, fare), verdict.Cleared, verdict.None, "", "metro_exit", false},
+		{"a correction in cash, a fen too much", corrected(0, fare+1), verdict.Cleared, verdict.None, "", "metro_exit", true},
 		{"a correction, partly in cash", corrected(100, fare-100), verdict.Cleared, verdict.None, "operator:metro", "metro_exit", false},
 		{"all that a purse may hold", with(func(o *clearingtest.Tap) { o.Fen = 100_000 }), verdict.Cleared, verdict.None, "operator:bus", "bus", true},
 		{"a fen more than a purse may hold", with(func(o *clearingtest.Tap) { o.Fen = 100_001 }), verdict.Suspended, verdict.AmountTooHigh, "suspense:amount_too_high", "bus", false},

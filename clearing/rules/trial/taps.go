@@ -43,7 +43,7 @@ func kindOf(r *message.Ride) int {
 	switch {
 	case r.Mode == message.Mode_MODE_BUS:
 		return bus
-	case r.Movement == message.Movement_MOVEMENT_ENTRY, r.Update == message.UpdateReason_UPDATE_REASON_NO_ENTRY && r.EntryStation != 0:
+	case r.Enters():
 		return entry
 	}
 	return exit
