@@ -4,12 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"maps"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"citycard/clearing/cards"
 	"citycard/clearing/chart"
@@ -454,30 +451,4 @@ func TestShifts(t *testing.T) {
 		t.Errorf("differences of %d fen, want -100 + 250", got)
 	}
 	c.hold()
-}
-
-// TestForged alters rows behind the books' back: verify names each.
-func TestForged(t *testing.T) {
-	for statement, want := range map[string]books.Kind{
-		"UPDATE cards SET stands = replace(stands, '1000', '2000')":          verify.CardRow,
-		"UPDATE cards SET steps = 2":                                         verify.CardRow,
-		"DELETE FROM cards":                                                  verify.CardRow,
-		"DELETE FROM card_steps":                                             verify.CardStep,
-		"UPDATE card_steps SET record = replace(record, 'ordinary', 'gold')": verify.CardStep,
-		"UPDATE card_steps SET day = 20260106":                               verify.CardStep,
-	} {
-		c := newCounter(t)
-		c.open()
-		c.does(cards.Sell, number(0), product("ordinary"), cash(1000))
-		c.must(c.Ledger.Change(t.Context(), "forge", func(tx pgx.Tx) error {
-			_, err := tx.Exec(t.Context(), statement)
-			return err
-		}))
-		found := map[books.Kind]bool{}
-		_, err := books.Books(t.Context(), c.Ledger, nil, func(f books.Fault) { found[f.Kind] = true }, verify.Tables)
-		c.must(err)
-		if !found[want] {
-			t.Errorf("%s: found %v, want %s", statement, maps.Keys(found), want)
-		}
-	}
 }

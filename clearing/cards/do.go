@@ -278,14 +278,15 @@ func (d *doing) allow() error {
 func (d *doing) fill(b *ledger.Batch) error {
 	o, m := d.order, d.plan
 	d.step = Record{
-		Step: d.card.steps + 1, Do: o.Do, Unit: o.Unit(), Counter: o.Counter, Order: o.Number, Shift: d.shift, Amounts: m.Amounts, Emptied: o.Emptied, Salt: o.Salt, Left: m.left,
+		Step: d.card.steps + 1, Do: o.Do, At: d.at().Unix(), Unit: o.Unit(), Counter: o.Counter, Order: o.Number, Shift: d.shift, Amounts: m.Amounts,
+		Emptied: o.Emptied, Salt: o.Salt, Content: hex.EncodeToString(d.content[:]), Due: m.due, Left: m.left,
 	}
 	b.Transfers, d.other = nil, nil
 	if err := chained(b, d.card.card(), &d.step, m.moves); err != nil {
 		return err
 	}
 	if m.newLeft != nil {
-		d.other = &Record{Step: d.fresh.steps + 1, Do: o.Do, Unit: o.Unit(), Counter: o.Counter, Order: o.Number, Left: *m.newLeft}
+		d.other = &Record{Step: d.fresh.steps + 1, Do: o.Do, At: d.step.At, Unit: o.Unit(), Counter: o.Counter, Order: o.Number, Left: *m.newLeft}
 		if err := chained(b, d.fresh.card(), d.other, m.newMoves); err != nil {
 			return err
 		}
@@ -321,11 +322,11 @@ func (d *doing) finish(ctx context.Context, tx pgx.Tx, b *ledger.Batch, out *led
 		}
 	}
 	o := d.order
-	if err := d.keep(ctx, tx, d.card.card(), &d.step, b.Day); err != nil {
+	if err := keep(ctx, tx, d.card.card(), &d.step, b.Day, d.by.First); err != nil {
 		return err
 	}
 	if d.other != nil {
-		if err := d.keep(ctx, tx, d.fresh.card(), d.other, b.Day); err != nil {
+		if err := keep(ctx, tx, d.fresh.card(), d.other, b.Day, d.by.First); err != nil {
 			return err
 		}
 	}
@@ -337,9 +338,6 @@ func (d *doing) finish(ctx context.Context, tx pgx.Tx, b *ledger.Batch, out *led
 	if err := d.addToShift(ctx, tx); err != nil {
 		return err
 	}
-	if err := d.demand(ctx, tx); err != nil {
-		return err
-	}
 	said := o.Said()
 	said.Cash = d.plan.Cash()
 	text, err := json.Marshal(said)
@@ -347,26 +345,4 @@ func (d *doing) finish(ctx context.Context, tx pgx.Tx, b *ledger.Batch, out *led
 		return err
 	}
 	return ledger.Record(ctx, tx, o.Do.Act(), string(text), d.by)
-}
-
-func (d *doing) keep(ctx context.Context, tx pgx.Tx, card identity.Card, r *Record, day ledger.Day) error {
-	text, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	return keep(ctx, tx, card, r, text, day, d.at(), d.by.First)
-}
-
-// demand notes what the registry is to say because of the step.
-func (d *doing) demand(ctx context.Context, tx pgx.Tx) error {
-	of := d.plan.due
-	if of == nil {
-		return nil
-	}
-	card := d.card.card()
-	if _, err := tx.Exec(ctx, "INSERT INTO registry_dues (card, step, number, since, until, reason, expires, change) VALUES ($1, $2, $3, $4, $5, $6, $7, 0)",
-		card[:], d.step.Step, d.step.Left.Number, of.since, of.until, of.reason, of.expires); err != nil {
-		return fmt.Errorf("keep what the registry is to say: %w", err)
-	}
-	return nil
 }

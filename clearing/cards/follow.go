@@ -10,23 +10,53 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"citycard/clearing/identity"
 	"citycard/clearing/registry"
 	"citycard/clearing/registry/index"
 	"citycard/ledger"
 )
 
-// wanted is what the registry is to say of a card.
-type wanted struct {
-	number  string
+// Wanted is what the registry is to say of a card because of all its steps.
+type Wanted struct {
 	reasons map[int64]string // of rows of the hotlist, by their beginning
 	until   map[int64]int64
 	order   []int64
 	expires ledger.Day
 }
 
+// NewWanted is of a card without steps.
+func NewWanted() *Wanted {
+	return &Wanted{reasons: map[int64]string{}, until: map[int64]int64{}}
+}
+
+// Add adds what is due because of the next step.
+func (w *Wanted) Add(of Due) {
+	switch {
+	case of.Expires != 0:
+		w.expires = of.Expires
+	case of.Since == 0:
+		w.end(of.Until)
+	default:
+		w.list(of.Since, of.Until, of.Reason)
+	}
+}
+
+// Expires is the card's last day; 0 if no step has changed it.
+func (w *Wanted) Expires() ledger.Day { return w.expires }
+
+// Listed are the rows of the hotlist, in the order of their steps.
+func (w *Wanted) Listed() (rows []Due) {
+	for _, from := range w.order {
+		row := Due{Since: from, Reason: w.reasons[from]}
+		if until := w.until[from]; until != 0 {
+			row.Until = max(until, from)
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
 // list adds a row, or has the one that holds already hold as long.
-func (w *wanted) list(since, until int64, reason string) {
+func (w *Wanted) list(since, until int64, reason string) {
 	for _, from := range w.order {
 		if to := w.until[from]; from <= since && (to == 0 || since <= to) {
 			w.until[from] = until
@@ -38,7 +68,7 @@ func (w *wanted) list(since, until int64, reason string) {
 }
 
 // end ends what holds at a moment.
-func (w *wanted) end(at int64) {
+func (w *Wanted) end(at int64) {
 	for _, from := range w.order {
 		if to := w.until[from]; from <= at && (to == 0 || at <= to) {
 			w.until[from] = at
@@ -48,6 +78,9 @@ func (w *wanted) end(at int64) {
 
 // mostFollowed is how many cards one change of the registry follows.
 const mostFollowed = 1000
+
+// SaidBefore is the change of what is due where the registry said it already.
+const SaidBefore = -1
 
 // Follow brings into force what the registry is to say because of steps, and reports of how many
 // cards. Another change at the same time is tried again at the next call.
@@ -62,7 +95,7 @@ func (o *Office) Follow(ctx context.Context) (n int, err error) {
 	}
 	err = registry.Follow(ctx, o.Ledger, files, func(ctx context.Context, tx pgx.Tx, change int64) error {
 		if change == 0 {
-			change = -1 // the registry said it before
+			change = SaidBefore
 		}
 		_, err := tx.Exec(ctx, "UPDATE registry_dues SET change = $1 FROM unnest($2::BYTEA[], $3::INT8[]) AS said (card, step) WHERE change = 0 AND registry_dues.card = said.card AND registry_dues.step = said.step", change, said.cards, said.steps)
 		return err
@@ -79,33 +112,24 @@ type dues struct {
 	steps []int64
 }
 
-// open reads the cards of which something is due, each with all that was ever due of it.
-func (o *Office) open(ctx context.Context) (all map[identity.Card]*wanted, said dues, err error) {
+// open reads the numbers of cards of which something is due, each with all that was ever due of it.
+func (o *Office) open(ctx context.Context) (all map[string]*Wanted, said dues, err error) {
 	rows, err := o.Ledger.Pool().Query(ctx, `SELECT d.card, d.step, d.number, d.since, d.until, d.reason, d.expires FROM registry_dues d
 		WHERE d.card IN (SELECT card FROM registry_dues WHERE change = 0 ORDER BY card LIMIT $1) ORDER BY d.card, d.step`, mostFollowed)
 	if err != nil {
 		return nil, said, fmt.Errorf("read what the registry is to say: %w", err)
 	}
-	all = map[identity.Card]*wanted{}
+	all = map[string]*Wanted{}
 	var card []byte
-	var number, reason string
-	var step, since, until int64
-	var expires ledger.Day
-	_, err = pgx.ForEachRow(rows, []any{&card, &step, &number, &since, &until, &reason, &expires}, func() error {
+	var number string
+	var step int64
+	var of Due
+	_, err = pgx.ForEachRow(rows, []any{&card, &step, &number, &of.Since, &of.Until, &of.Reason, &of.Expires}, func() error {
 		said.cards, said.steps = append(said.cards, slices.Clone(card)), append(said.steps, step)
-		of := all[identity.Card(card)]
-		if of == nil {
-			of = &wanted{number: number, reasons: map[int64]string{}, until: map[int64]int64{}}
-			all[identity.Card(card)] = of
+		if all[number] == nil {
+			all[number] = NewWanted()
 		}
-		switch {
-		case expires != 0:
-			of.expires = expires
-		case since == 0:
-			of.end(until)
-		default:
-			of.list(since, until, reason)
-		}
+		all[number].Add(of)
 		return nil
 	})
 	if err != nil {
@@ -115,7 +139,7 @@ func (o *Office) open(ctx context.Context) (all map[identity.Card]*wanted, said 
 }
 
 // files are the files of the change.
-func (o *Office) files(ctx context.Context, all map[identity.Card]*wanted) (registry.Files, error) {
+func (o *Office) files(ctx context.Context, all map[string]*Wanted) (registry.Files, error) {
 	figures, err := o.InForce(ctx)
 	if err != nil {
 		return nil, err
@@ -124,19 +148,19 @@ func (o *Office) files(ctx context.Context, all map[identity.Card]*wanted) (regi
 	hotlist.WriteString(strings.Join(registry.Hotlist.Columns(), ",") + "\n")
 	cards.WriteString(strings.Join(registry.Cards.Columns(), ",") + "\n")
 	listed, extended := 0, 0
-	for _, of := range all {
-		for _, from := range of.order {
+	for number, of := range all {
+		for _, row := range of.Listed() {
 			to := ""
-			if until := of.until[from]; until != 0 {
-				to = strconv.FormatInt(max(until, from), 10)
+			if row.Until != 0 {
+				to = strconv.FormatInt(row.Until, 10)
 			}
 			listed++
-			fmt.Fprintf(&hotlist, "%s,%s,%d,%s\n", of.number, of.reasons[from], from, to)
+			fmt.Fprintf(&hotlist, "%s,%s,%d,%s\n", number, row.Reason, row.Since, to)
 		}
 		if of.expires == 0 {
 			continue
 		}
-		r, err := o.lookUp(ctx, of.number, figures.Now)
+		r, err := o.lookUp(ctx, number, figures.Now)
 		if err != nil {
 			return nil, err
 		}

@@ -44,13 +44,6 @@ type move struct {
 	purpose       ledger.Purpose
 }
 
-// due is what the registry is to say because of a step.
-type due struct {
-	since, until int64 // of the hotlist; 0: no end
-	reason       string
-	expires      ledger.Day // of the card
-}
-
 // plan is what an order does.
 type plan struct {
 	Choice
@@ -59,7 +52,7 @@ type plan struct {
 	newLeft  *Standing
 	moves    []move // of the card
 	newMoves []move // of the new card
-	due      *due
+	due      *Due
 }
 
 // planner makes plans as of a moment.
@@ -156,7 +149,7 @@ func (p *planner) fill(m *plan, h *held, fresh *held) error {
 		return p.lose(m)
 	case Find:
 		m.left.State, m.left.Lapses = Active, 0
-		m.due = &due{until: p.moment()}
+		m.due = &Due{Until: p.moment()}
 	case Replace:
 		return p.replace(m, h, fresh)
 	case Extend:
@@ -225,10 +218,10 @@ func (p *planner) lose(m *plan) error {
 		return refusal(language.Textf("the card is nobody's: only a card that is registered to a person can be reported lost"), language.Textf("nothing can be done for its holder"))
 	}
 	today := p.figures.today()
-	m.due = &due{since: p.moment(), reason: "lost"}
+	m.due = &Due{Since: p.moment(), Reason: "lost"}
 	if m.Do == ReportBrief {
 		m.left.State, m.left.Lapses = Brief, today.Add(m.product.BriefDays)
-		m.due.until = int64(m.left.Lapses.Add(-1))*1_000_000 + 235959
+		m.due.Until = int64(m.left.Lapses.Add(-1))*1_000_000 + 235959
 		return nil
 	}
 	m.left.State = Lost
@@ -247,7 +240,7 @@ func (p *planner) handIn(m *plan) error {
 		return p.notTaken(m)
 	}
 	m.left.State = HandedIn
-	m.due = &due{since: p.moment(), reason: "handed_in"}
+	m.due = &Due{Since: p.moment(), Reason: "handed_in"}
 	return p.waits(m)
 }
 
@@ -302,7 +295,7 @@ func (p *planner) extend(m *plan, h *held) error {
 		return refusal(language.Textf("card %s is good until %s", h.shown(), last.String()), language.Textf("extend it when it has expired, or is about to"))
 	}
 	m.left.Expires = months(max(today, last), m.product.ExtendMonths)
-	m.Becomes, m.due = m.left.Expires, &due{expires: m.left.Expires}
+	m.Becomes, m.due = m.left.Expires, &Due{Expires: m.left.Expires}
 	if m.left.State == Inactive {
 		m.left.State = Active
 	}
@@ -325,7 +318,7 @@ func (p *planner) replace(m *plan, h *held, fresh *held) error {
 		}
 	}
 	m.From = m.left.Lapses
-	m.due = &due{since: p.moment(), reason: "replaced"} // for good, whatever lists it now
+	m.due = &Due{Since: p.moment(), Reason: "replaced"} // for good, whatever lists it now
 	if fresh == nil {
 		return nil
 	}

@@ -2,7 +2,6 @@ package cards
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -116,7 +115,7 @@ func (s *byRule) prepare(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error 
 	}
 	left := was
 	left.Lapses = 0
-	s.record = Record{Step: steps + 1, Do: Transfer, Order: fmt.Sprintf("rule %d", steps+1)}
+	s.record = Record{Step: steps + 1, Do: Transfer, At: s.figures.Now.Unix(), Order: fmt.Sprintf("rule %d", steps+1)}
 	if was.State == Brief {
 		s.record.Do, left.State, left.Since = Lapse, Active, s.figures.today()
 	}
@@ -166,11 +165,7 @@ func (s *byRule) finish(ctx context.Context, tx pgx.Tx, b *ledger.Batch, out *le
 			return refusal(language.Textf("the ledger refused: %v", answer.Err), language.Textf("look at the accounts with citycard account"))
 		}
 	}
-	text, err := json.Marshal(&s.record)
-	if err != nil {
-		return err
-	}
-	if err := keep(ctx, tx, s.card, &s.record, text, b.Day, s.figures.Now, ""); err != nil || s.places == nil {
+	if err := keep(ctx, tx, s.card, &s.record, b.Day, ""); err != nil || s.places == nil {
 		return err
 	}
 	return s.places.Keep(ctx, tx, b.Day)

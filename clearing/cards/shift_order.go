@@ -1,6 +1,7 @@
 package cards
 
 import (
+	"crypto/sha256"
 	"fmt"
 
 	"citycard/clearing/people"
@@ -34,3 +35,6 @@ func (o *ShiftOrder) What() string {
 	}
 	return fmt.Sprintf("order %s of %s at %s: open with %d fen", o.Number, o.Unit(), o.Counter, o.Start)
 }
+
+// Content is the hash of all that the order asks for.
+func (o *ShiftOrder) Content() [sha256.Size]byte { return sha256.Sum256([]byte(o.What())) }

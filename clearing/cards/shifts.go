@@ -109,7 +109,7 @@ func (o *Office) Shift(ctx context.Context, order *ShiftOrder, by ledger.Approva
 	if err != nil {
 		return nil, err
 	}
-	s := &shifting{office: o, order: order, by: by, now: figures.Now, content: sha256.Sum256([]byte(order.What()))}
+	s := &shifting{office: o, order: order, by: by, now: figures.Now, content: order.Content()}
 	if !by.At.IsZero() {
 		s.now = by.At
 	}

@@ -38,10 +38,20 @@ type Amount struct {
 	Fen  ledger.Fen `json:"fen"` // paid by the customer; below zero, given to them
 }
 
+// Due is what the registry is to say because of a step: a row of the hotlist, or the last day of
+// the card.
+type Due struct {
+	Since   int64      `json:"since,omitempty"` // YYYYMMDDhhmmss; 0: what is listed ends
+	Until   int64      `json:"until,omitempty"` // 0: no end
+	Reason  string     `json:"reason,omitempty"`
+	Expires ledger.Day `json:"expires,omitempty"`
+}
+
 // Record is what a row of card_steps and its note in the journal have.
 type Record struct {
 	Step    int64       `json:"step"`
 	Do      Do          `json:"do"`
+	At      int64       `json:"at"` // seconds since 1970
 	Unit    people.Unit `json:"unit,omitempty"`
 	Counter string      `json:"counter,omitempty"`
 	Order   string      `json:"order"`
@@ -49,7 +59,11 @@ type Record struct {
 	Amounts []Amount    `json:"amounts,omitempty"`
 	Emptied ledger.Fen  `json:"emptied_fen,omitempty"`
 	Salt    string      `json:"salt,omitempty"` // of the digests that were signed
-	Left    Standing    `json:"left"`
+	// Content is the hash of all that the order asked for, in hexadecimal; empty where the step is
+	// not the one of its order: of a new card that takes another one's place, and by rule.
+	Content string   `json:"content,omitempty"`
+	Due     *Due     `json:"due,omitempty"`
+	Left    Standing `json:"left"`
 }
 
 // Cash is what went over the counter for the step itself: what the customer paid, less what was
@@ -99,18 +113,26 @@ func standing(ctx context.Context, q querier, card identity.Card, lock string) (
 	return s, steps, nil
 }
 
-// keep writes a step, and the card as it leaves it.
-func keep(ctx context.Context, tx pgx.Tx, card identity.Card, r *Record, text []byte, day ledger.Day, at time.Time, person string) error {
+// keep writes a step, the card as it leaves it, and what the registry is to say because of it.
+func keep(ctx context.Context, tx pgx.Tx, card identity.Card, r *Record, day ledger.Day, person string) error {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
 	left, err := json.Marshal(r.Left)
 	if err != nil {
 		return err
 	}
 	batch := &pgx.Batch{}
 	batch.Queue("INSERT INTO card_steps (card, number, day, at, person, id, record) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-		card[:], r.Step, day, at.Unix(), person, []byte(r.ID()), string(text))
+		card[:], r.Step, day, r.At, person, []byte(r.ID()), string(text))
 	batch.Queue(`INSERT INTO cards (card, state, lapses, steps, stands) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (card) DO UPDATE SET state = excluded.state, lapses = excluded.lapses, steps = excluded.steps, stands = excluded.stands`,
 		card[:], string(r.Left.State), r.Left.Lapses, r.Step, string(left))
+	if of := r.Due; of != nil {
+		batch.Queue("INSERT INTO registry_dues (card, step, number, since, until, reason, expires, change) VALUES ($1, $2, $3, $4, $5, $6, $7, 0)",
+			card[:], r.Step, r.Left.Number, of.Since, of.Until, of.Reason, of.Expires)
+	}
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("keep a step of card %s: %w", card, err)
 	}

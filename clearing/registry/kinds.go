@@ -128,6 +128,14 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind %d", int64(k))
 }
 
+// Row names the columns of a stored record of the kind.
+func (k Kind) Row(record string) (map[string]string, error) {
+	if k < 1 || int(k) > len(layouts()) {
+		return nil, ErrAltered
+	}
+	return layouts()[k-1].row(record)
+}
+
 // ParseKind reads a kind's name; the error lists them all.
 func ParseKind(name string) (Kind, error) {
 	for _, l := range layouts() {

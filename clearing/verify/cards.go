@@ -2,26 +2,29 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 
 	"citycard/clearing/cards"
 	"citycard/clearing/chart"
 	"citycard/clearing/identity"
 	"citycard/ledger"
-	"citycard/ledger/chain"
 )
 
-// All that there is of cards: notes of steps (60), their money (61), the rows of steps, and the
-// cards. Those of one card together, in the order of what and number.
+// All that there is of cards: notes of steps (60), their money (61), the rows of steps, the orders
+// that they were of, and the cards. Those of one card together, in the order of what and number.
 const besideLives = `
-	SELECT subject AS card, 0 AS what, id, evidence AS content, 0::INT8 AS number, booking_day::INT8 AS day, 0::INT8 AS debit, 0::INT8 AS credit, 0::INT8 AS fen
+	SELECT subject AS card, 0 AS what, id, evidence AS content, 0::INT8 AS number, booking_day::INT8 AS day, 0::INT8 AS debit, 0::INT8 AS credit, 0::INT8 AS fen, '' AS name, 0::INT8 AS at
 		FROM journal WHERE id >= '\x60' AND id < '\x61'
-	UNION ALL SELECT subject, 1, id, NULL, 0, booking_day::INT8, debit, credit, amount FROM journal WHERE id >= '\x61' AND id < '\x62' AND kind IS NULL
-	UNION ALL SELECT card, 2, id, record::BYTEA, number, day::INT8, 0, 0, 0 FROM card_steps
-	UNION ALL SELECT card, 3, NULL, stands::BYTEA, steps, lapses::INT8, 0, 0, 0 FROM cards
-	ORDER BY card, what, number, id`
+	UNION ALL SELECT subject, 1, id, NULL, 0, booking_day::INT8, debit, credit, amount, '', 0 FROM journal WHERE id >= '\x61' AND id < '\x62' AND kind IS NULL
+	UNION ALL SELECT card, 2, id, record::BYTEA, number, day::INT8, 0, 0, 0, person, at FROM card_steps
+	UNION ALL SELECT card, 3, content, unit::BYTEA, step, 0, 0, 0, 0, number, 0 FROM card_orders WHERE length(card) > 0
+	UNION ALL SELECT card, 4, NULL, stands::BYTEA, steps, lapses::INT8, 0, 0, 0, state, 0 FROM cards
+	ORDER BY card, what, number, id, name`
 
 // lifeRow is a row of besideLives.
 type lifeRow struct {
@@ -30,6 +33,8 @@ type lifeRow struct {
 	id, content        []byte
 	number, day        int64
 	debit, credit, fen int64
+	name               string // who did a step, the number of an order, the state of a card
+	at                 int64
 }
 
 // paid is what the journal has of a step's money.
@@ -46,18 +51,19 @@ type life struct {
 	paid    map[string]*paid // by the rest of the id
 	last    *cards.Record
 	steps   int64
-	settled bool // its card's row was seen
+	settled bool                    // its card's row was seen
+	orders  map[int64]*cards.Record // of its steps, by their numbers, until their rows are seen
 }
 
 func newLife(subject []byte) *life {
-	return &life{subject: bytes.Clone(subject), notes: map[string][]byte{}, days: map[string]int64{}, paid: map[string]*paid{}}
+	return &life{subject: bytes.Clone(subject), notes: map[string][]byte{}, days: map[string]int64{}, paid: map[string]*paid{}, orders: map[int64]*cards.Record{}}
 }
 
 // cardLives compares the cards and their steps with the journal.
 func (c *check) cardLives(ctx context.Context) error {
 	var r lifeRow
 	of := newLife(nil)
-	err := c.each(ctx, besideLives, []any{&r.card, &r.what, &r.id, &r.content, &r.number, &r.day, &r.debit, &r.credit, &r.fen}, func() error {
+	err := c.each(ctx, besideLives, []any{&r.card, &r.what, &r.id, &r.content, &r.number, &r.day, &r.debit, &r.credit, &r.fen, &r.name, &r.at}, func() error {
 		if !bytes.Equal(r.card, of.subject) {
 			c.endLife(of)
 			of = newLife(r.card)
@@ -69,6 +75,8 @@ func (c *check) cardLives(ctx context.Context) error {
 			of.pays(&r)
 		case 2:
 			c.lived(of, &r)
+		case 3:
+			c.ordered(of, &r)
 		default:
 			c.stands(of, &r)
 		}
@@ -109,7 +117,7 @@ func (l *life) pays(r *lifeRow) {
 	of.cash += sign * ledger.Fen(r.fen)
 }
 
-// lived holds a row of a step against its note and its money.
+// lived holds a row of a step against its note, its money and who signed it.
 func (c *check) lived(l *life, r *lifeRow) {
 	var of cards.Record
 	note, there := l.notes[string(r.id)]
@@ -123,37 +131,47 @@ func (c *check) lived(l *life, r *lifeRow) {
 		wrong = "the journal's note is another one"
 	case r.number != l.steps+1:
 		wrong = fmt.Sprintf("the step before is %d", l.steps)
-	}
-	before := ledger.Fen(0)
-	if l.last != nil {
-		before = l.last.Left.Deposit
-	}
-	if wrong == "" {
-		money := l.paid[string(r.id[1:])]
-		if money == nil {
-			money = new(paid)
-		}
-		// A replacement's deposit leaves the old card and comes to the new one.
-		moved := of.Left.Deposit - before
-		if money.deposit != moved {
-			wrong = fmt.Sprintf("the journal moves %d fen of deposit, and the card's changes by %d", money.deposit, moved)
-		} else if cash := of.Cash(); cash != money.cash && !(of.Do == cards.Replace && cash == money.cash-money.deposit) {
-			wrong = fmt.Sprintf("the journal has %d fen of cash, and the step %d", money.cash, cash)
-		}
-		delete(l.paid, string(r.id[1:]))
+	case of.At != r.at:
+		wrong = fmt.Sprintf("it was done at second %d, and the journal's note has %d", r.at, of.At)
+	default:
+		wrong = cmp.Or(l.moneyOf(r, &of), c.actOf(&of, r.name))
 	}
 	if wrong != "" {
 		c.fault(CardStep, fmt.Sprintf("%s, step %d", l.name(), r.number), "%s", wrong)
 	}
 	delete(l.notes, string(r.id))
+	if of.Content != "" {
+		l.orders[r.number] = &of
+	}
 	l.last, l.steps = &of, r.number
+}
+
+// moneyOf says what differs between a step and its money.
+func (l *life) moneyOf(r *lifeRow, of *cards.Record) string {
+	before := ledger.Fen(0)
+	if l.last != nil {
+		before = l.last.Left.Deposit
+	}
+	money := l.paid[string(r.id[1:])]
+	if money == nil {
+		money = new(paid)
+	}
+	delete(l.paid, string(r.id[1:]))
+	// A replacement's deposit leaves the old card and comes to the new one.
+	if moved := of.Left.Deposit - before; money.deposit != moved {
+		return fmt.Sprintf("the journal moves %d fen of deposit, and the card's changes by %d", money.deposit, moved)
+	}
+	if cash := of.Cash(); cash != money.cash && !(of.Do == cards.Replace && cash == money.cash-money.deposit) {
+		return fmt.Sprintf("the journal has %d fen of cash, and the step %d", money.cash, cash)
+	}
+	return ""
 }
 
 // stands holds a card's row against its last step.
 func (c *check) stands(l *life, r *lifeRow) {
 	l.settled = true
 	var is cards.Standing
-	if err := json.Unmarshal(r.content, &is); err != nil || l.last == nil || is != l.last.Left || r.number != l.steps || r.day != int64(is.Lapses) {
+	if err := json.Unmarshal(r.content, &is); err != nil || l.last == nil || is != l.last.Left || r.number != l.steps || r.day != int64(is.Lapses) || r.name != string(is.State) {
 		c.fault(CardRow, l.name(), "it is not what its %d steps left", l.steps)
 	}
 }
@@ -161,7 +179,11 @@ func (c *check) stands(l *life, r *lifeRow) {
 // endLife reports what the journal has and no row does. Notes of a channel are those of shifts.
 func (c *check) endLife(l *life) {
 	if _, isCard := identity.ParseCard(l.subject); !isCard {
+		c.shiftNotes(l)
 		return
+	}
+	for _, number := range slices.Sorted(maps.Keys(l.orders)) {
+		c.fault(CardOrder, "order "+l.orders[number].Order, "it is not kept, and is step %d of %s", number, l.name())
 	}
 	if len(l.notes) > 0 || len(l.paid) > 0 {
 		c.fault(CardStep, l.name(), "the journal has %d notes and money of %d steps that are not kept", len(l.notes), len(l.paid))
@@ -170,18 +192,3 @@ func (c *check) endLife(l *life) {
 		c.fault(CardRow, l.name(), "it has %d steps, and no row", l.steps)
 	}
 }
-
-// counterActs checks that who acted at a counter signed just what was done.
-func (c *check) counterActs(context.Context) error {
-	for _, do := range cards.Does() {
-		told(c, do.Act(), c.signedStep)
-	}
-	for _, act := range []string{cards.ActOpenShift, cards.ActCloseShift} {
-		told(c, act, c.signedShift)
-	}
-	return nil
-}
-
-func (c *check) signedStep(e *chain.AuditEntry, of cards.Said) { c.signedWhat(e, of.What()) }
-
-func (c *check) signedShift(e *chain.AuditEntry, of cards.ShiftOrder) { c.signedWhat(e, of.What()) }

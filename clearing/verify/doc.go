@@ -15,8 +15,11 @@
 //	                     back and took it back, and the written loads
 //	unconfirmed_taps, lost_codes  follow from rows of the journal: the memo of each tap without a
 //	                     TAC, what two people have decided, and the tap if it came
-//	cards, card_steps    each step is a note of the journal, with its money under its key; a card
-//	                     is what its last step left; who acted signed it
+//	cards, card_steps, card_orders   each step is a note of the journal, with its money under its
+//	                     key; a card is what its last step left; the audit has who did it and
+//	                     when, and each act there is an order's
+//	registry_dues        the note of a step has what the registry is to say, and the registry's
+//	                     changes that follow counters say just that
 //	closings, topics     are in the audit as they were first written
 //	passes, findings, histories, history_cuts, history_parts   the audit has the hashes of
 //	                     what a round left; older histories that no day begins with are

@@ -33,6 +33,8 @@ const (
 	Unconfirmed     books.Kind = "tap without a TAC differs from the journal"
 	CardStep        books.Kind = "step of a card differs from the journal"
 	CardRow         books.Kind = "card differs from its steps"
+	CardOrder       books.Kind = "order at a counter differs from its act"
+	CardDue         books.Kind = "what the registry is to say of a card differs from its step or its change"
 	Closing         books.Kind = "closing differs from the audit"
 	Topic           books.Kind = "topic differs from the audit"
 	Pass            books.Kind = "pass over cards differs from the audit"
@@ -59,6 +61,7 @@ type check struct {
 	editions map[string]bool               // of the rules, as batches name them
 	altered  map[int64]string              // by the number of an entry that changes a person: what it alters
 	decided  map[mark]int                  // transfers that two people decide: how many acts say each
+	acted    acted                         // at counters
 }
 
 // Tables checks all tables of clearing's; it is a check beside the ledger's
@@ -66,7 +69,7 @@ type check struct {
 func Tables(ctx context.Context, tx pgx.Tx, report func(books.Fault)) error {
 	c := &check{tx: tx, report: report, entries: map[string][]chain.AuditEntry{}, heads: map[string]bool{}, editions: map[string]bool{}, altered: map[int64]string{}, decided: map[mark]int{}}
 	for _, step := range []func(context.Context) error{
-		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.settlementDays, c.loads, c.waiting, c.releases, c.unconfirmedTaps, c.lostCodes, c.cardLives, c.counterActs, c.closings, c.topics, c.passes, c.persons, c.staff, c.access, c.decidedRows, c.proposals, c.undecidedRows, c.judged,
+		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.settlementDays, c.loads, c.waiting, c.releases, c.unconfirmedTaps, c.lostCodes, c.counterActs, c.cardLives, c.shiftOrders, c.dues, c.closings, c.topics, c.passes, c.persons, c.staff, c.access, c.decidedRows, c.proposals, c.undecidedRows, c.judged,
 	} {
 		if err := step(ctx); err != nil {
 			return err

@@ -107,6 +107,7 @@ func live(t *testing.T) *lived {
 	l.letIn(staff)
 	l.roster(staff)
 	l.firstDay()
+	l.counter(staff)
 	l.close(firstLived)
 	l.reopen(firstLived)
 	l.late()
@@ -122,8 +123,11 @@ func live(t *testing.T) *lived {
 
 func livedSigner() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)) }
 
-// withPurse adds a purse of the system before.
+// withPurse adds a purse of the system before, and blank cards that are sold.
 func withPurse(files map[string]string) {
+	for n := range 3 {
+		files["cards.csv"] += livedCard(n) + "," + clearingtest.Issuer + ",01,active,20200101,20260301\n"
+	}
 	files["purses.csv"] += clearingtest.OtherCard + "," + clearingtest.Issuer + ",1000,20251231\n"
 }
 
@@ -167,7 +171,7 @@ func (l *lived) letIn(staff *peopletest.Staff) {
 func (l *lived) marks() {
 	l.must(l.MarkAccount(l.Context(), chart.Hospital("h1"), ledger.Marks{Frozen: true}, l.by(firstLived)))
 	l.must(l.MarkAccount(l.Context(), chart.Hospital("h1"), ledger.Marks{}, l.by(firstLived)))
-	l.must(l.MarkAccount(l.Context(), chart.Fees, ledger.Marks{Frozen: true}, l.by(firstLived)))
+	l.must(l.MarkAccount(l.Context(), chart.Passes, ledger.Marks{Frozen: true}, l.by(firstLived)))
 }
 
 // pin pins the key that seals the days.

@@ -1,0 +1,106 @@
+package cards_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"citycard/clearing/cards"
+	"citycard/clearing/verify"
+	books "citycard/ledger/verify"
+)
+
+// faults are the kinds that verify finds.
+func (c *counter) faults() (found []books.Kind) {
+	c.Helper()
+	_, err := books.Books(c.Context(), c.Ledger, nil, func(f books.Fault) {
+		if f.Kind != verify.Signature { // nobody signs in these tests
+			found = append(found, f.Kind)
+		}
+	}, verify.Tables)
+	c.must(err)
+	return found
+}
+
+// TestForged alters rows behind the books' back: verify names each.
+func TestForged(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	c.does(cards.Sell, number(0), product("registered"), cash(1000), shown("Li"))
+	c.does(cards.Sell, number(1), product("ordinary"), cash(1000))
+	c.does(cards.ReportLoss, number(0), shown("Li"))
+	c.now = c.now.AddDate(0, 11, 0)
+	c.does(cards.Extend, number(1))
+	c.follow(0, 2)
+	c.does(cards.Replace, number(0), another(number(2)), cash(600), shown("Li"))
+	c.does(cards.ReportBrief, number(2), shown("Li")) // the registry does not say this one yet
+	if found := c.faults(); len(found) > 0 {
+		t.Fatalf("before any change: %q", found)
+	}
+	for _, test := range []struct {
+		statement string
+		want      books.Kind
+	}{
+		{"UPDATE cards SET stands = replace(stands, '1000', '2000')", verify.CardRow},
+		{"UPDATE cards SET steps = 9 WHERE steps = 2", verify.CardRow},
+		{"UPDATE cards SET state = 'active' WHERE state = 'replaced'", verify.CardRow},
+		{"UPDATE cards SET lapses = 0 WHERE state = 'replaced'", verify.CardRow},
+		{"DELETE FROM cards", verify.CardRow},
+		{"DELETE FROM card_steps", verify.CardStep},
+		{"DELETE FROM card_steps WHERE number = 2", verify.CardStep},
+		{"UPDATE card_steps SET record = replace(record, 'ordinary', 'gold')", verify.CardStep},
+		{"UPDATE card_steps SET day = 20260106", verify.CardStep},
+		{"UPDATE card_steps SET person = 'bob' WHERE number = 2", verify.CardStep},
+		{"UPDATE card_steps SET at = 1", verify.CardStep},
+		{"DELETE FROM card_orders", verify.CardOrder},
+		{"DELETE FROM card_orders WHERE length(card) = 0", verify.CardOrder},
+		{"UPDATE card_orders SET content = '\\x00' WHERE number = 'o-2'", verify.CardOrder},
+		{"UPDATE card_orders SET content = '\\x00' WHERE number = 'o-1'", verify.CardOrder},
+		{"UPDATE card_orders SET number = 'other' WHERE number = 'o-2'", verify.CardOrder},
+		{"UPDATE card_orders SET unit = 'channel:shop'", verify.CardOrder},
+		{"UPDATE card_orders SET step = step + 1 WHERE number = 'o-2'", verify.CardOrder},
+		{"UPDATE card_orders SET step = step + 1 WHERE number = 'o-1'", verify.CardOrder},
+		{"DELETE FROM registry_dues", verify.CardDue},
+		{"DELETE FROM registry_dues WHERE change = 0", verify.CardDue},
+		{"UPDATE registry_dues SET change = -1", verify.CardDue},
+		{"UPDATE registry_dues SET change = -1 WHERE change = 0", verify.CardDue},
+		{"UPDATE registry_dues SET change = 1", verify.CardDue},
+		{"UPDATE registry_dues SET change = 2 WHERE change = 0 AND reason = 'lost'", verify.CardDue},
+		{"UPDATE registry_dues SET change = 0 WHERE change <> 0", verify.CardDue},
+		{"UPDATE registry_dues SET until = 20260105235959 WHERE reason = 'lost'", verify.CardDue},
+		{"UPDATE registry_dues SET reason = 'handed_in' WHERE reason = 'lost'", verify.CardDue},
+		{"UPDATE registry_dues SET number = '03105070299999999999'", verify.CardDue},
+		{"UPDATE registry_dues SET expires = 20301231 WHERE expires <> 0", verify.CardDue},
+		{"INSERT INTO registry_dues SELECT card, 7, number, since, until, reason, expires, 0 FROM registry_dues WHERE step = 2", verify.CardDue},
+	} {
+		found := c.forged(test.statement)
+		if !slices.Contains(found, test.want) {
+			t.Errorf("%s: found %q, want %s", test.statement, found, test.want)
+		}
+	}
+	if found := c.faults(); len(found) > 0 {
+		t.Errorf("a change was not put back: %q", found)
+	}
+}
+
+// forged are the faults after a statement, which is undone.
+func (c *counter) forged(statement string) (found []books.Kind) {
+	c.Helper()
+	each := func(format string) {
+		for _, table := range []string{"cards", "card_steps", "card_orders", "registry_dues", "shifts"} {
+			_, err := c.Ledger.Pool().Exec(c.Context(), fmt.Sprintf(format, table))
+			c.must(err)
+		}
+	}
+	each("CREATE TABLE kept_%[1]s AS SELECT * FROM %[1]s")
+	tag, err := c.Ledger.Pool().Exec(c.Context(), statement)
+	c.must(err)
+	if tag.RowsAffected() == 0 {
+		c.Errorf("%s: it changes nothing", statement)
+	}
+	found = c.faults()
+	each("DELETE FROM %s")
+	each("INSERT INTO %[1]s SELECT * FROM kept_%[1]s")
+	each("DROP TABLE kept_%s")
+	return found
+}
