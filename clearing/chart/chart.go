@@ -71,6 +71,13 @@ const (
 	ExitVoid   = "exit_ticket_void"
 )
 
+// Purposes of fares unlike the table's: what was charged above it, and below it (a negative sum).
+// The whole fares are booked to the operator; these are stated beside its totals.
+const (
+	FareOver  = "fare_over"
+	FareUnder = "fare_under"
+)
+
 // MetroEntry is the reason under which a metro entry of 0 fen is kept; it makes
 // no transfer.
 const MetroEntry = "metro_entry"

@@ -6,10 +6,10 @@ import (
 	"strings"
 
 	"citycard/clearing/chart"
+	"citycard/clearing/docket"
 	"citycard/clearing/identity"
 	"citycard/clearing/registry/index"
 	"citycard/clearing/settlement"
-	"citycard/clearing/transit/exits"
 	"citycard/ledger"
 )
 
@@ -71,7 +71,7 @@ func Positions(ctx context.Context, l *ledger.Ledger, r *index.Edition, day ledg
 	if err != nil {
 		return nil, nil, fmt.Errorf("positions of day %s: %w", day, err)
 	}
-	cash, err := exits.Cash(ctx, l, day)
+	asides, err := docket.Asides(ctx, l, day)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -82,7 +82,7 @@ func Positions(ctx context.Context, l *ledger.Ledger, r *index.Edition, day ledg
 			booked[t.Debit], booked[t.Credit] = true, true
 		}
 	}
-	for _, c := range cash {
+	for _, c := range asides {
 		booked[ledger.IDOfCode(chart.Operator(c.Operator))] = true
 	}
 	people := participants(r, day, func(code string) bool { return booked[ledger.IDOfCode(code)] })
@@ -111,9 +111,9 @@ func Positions(ctx context.Context, l *ledger.Ledger, r *index.Edition, day ledg
 		add(t.Credit, t.Sum)
 		add(t.Debit, -t.Sum)
 	}
-	for _, c := range cash {
+	for _, c := range asides {
 		if code, ok := byAccount[ledger.IDOfCode(chart.Operator(c.Operator))]; ok {
-			rows = append(rows, settlement.Row{Participant: code, Day: c.Day, Purpose: c.Purpose, Count: c.Count, Fen: int64(c.Fen), Own: true})
+			rows = append(rows, settlement.Row{Participant: code, Day: c.Day, Purpose: c.Purpose, Count: c.Count, Fen: int64(c.Fen), Aside: true})
 		}
 	}
 	positions, err = settlement.Net(rows, people)

@@ -71,8 +71,8 @@ type Ruling struct {
 	// Record is the tap or the load, as its judge decoded it.
 	Record message.CardRecord
 
-	// Cash is what the operator took itself beside it, in cash; without a purpose there is none.
-	Cash Cash
+	// Asides are what the operator's settlement file states of it beside its totals.
+	Asides []Aside
 
 	Operator  string // of the terminal that a tap names, or UnregisteredOperator
 	Verified  bool   // its TAC
@@ -265,7 +265,7 @@ type Note struct {
 	Versions map[string]string `json:"versions,omitempty"`
 	Tally    []Line            `json:"tally"`
 	TACs     []TACs            `json:"tacs,omitempty"` // of taps
-	Cash     []Cash            `json:"cash,omitempty"`
+	Asides   []Aside           `json:"asides,omitempty"`
 	Flags
 	Evidence
 }
@@ -342,5 +342,5 @@ func (d *Docket) Operators() map[OperatorVerdict]int64 {
 // EncodeNote encodes the docket's note; the same rulings give the same bytes.
 func (d *Docket) EncodeNote() ([]byte, error) {
 	lines, flags := d.Tally()
-	return json.Marshal(Note{Versions: d.Versions, Tally: lines, TACs: d.tacs(), Cash: d.cash(), Flags: flags, Evidence: d.Beside})
+	return json.Marshal(Note{Versions: d.Versions, Tally: lines, TACs: d.tacs(), Asides: d.asides(), Flags: flags, Evidence: d.Beside})
 }

@@ -86,14 +86,14 @@ func TestExitTickets(t *testing.T) {
 	if list := h.tickets(exits.Filter{Station: 9}); len(list) != 0 {
 		t.Errorf("kept at station 9: %v", list)
 	}
-	h.wantOwn("operator:metro", settlement.Line{Day: today, Purpose: chart.ExitTicket, Count: 2, Fen: 1350}, settlement.Line{Day: today, Purpose: chart.ExitVoid, Count: 1, Fen: -450})
-	h.wantOwn("operator:bus")
+	h.wantAside("operator:metro", settlement.Line{Day: today, Purpose: chart.ExitTicket, Count: 2, Fen: 1350}, settlement.Line{Day: today, Purpose: chart.ExitVoid, Count: 1, Fen: -450})
+	h.wantAside("operator:bus")
 	h.soundBeside()
 }
 
-// wantOwn compares the own cash of a participant's settlement file with lines, and that nothing is
-// paid for it.
-func (h *house) wantOwn(code string, want ...settlement.Line) {
+// wantAside compares what stands beside the totals of a participant's settlement file with lines,
+// and that nothing is paid for it.
+func (h *house) wantAside(code string, want ...settlement.Line) {
 	h.Helper()
 	positions, _, err := dayclose.Positions(h.Context(), h.ledger, h.town.Registry.Current(), today)
 	h.must(err)
@@ -101,8 +101,8 @@ func (h *house) wantOwn(code string, want ...settlement.Line) {
 		if p.Participant.Code != code {
 			continue
 		}
-		if p.Fen != int64(h.balance(code)) || fmt.Sprint(p.Own) != fmt.Sprint(want) {
-			h.Errorf("%s: %d fen, its own %v, want %d and %v", code, p.Fen, p.Own, h.balance(code), want)
+		if p.Fen != int64(h.balance(code)) || fmt.Sprint(p.Asides) != fmt.Sprint(want) {
+			h.Errorf("%s: %d fen, beside %v, want %d and %v", code, p.Fen, p.Asides, h.balance(code), want)
 		}
 		return
 	}
@@ -126,7 +126,7 @@ func TestDeskCash(t *testing.T) {
 	h.send(tap(update(1, 100, 200)), tap(update(1, 100, 200)), tap(update(2, 0, 300)), tap(update(3, 250, 0)), tap(bad))
 	h.clear()
 	h.wantBalances(map[string]ledger.Fen{"operator:metro": 350})
-	h.wantOwn("operator:metro", settlement.Line{Day: today, Purpose: chart.DeskCash, Count: 2, Fen: 500})
+	h.wantAside("operator:metro", settlement.Line{Day: today, Purpose: chart.DeskCash, Count: 2, Fen: 500})
 	h.soundBeside()
 }
 
@@ -159,8 +159,42 @@ func TestExitTicketCutOff(t *testing.T) {
 				}
 			}
 			stop()
-			h.wantOwn("operator:metro", settlement.Line{Day: today, Purpose: chart.ExitTicket, Count: 1, Fen: 900}, settlement.Line{Day: today, Purpose: chart.ExitVoid, Count: 1, Fen: -900})
+			h.wantAside("operator:metro", settlement.Line{Day: today, Purpose: chart.ExitTicket, Count: 1, Fen: 900}, settlement.Line{Day: today, Purpose: chart.ExitVoid, Count: 1, Fen: -900})
 			h.soundBeside()
 		})
 	}
+}
+
+// TestFareAside states by how much an operator's terminals charged more than the tables say, and by
+// how much less, on the taps' own days. All is paid as it was signed; a ride at the right price
+// makes up for no other, and what has no price is in no sum.
+func TestFareAside(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.town.Found(t, h.ledger.Pool())
+	ride := func(sequence, fen uint32, at time.Time, change func(*message.Tap)) *message.Tap {
+		m := h.town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: sequence, Fen: fen, At: at})
+		if change != nil {
+			change(m)
+		}
+		return m
+	}
+	of := func(line uint32) func(*message.Tap) { return func(m *message.Tap) { m.Line = line } }
+	over := ride(2, 95, noon(5), nil)
+	h.send(
+		tap(ride(1, 80, noon(5), nil)),
+		tap(over), tap(over),
+		tap(ride(3, 81, noon(5), nil)),
+		tap(ride(4, 70, noon(5), nil)),
+		tap(ride(5, 81, noon(4), nil)),
+		tap(ride(6, 500, noon(5), of(77))), // no such line
+		tap(ride(7, 80, noon(5), func(m *message.Tap) { m.FareVersion = "nobody's" })),
+	)
+	h.clear()
+	h.wantBalances(map[string]ledger.Fen{"operator:bus": 80 + 95 + 81 + 70 + 81 + 500 + 80})
+	h.wantAside("operator:bus",
+		settlement.Line{Day: today.Add(-1), Purpose: chart.FareOver, Count: 1, Fen: 1},
+		settlement.Line{Day: today, Purpose: chart.FareOver, Count: 2, Fen: 16},
+		settlement.Line{Day: today, Purpose: chart.FareUnder, Count: 1, Fen: -10})
+	h.soundBeside()
 }

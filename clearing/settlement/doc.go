@@ -11,13 +11,14 @@
 //	day,purpose,count,fen
 //	20261124,metro_exit,3,570
 //	total,,3,570
-//	# 自收现金 own cash, in no total: 20261124,exit_ticket,1,900
+//	# 另列 beside, in no total: 20261124,exit_ticket,1,900
 //	# sha256 <64 hexadecimal digits of the bytes above this line>
 //
 // In the participant's line, tabs stand between code, name and English name.
 // Amounts are signed from the participant's side: positive is to be paid to it,
-// negative to be collected from it. Own cash is what an operator took itself at its desks, as these
-// say: it moves no money, and is stated by day and purpose if there is any. The layout is this
+// negative to be collected from it. What stands beside is in no total and moves no
+// money, by day and purpose: cash that an operator took itself at its desks, as these say, and what
+// was charged above and below the fare tables. The layout is this
 // project's own; the field tables of the national and inter-city clearing files were not found.
 //
 // Promises:

@@ -21,7 +21,7 @@ const (
 	titleLine   = "# 结算文件 settlement file, layout 1"
 	columnsLine = "# 列 columns: 交易日 day, 用途 purpose, 笔数 count, 金额(分) amount in fen"
 	columns     = "day,purpose,count,fen"
-	ownLead     = "# 自收现金 own cash, in no total: "
+	asideLead   = "# 另列 beside, in no total: "
 	hashLead    = "# sha256 "
 )
 
@@ -39,8 +39,8 @@ func (f File) Encode() []byte {
 		fmt.Fprintf(&b, "%s,%s,%d,%d\n", line.Day, line.Purpose, line.Count, line.Fen)
 	}
 	fmt.Fprintf(&b, "total,,%d,%d\n", p.Count, p.Fen)
-	for _, line := range p.Own {
-		fmt.Fprintf(&b, "%s%s,%s,%d,%d\n", ownLead, line.Day, line.Purpose, line.Count, line.Fen)
+	for _, line := range p.Asides {
+		fmt.Fprintf(&b, "%s%s,%s,%d,%d\n", asideLead, line.Day, line.Purpose, line.Count, line.Fen)
 	}
 	return seal(b.String())
 }
@@ -107,7 +107,7 @@ const headerLines = 6
 
 func parseLines(lines []string) (File, error) {
 	end := len(lines)
-	for end > 0 && strings.HasPrefix(lines[end-1], ownLead) {
+	for end > 0 && strings.HasPrefix(lines[end-1], asideLead) {
 		end--
 	}
 	if end < headerLines+1 || lines[0] != titleLine {
@@ -128,11 +128,11 @@ func parseLines(lines []string) (File, error) {
 	if err != nil {
 		return File{}, err
 	}
-	own, err := parseRun(lines[end:], end, ownLead)
+	asides, err := parseRun(lines[end:], end, asideLead)
 	if err != nil {
 		return File{}, err
 	}
-	position, err := newPosition(participant, parsed, own)
+	position, err := newPosition(participant, parsed, asides)
 	if err != nil {
 		return File{}, err
 	}

@@ -21,9 +21,9 @@ type Row struct {
 	Purpose     string
 	Count       int64 // transactions, those of zero fen included
 	Fen         int64 // positive: to be paid to the participant; negative: to be collected from it
-	// Own says that the money is the participant's own, taken in cash: it is stated, and no part of
-	// its position.
-	Own bool
+	// Aside says that it is stated beside the totals, and is no part of the position: cash that the
+	// participant took itself, fares unlike the table's.
+	Aside bool
 }
 
 // Participant is who a file is for. Names are for people; either may be empty.
@@ -45,7 +45,7 @@ type Line struct {
 type Position struct {
 	Participant Participant
 	Lines       []Line // by day, then purpose
-	Own         []Line // likewise: its own cash, no part of count and net
+	Asides      []Line // likewise: beside the totals, no part of count and net
 	Count       int64  // of all lines
 	Fen         int64  // net: the sum of all lines
 }
@@ -68,7 +68,7 @@ func Net(rows []Row, participants []Participant) ([]Position, error) {
 		participant string
 		day         ledger.Day
 		purpose     string
-		own         bool
+		aside       bool
 	}
 	sums := make(map[key]Line)
 	for i, row := range rows {
@@ -78,7 +78,7 @@ func Net(rows []Row, participants []Participant) ([]Position, error) {
 		if _, ok := known[row.Participant]; !ok {
 			return nil, fmt.Errorf("settlement: rows[%d]: participant %q is not listed", i, row.Participant)
 		}
-		k := key{row.Participant, row.Day, row.Purpose, row.Own}
+		k := key{row.Participant, row.Day, row.Purpose, row.Aside}
 		line := sums[k]
 		var ok bool
 		if line, ok = line.plus(Line{row.Day, row.Purpose, row.Count, row.Fen}); !ok {
@@ -86,17 +86,17 @@ func Net(rows []Row, participants []Participant) ([]Position, error) {
 		}
 		sums[k] = line
 	}
-	lines, own := make(map[string][]Line, len(known)), map[string][]Line{}
+	lines, asides := make(map[string][]Line, len(known)), map[string][]Line{}
 	for k, line := range sums {
-		if k.own {
-			own[k.participant] = append(own[k.participant], line)
+		if k.aside {
+			asides[k.participant] = append(asides[k.participant], line)
 			continue
 		}
 		lines[k.participant] = append(lines[k.participant], line)
 	}
 	positions := make([]Position, 0, len(known))
 	for code, participant := range known {
-		position, err := newPosition(participant, lines[code], own[code])
+		position, err := newPosition(participant, lines[code], asides[code])
 		if err != nil {
 			return nil, fmt.Errorf("settlement: %w", err)
 		}
@@ -106,11 +106,11 @@ func Net(rows []Row, participants []Participant) ([]Position, error) {
 	return positions, nil
 }
 
-// newPosition orders lines that are distinct by day and purpose, and totals those that are no own
-// cash.
-func newPosition(participant Participant, lines, own []Line) (Position, error) {
+// newPosition orders lines that are distinct by day and purpose, and totals those that do not stand
+// beside.
+func newPosition(participant Participant, lines, asides []Line) (Position, error) {
 	slices.SortFunc(lines, compareLines)
-	slices.SortFunc(own, compareLines)
+	slices.SortFunc(asides, compareLines)
 	var total Line
 	for _, line := range lines {
 		var ok bool
@@ -118,7 +118,7 @@ func newPosition(participant Participant, lines, own []Line) (Position, error) {
 			return Position{}, fmt.Errorf("%s: the total does not fit", participant.Code)
 		}
 	}
-	return Position{Participant: participant, Lines: lines, Own: own, Count: total.Count, Fen: total.Fen}, nil
+	return Position{Participant: participant, Lines: lines, Asides: asides, Count: total.Count, Fen: total.Fen}, nil
 }
 
 func compareLines(a, b Line) int {

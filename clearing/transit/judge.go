@@ -269,10 +269,12 @@ func (j *Judge) post(edition *index.Edition, rules *Rules, t *tap, w window, pay
 	}
 	ruling.Verified, ruling.Record = !t.foreign, &t.message
 	if cash := t.message.GetUpdate().GetCashFen(); cash > 0 && t.dated {
-		ruling.Cash = docket.Cash{Day: t.day, Purpose: chart.DeskCash, Fen: ledger.Fen(cash)}
+		ruling.Asides = append(ruling.Asides, docket.Aside{Day: t.day, Purpose: chart.DeskCash, Fen: ledger.Fen(cash)})
 	}
 	if reason == verdict.None {
-		ruling.Flagged = !terminal.AtCounter() && !rules.fareAgrees(&t.message, t.at, t.relief(edition))
+		if !terminal.AtCounter() {
+			t.price(rules, edition, ruling)
+		}
 		ruling.WrongMode = t.wrongMode
 		ruling.Marked = len(t.message.GetMarks()) > 0
 		ruling.Misplaced = !terminal.AtCounter() && !edition.Placed(terminal, t.message.GetLine(), t.message.GetVehicle(), t.day)
@@ -358,14 +360,18 @@ func listed(edition *index.Edition, t *tap) bool {
 	return hot
 }
 
-// fareAgrees reports whether a tap costs what the table of its signed second says. The table that
-// it names may be an earlier one with the same price, as in a terminal that was not started again.
-func (r *Rules) fareAgrees(m *message.Tap, signed rulefile.Moment, relief fare.Relief) bool {
-	if isProof(m) {
-		return true
+// price flags a tap that does not cost what the table says, and states the difference if there is a
+// price.
+func (t *tap) price(rules *Rules, edition *index.Edition, ruling *docket.Ruling) {
+	c := rules.charge(t, edition)
+	if ruling.Flagged = c.Flagged; c.Outcome != fare.AmountDiffers {
+		return
 	}
-	_, known := r.Fares.Version(m.GetFareVersion())
-	return known && r.Fares.At(signed).CheckUnder(m, relief).OK()
+	purpose, more := chart.FareOver, c.ChargedFen-ledger.Fen(c.ExpectedFen)
+	if more < 0 {
+		purpose = chart.FareUnder
+	}
+	ruling.Asides = append(ruling.Asides, docket.Aside{Day: t.day, Purpose: purpose, Fen: more})
 }
 
 // isProof reports whether a tap is no passage: by a purchase of nothing a card has proved that it

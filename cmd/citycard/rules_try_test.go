@@ -30,7 +30,11 @@ func TestTry(t *testing.T) {
 	}})
 }
 
-// bookRides books an entry and an exit, a ride on the bus, and one of a card type without a price.
+// tryTable is the fare table in force.
+const tryTable = "zz-2013+town+f4a44cee"
+
+// bookRides books an entry and an exit that was charged 10 fen too much, a ride on the bus by a
+// table that there never was, and one of a card type without a price.
 func bookRides(t *testing.T, l *ledger.Ledger) {
 	t.Helper()
 	must := func(err error) {
@@ -54,8 +58,9 @@ func bookRides(t *testing.T, l *ledger.Ledger) {
 	} {
 		tap.Debit = &message.Debit{
 			Card: clearingtest.Hex(clearingtest.Card), Issuer: clearingtest.Hex(clearingtest.Issuer), Time: message.AppendTime(nil, at.Add(time.Duration(n)*20*time.Minute)),
-			AmountFen: []uint32{0, 190, 80, 100}[n],
+			AmountFen: []uint32{0, 200, 80, 100}[n], Type: 9, Terminal: clearingtest.Hex(clearingtest.BusValidator), TerminalSequence: uint32(n), Tac: make([]byte, 4),
 		}
+		tap.FareVersion = []string{tryTable, tryTable, "nobody's", tryTable}[n]
 		subject := identity.CardOf(clearingtest.CardID(clearingtest.Card)).Subject()
 		id := identity.Spend(9, clearingtest.Hex(clearingtest.BusValidator), uint32(n))
 		if n == 0 {

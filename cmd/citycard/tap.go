@@ -34,6 +34,7 @@ type ruled struct {
 	What     string         `json:"what,omitempty"`     // what it is, if neither tap nor load
 	Sequence uint32         `json:"sequence,omitempty"` // the SAM's for a tap, the card's for a load
 	Payee    string         `json:"payee,omitempty"`
+	Charge   *charge        `json:"charge,omitempty"` // with --flagged
 	Marks    []string       `json:"marks,omitempty"`  // of the terminal, on the fault under which it took the card
 	Update   *deskUpdate    `json:"update,omitempty"` // what a desk says of a correction
 	Booked   string         `json:"booked"`           // clearing day
@@ -52,6 +53,7 @@ type tapQuery struct {
 	reason   string
 	verdict  string
 	marked   bool
+	flagged  bool
 	span
 	limit int
 }
@@ -82,13 +84,14 @@ func tapShowCommand() *ffcli.Command {
 }
 
 func tapFindCommand() *ffcli.Command {
-	q := newTapQuery("tap find", "[--terminal DIGITS] [--reason CODE] [--verdict VERDICT] [--marked]",
+	q := newTapQuery("tap find", "[--terminal DIGITS] [--reason CODE] [--verdict VERDICT] [--marked] [--flagged]",
 		"taps and loads by terminal, reason or verdict, by clearing day",
 		"Reads through the whole of the days named; with --json in constant memory, however large --limit is.")
 	q.flags.StringVar(&q.terminal, "terminal", "", "SAM terminal number, 12 `digits`")
 	q.flags.StringVar(&q.reason, "reason", "", "reason `code`, such as unknown_terminal")
 	q.flags.StringVar(&q.verdict, "verdict", "", "`verdict`: cleared, pending, suspended, disputed, rejected, quarantined, unconfirmed, noted")
 	q.flags.BoolVar(&q.marked, "marked", false, "only taps that the terminal took under a fault of its own")
+	q.flags.BoolVar(&q.flagged, "flagged", false, "only cleared and pending taps whose fare is not that of the table, with both amounts")
 	q.flags.IntVar(&q.limit, "limit", 1000, "the greatest `number` of results")
 	return q.looks(q.find)
 }
@@ -135,7 +138,14 @@ func (q *tapQuery) looks(look func(context.Context, *tapReader, func(ruled) erro
 			return err
 		}
 		r := &tapReader{books: b, accounts: accounts, booked: docket.NewReader()}
-		return list(q.command, tapHeader, ruled.cells, func(add func(ruled) error) error { return look(ctx, r, add) })
+		header, cells := tapHeader, ruled.cells
+		if q.flagged {
+			header, cells = chargeHeader, ruled.chargeCells
+			if err := r.readTables(ctx); err != nil {
+				return err
+			}
+		}
+		return list(q.command, header, cells, func(add func(ruled) error) error { return look(ctx, r, add) })
 	})
 }
 
@@ -225,7 +235,7 @@ func (q *tapQuery) find(ctx context.Context, r *tapReader, add func(ruled) error
 	found := 0
 	each := func(row ledger.Row) error {
 		item, ok := r.read(&row)
-		if !ok || !q.matches(item) {
+		if !ok || !q.matches(item) || q.flagged && !r.flags(&row, &item) {
 			return nil
 		}
 		if found++; found > q.limit {
@@ -254,6 +264,7 @@ type tapReader struct {
 	books    *books.Books
 	accounts *ledger.Chart
 	booked   *docket.Reader
+	tables   *tables // to price by; nil: nothing is priced
 }
 
 // read reads a row of the journal; ok is false where it is neither tap nor load.

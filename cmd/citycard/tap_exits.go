@@ -157,7 +157,7 @@ func tapExitsCommand() *ffcli.Command {
 // cashLine is what an operator took itself, as it is printed.
 type cashLine struct {
 	Booked string `json:"booked"` // clearing day
-	docket.Cash
+	docket.Aside
 }
 
 const cashHeader = "BOOKED\tDAY\tOPERATOR\tWHAT\t>COUNT\t>YUAN"
@@ -194,12 +194,12 @@ func tapCashCommand() *ffcli.Command {
 		}
 		return list(c, cashHeader, cashLine.cells, func(add func(cashLine) error) error {
 			for day := ledger.Day(of.from); day <= ledger.Day(of.to); day = day.Next() {
-				cash, err := exits.Cash(ctx, b.Ledger, day)
+				asides, err := docket.Asides(ctx, b.Ledger, day)
 				if err != nil {
 					return err
 				}
-				for _, line := range cash {
-					if *operator != "" && line.Operator != *operator {
+				for _, line := range asides {
+					if fares := line.Purpose == chart.FareOver || line.Purpose == chart.FareUnder; fares || *operator != "" && line.Operator != *operator {
 						continue
 					}
 					if err := add(cashLine{day.String(), line}); err != nil {

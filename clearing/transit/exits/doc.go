@@ -7,6 +7,6 @@
 // its key is kept as a dispute, and what is no ticket as a reject.
 //
 // The operator is the one that has the SAM by the registry on the ticket's day. Its tickets and
-// their cash are in the notes of the batches (docket.Cash), from which searches and the operator's
+// their cash are in the notes of the batches (docket.Aside), from which searches and the operator's
 // settlement file have them.
 package exits

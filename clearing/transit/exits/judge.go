@@ -36,7 +36,7 @@ func (j *Judge) Rule(records []docket.Record, d *docket.Docket) {
 		key := KeyOf(t)
 		ruling := d.Note(purpose, max(fen, -fen), key, r.Value)
 		ruling.Operator = OperatorOf(edition, t)
-		ruling.Cash = docket.Cash{Day: key.Day, Purpose: purpose, Fen: fen}
+		ruling.Asides = []docket.Aside{{Day: key.Day, Purpose: purpose, Fen: fen}}
 	}
 }
 

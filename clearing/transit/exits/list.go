@@ -2,7 +2,6 @@ package exits
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -111,21 +110,4 @@ func (d *desk) end() error {
 		}
 	}
 	return nil
-}
-
-// Cash adds up what operators took themselves at their desks by the records of a clearing day.
-func Cash(ctx context.Context, l *ledger.Ledger, day ledger.Day) ([]docket.Cash, error) {
-	var sums docket.CashSums
-	err := l.Notes(ctx, day, func(data []byte) error {
-		var note docket.Note
-		if err := json.Unmarshal(data, &note); err != nil {
-			return fmt.Errorf("batch note: %w", err)
-		}
-		sums.Add(note.Cash)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("cash of day %s: %w", day, err)
-	}
-	return sums.List(), nil
 }

@@ -1,0 +1,47 @@
+package transit
+
+import (
+	"citycard/clearing/docket"
+	"citycard/clearing/registry/index"
+	"citycard/clearing/transit/fare"
+	"citycard/clearing/verdict"
+	"citycard/ledger"
+)
+
+// Charge is what a tap was charged, and what the table of its signed second says.
+type Charge struct {
+	fare.Finding
+	ChargedFen ledger.Fen // with what was paid in cash at a desk
+	Flagged    bool       // its fare is not the table's, or nobody knows the table that it names
+}
+
+// Recheck finds again how a tap that is booked was charged. The documents in force say the same of
+// a past second as those by which it was judged.
+func (r *Rules) Recheck(edition *index.Edition, record *docket.Record) (c Charge, ok bool) {
+	t := tap{record: record}
+	if t.decode() != verdict.None {
+		return c, false
+	}
+	t.place(edition, r)
+	terminal, placed := edition.Terminal(t.signed.Terminal, t.day)
+	if terminal.AtCounter() {
+		return c, false
+	}
+	if placed {
+		t.claims(edition, terminal)
+	}
+	return r.charge(&t, edition), true
+}
+
+// charge compares what a tap was charged with the table of its signed second. The table that it
+// names may be an earlier one with the same price, as in a terminal that was not started again.
+func (r *Rules) charge(t *tap, edition *index.Edition) (c Charge) {
+	if isProof(&t.message) {
+		return c
+	}
+	c.Finding = r.Fares.At(t.at).CheckUnder(&t.message, t.relief(edition))
+	c.ChargedFen = ledger.Fen(t.message.GetDebit().GetAmountFen()) + ledger.Fen(t.message.GetUpdate().GetCashFen())
+	_, known := r.Fares.Version(t.message.GetFareVersion())
+	c.Flagged = !known || !c.OK()
+	return c
+}
