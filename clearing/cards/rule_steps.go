@@ -130,7 +130,7 @@ func (s *byRule) prepare(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error 
 	if !other.known {
 		return refusal(language.Textf("the registry has no such new card"), language.Textf("check its number"))
 	}
-	s.places = &load.Placement{Placer: load.PlacedFor(s.card), Number: s.record.Order, Card: other.card(), Fen: s.purse, Source: chart.Float}
+	s.places = &load.Placement{Placer: load.PlacedFor(s.card), Number: load.BalanceNumber(s.card, s.record.Step), Card: other.card(), Fen: s.purse, Source: chart.Float}
 	transfer, err := s.places.Transfer()
 	if err != nil {
 		return err

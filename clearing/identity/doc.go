@@ -13,6 +13,10 @@
 //	load refunded    none           subject card    04 as what is refunded
 //	load order       none           subject placer  05 hash of the placer's order number
 //	load withdrawn   none           subject placer  06 hash of the placer's order number
+//	load moved       none           subject placer  07 hash of the placer's order number, n(4)
+//	load held        none           subject placer  08 hash of the placer's order number, n(4)
+//	load's invoice   none           subject placer  09 hash of the placer's order number, n(4)
+//	load paid out    none           subject placer  0a hash of the placer's order number, n(4)
 //	medical          day of claim   subject person  10 part hash of hospital and settlement
 //	pension          first of month subject person  20 YYYYMM
 //	pension return   first of month subject person  21 YYYYMM, payment from the second on

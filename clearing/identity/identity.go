@@ -16,6 +16,10 @@ const (
 	kindLoadRefunded   = 0x04
 	kindLoadOrder      = 0x05
 	kindLoadWithdrawn  = 0x06
+	kindLoadMoved      = 0x07
+	kindLoadHeld       = 0x08
+	kindLoadInvoice    = 0x09
+	kindLoadPaidOut    = 0x0A
 	kindMedical        = 0x10
 	kindPension        = 0x20
 	kindPensionReturn  = 0x21
@@ -98,6 +102,24 @@ func LoadOrder(number string) ledger.ID {
 func LoadWithdrawn(number string) ledger.ID {
 	sum := sha256.Sum256([]byte(number))
 	return ledger.ID(append([]byte{kindLoadWithdrawn}, sum[:]...))
+}
+
+// LoadMoved is the id of the note by which a load that waits goes over to another card, beside
+// LoadOrder; n counts from 1.
+func LoadMoved(number string, n int64) ledger.ID { return ofOrder(kindLoadMoved, number, n) }
+
+// LoadHeld is the id of the note by which a load that waits is held for a person.
+func LoadHeld(number string) ledger.ID { return ofOrder(kindLoadHeld, number, 1) }
+
+// LoadInvoice is the id of a note about the invoice of an order, beside LoadOrder; n counts from 1.
+func LoadInvoice(number string, n int64) ledger.ID { return ofOrder(kindLoadInvoice, number, n) }
+
+// LoadPaidOut is the id of the note that what was given back of an order is paid out.
+func LoadPaidOut(number string, n int64) ledger.ID { return ofOrder(kindLoadPaidOut, number, n) }
+
+func ofOrder(kind byte, number string, n int64) ledger.ID {
+	sum := sha256.Sum256([]byte(number))
+	return ledger.ID(binary.BigEndian.AppendUint32(append([]byte{kind}, sum[:]...), uint32(n)))
 }
 
 // AuthorisedLoad reads the id of a paid load.

@@ -102,6 +102,7 @@ const (
 	LoadExhausted  Reason = "load_exhausted"
 	LoadUnknown    Reason = "load_unknown"
 	LoadEnded      Reason = "load_ended"
+	LoadHeld       Reason = "load_held"
 	AboveSingle    Reason = "above_single"
 	GroupTooSmall  Reason = "group_too_small"
 	LoadUncovered  Reason = "load_uncovered"
@@ -166,6 +167,7 @@ func List() []Entry {
 		{LoadExhausted, Rejected, "this load sequence of the card was ordered and refunded too often", "该圈存序号下单退款次数过多"},
 		{LoadUnknown, Rejected, "no paid order of that number waits", "无此号码的已付待圈存订单"},
 		{LoadEnded, Rejected, "the order was written to its card, or withdrawn", "该订单已圈存或已撤销"},
+		{LoadHeld, Rejected, "the card may have been loaded with the order before: a person decides", "卡片可能已圈存过该订单，须人工核实"},
 		{AboveSingle, Rejected, "the load is larger than one load of such a channel may be", "超过该类渠道单笔充值上限"},
 		{GroupTooSmall, Rejected, "the order is too small for a group's", "未达到团体订单的最低笔数或金额"},
 		{ChannelLimit, Rejected, "the channel has used up what it may owe", "充值渠道额度已用完"},

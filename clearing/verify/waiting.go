@@ -19,7 +19,7 @@ import (
 // whether its card has confirmed it.
 const waitingLoads = `
 	SELECT w.placer, w.number, w.subject, w.id, w.card, w.fen, w.source, w.booked, w.state, w.type, w.sequence, w.load,
-		p.evidence, coalesce(p.debit, 0), coalesce(p.credit, 0), coalesce(p.amount, 0), coalesce(p.booking_day, 0),
+		w.moves, p.evidence, coalesce(p.debit, 0), coalesce(p.credit, 0), coalesce(p.amount, 0), coalesce(p.booking_day, 0),
 		coalesce(b.debit, 0), coalesce(b.amount, 0), a.evidence, coalesce(a.debit, 0), coalesce(a.credit, 0), coalesce(a.amount, 0),
 		r.id IS NOT NULL, l.card IS NOT NULL
 	FROM waiting_loads AS w
@@ -46,7 +46,7 @@ type waitingRow struct {
 	subject, id, card, load       []byte
 	fen                           ledger.Fen
 	booked                        ledger.Day
-	kind, sequence                int64
+	kind, sequence, moves         int64
 	placed, back, paid            ledger.Row
 	placedOn                      ledger.Day
 	refunded, confirmed           bool
@@ -58,7 +58,7 @@ func (c *check) waiting(ctx context.Context) error {
 	var r waitingRow
 	err := c.each(ctx, waitingLoads, []any{
 		&r.placer, &r.number, &r.subject, &r.id, &r.card, &r.fen, &r.source, &r.booked, &r.state, &r.kind, &r.sequence, &r.load,
-		&r.placedEvidence, &r.placed.Debit, &r.placed.Credit, &r.placed.Amount, &r.placedOn,
+		&r.moves, &r.placedEvidence, &r.placed.Debit, &r.placed.Credit, &r.placed.Amount, &r.placedOn,
 		&r.back.Debit, &r.back.Amount, &r.orderEvidence, &r.paid.Debit, &r.paid.Credit, &r.paid.Amount, &r.refunded, &r.confirmed,
 	}, func() error {
 		if wrong := r.wrong(); wrong != "" {
@@ -81,6 +81,9 @@ func (r *waitingRow) wrong() string {
 	waiting := ledger.IDOfCode(chart.Waiting)
 	is, err := load.ReadPlacement(r.placedEvidence)
 	card, known := identity.ParseCard(r.card)
+	if r.moves > 0 { // its notes say which card it went over to
+		card = is.Card
+	}
 	switch {
 	case r.placed.Amount == 0:
 		return "the journal has no row that placed it"

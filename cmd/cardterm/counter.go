@@ -208,11 +208,19 @@ func (t *till) number(at time.Time) (string, error) {
 }
 
 // written keeps the receipt of a load that its card has confirmed, and counts its cash.
-func (t *till) written(l *message.Load) error {
-	if err := t.receipts.Put(counter.LoadReceipt(l)); err != nil {
+func (t *till) written(placer string, l *message.Load) error {
+	if err := t.receipts.Put(counter.LoadReceipt(placer, l)); err != nil {
 		t.Logger().Error("a receipt is not kept", "order", l.GetOrder(), logged(err))
 	}
-	return t.drawer.Wrote(l.GetOrder())
+	if placer != "" { // nobody has paid for it here
+		return nil
+	}
+	return t.drawer.Wrote(t.own(l.GetOrder()))
+}
+
+// own is the name of an order that is paid here.
+func (t *till) own(number string) counter.Name {
+	return (&counter.Open{Load: &message.Load{Order: number, Channel: t.till.channel}}).Name()
 }
 
 // room says that a new order has no room on the disk.

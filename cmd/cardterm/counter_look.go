@@ -12,6 +12,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/cardos/tunion"
+	"citycard/clearing/transit/load"
 	"citycard/cmd/service"
 	"citycard/language"
 	"citycard/terminals/contents"
@@ -75,11 +76,12 @@ type seenCard struct {
 
 // openOrder is an order that is not finished.
 type openOrder struct {
-	Order string `json:"order"`
-	Fen   uint32 `json:"amount_fen"`
-	State string `json:"state"` // asked, told, late
-	Card  string `json:"card"`  // masked
-	Time  string `json:"time"`  // of the last attempt, YYYYMMDDhhmmss
+	Placer string `json:"placer,omitempty"` // of an order that somebody else has paid
+	Order  string `json:"order"`
+	Fen    uint32 `json:"amount_fen"`
+	State  string `json:"state"` // asked, told, late
+	Card   string `json:"card"`  // masked
+	Time   string `json:"time"`  // of the last attempt, YYYYMMDDhhmmss
 }
 
 // shown is what was seen, without what only the holder may see.
@@ -96,7 +98,7 @@ func (t *till) shown(s *counter.Seen, at time.Time) *seenCard {
 
 func orderOf(o *counter.Open) openOrder {
 	l := o.Load
-	return openOrder{Order: l.GetOrder(), Fen: l.GetAmountFen(), State: o.State.String(), Card: maskedCard(l.GetCard()), Time: fmt.Sprintf("%x", l.GetTime())}
+	return openOrder{Placer: load.Placer(o.Placer).Masked(), Order: l.GetOrder(), Fen: l.GetAmountFen(), State: o.State.String(), Card: maskedCard(l.GetCard()), Time: fmt.Sprintf("%x", l.GetTime())}
 }
 
 func (k *seenCard) show(out io.Writer, l language.Language) error {

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/terminals/counter"
 )
 
@@ -66,25 +68,30 @@ func (p *ordersProgram) exec(ctx context.Context, args []string) (err error) {
 
 // settle ends an order of which a person has found out what became of it. It counts its cash first.
 func (t *till) settle(order, became string) error {
-	for _, o := range t.desk.Book.All() {
-		if o.Load.GetOrder() != order || o.State != counter.Late {
-			continue
-		}
-		var err error
-		switch became {
-		case "on-card":
-			err = t.drawer.Wrote(order)
-		case "given-back":
-			err = t.drawer.Gave(order, int64(o.Load.GetAmountFen()))
-		default:
-			return service.Exit(service.ExitUsage, service.Fail("what became of it?").Todo("give --became on-card or --became given-back"))
-		}
-		if err != nil {
-			return err
-		}
+	late := slices.DeleteFunc(t.desk.Book.All(), func(o counter.Open) bool {
+		return o.State != counter.Late || order != o.Load.GetOrder() && order != o.Name().Receipt()
+	})
+	switch len(late) {
+	case 0:
+		return service.Refuse("nothing was done").Todo("give an order that is listed as late; the others are resolved with their card").Because(counter.ErrNoOrder)
+	case 1:
+	default:
+		return service.Refuse("nothing was done").Todo("give --settled %s or --settled %s", late[0].Name().Receipt(), late[1].Name().Receipt()).
+			Because(language.Textf("%d orders have the number %s", len(late), order))
 	}
-	if err := t.desk.Book.Close(order); err != nil {
-		return service.Refuse("nothing was done").Todo("give an order that is listed as late; the others are resolved with their card").Because(err)
+	o := &late[0]
+	var err error
+	switch {
+	case became != "on-card" && became != "given-back":
+		return service.Exit(service.ExitUsage, service.Fail("what became of it?").Todo("give --became on-card or --became given-back"))
+	case o.Placer != "": // nobody has paid for it here
+	case became == "on-card":
+		err = t.drawer.Wrote(o.Name())
+	default:
+		err = t.drawer.Gave(o.Name(), int64(o.Load.GetAmountFen()))
 	}
-	return nil
+	if err != nil {
+		return err
+	}
+	return t.desk.Book.Close(o.Name())
 }

@@ -442,7 +442,9 @@ func (t *till) carryOut(ctx context.Context, p *planned) (*carriedOut, error) {
 	if p.Do == cards.Replace {
 		loads, err := t.writeWaiting(ctx, p.Seen)
 		for _, l := range loads {
-			out.Loads = append(out.Loads, loadedOf(l, false))
+			of := loadedOf(l.Load, false)
+			of.receipt = l.Receipt()
+			out.Loads = append(out.Loads, of)
 		}
 		return out, err
 	}

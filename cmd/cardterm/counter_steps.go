@@ -181,7 +181,7 @@ func (p *stepProgram) did(ctx context.Context, t *till, out *carriedOut) error {
 	sent := t.said(ctx)
 	for _, l := range out.Loads {
 		l.Sent = sent
-		t.printReceipt(ctx, l.Order)
+		t.printReceipt(ctx, l.receipt)
 	}
 	step := &out.Done.Step
 	if p.json {

@@ -119,7 +119,7 @@ func (t *till) topUp(ctx context.Context, s *counter.Seen, fen uint32) (load *me
 	if err != nil {
 		return nil, err
 	}
-	if err := t.drawer.Took(order, int64(fen)); err != nil {
+	if err := t.drawer.Took(t.own(order), int64(fen)); err != nil {
 		return nil, err
 	}
 	err = t.stand.with(ctx, t.wait, func(ctx context.Context, held *reader.Card) (err error) {
@@ -127,7 +127,7 @@ func (t *till) topUp(ctx context.Context, s *counter.Seen, fen uint32) (load *me
 		return err
 	})
 	if err != nil && !errors.As(err, new(*counter.OpenError)) { // nothing was booked
-		err = errors.Join(err, t.drawer.Gave(order, int64(fen)))
+		err = errors.Join(err, t.drawer.Gave(t.own(order), int64(fen)))
 	}
 	return load, err
 }
@@ -159,10 +159,12 @@ type loaded struct {
 	Card    string `json:"card"` // masked
 	Fen     uint32 `json:"amount_fen"`
 	Balance uint32 `json:"balance_fen"`
+
+	receipt string
 }
 
 func loadedOf(l *message.Load, sent bool) *loaded {
-	return &loaded{Done: true, Sent: sent, Order: l.GetOrder(), Card: maskedCard(l.GetCard()), Fen: l.GetAmountFen(), Balance: l.GetNewBalanceFen()}
+	return &loaded{receipt: l.GetOrder(), Done: true, Sent: sent, Order: l.GetOrder(), Card: maskedCard(l.GetCard()), Fen: l.GetAmountFen(), Balance: l.GetNewBalanceFen()}
 }
 
 // say prints what was done, or would be.
@@ -230,7 +232,7 @@ func (p *resolveProgram) exec(ctx context.Context, args []string) (err error) {
 	all, err := t.resolveAll(ctx)
 	for _, r := range all {
 		if r.Load != nil {
-			t.printReceipt(ctx, r.Order)
+			t.printReceipt(ctx, r.Receipt())
 		}
 	}
 	if failed := p.resolved(all, t.said(ctx)); failed != nil {
@@ -253,11 +255,8 @@ func (t *till) resolveAll(ctx context.Context) ([]counter.Resolved, error) {
 	if err != nil {
 		return all, err
 	}
-	loads, err := t.writeWaiting(ctx, &s)
-	for _, l := range loads {
-		all = append(all, counter.Resolved{Order: l.GetOrder(), Fen: l.GetAmountFen(), Outcome: counter.Waited, Load: l})
-	}
-	return all, err
+	written, err := t.writeWaiting(ctx, &s)
+	return append(all, written...), err
 }
 
 // resolve finishes the orders of the card in the reader.
@@ -267,8 +266,8 @@ func (t *till) resolve(ctx context.Context) (all []counter.Resolved, err error) 
 		return err
 	})
 	for _, r := range all {
-		if r.Outcome == counter.GivenBack || r.Outcome == counter.NotBooked {
-			err = errors.Join(err, t.drawer.Gave(r.Order, int64(r.Fen)))
+		if r.Placer == "" && (r.Outcome == counter.GivenBack || r.Outcome == counter.NotBooked) {
+			err = errors.Join(err, t.drawer.Gave(t.own(r.Order), int64(r.Fen)))
 		}
 	}
 	return all, err
@@ -309,6 +308,8 @@ func outcomeText(r *counter.Resolved) *language.Text {
 		return waitingText(r.Load)
 	case counter.Ended:
 		return language.Textf("order %s: the %s yuan wait for the card no more; nobody has paid them here", r.Order, yuan(r.Fen))
+	case counter.Elsewhere:
+		return language.Textf("order %s: the %s yuan go on waiting, another load of the card comes first; nobody has paid them here", r.Order, yuan(r.Fen))
 	case counter.GivenBack:
 		return language.Textf("order %s: the centre has given the %s yuan back to the channel: give them to the customer", r.Order, yuan(r.Fen))
 	case counter.NotBooked:

@@ -29,14 +29,14 @@ func (t *till) waits(ctx context.Context, s *counter.Seen) (left []counter.Waiti
 }
 
 // writeWaiting writes what waits for the card that was seen. Nobody pays for it here.
-func (t *till) writeWaiting(ctx context.Context, s *counter.Seen) (loads []*message.Load, err error) {
+func (t *till) writeWaiting(ctx context.Context, s *counter.Seen) (all []counter.Resolved, err error) {
 	left, err := t.waits(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	for _, w := range left {
 		if err := t.room(); err != nil {
-			return loads, err
+			return all, err
 		}
 		var load *message.Load
 		err := t.stand.with(ctx, t.wait, func(ctx context.Context, held *reader.Card) (err error) {
@@ -45,13 +45,13 @@ func (t *till) writeWaiting(ctx context.Context, s *counter.Seen) (loads []*mess
 		})
 		switch {
 		case err == nil:
-			loads = append(loads, load)
+			all = append(all, counter.Resolved{Order: w.Order, Placer: w.Placer, Fen: w.Fen, Outcome: counter.Waited, Load: load})
 		case counter.Over(err) && !errors.As(err, new(*counter.OpenError)): // another counter was first
 		default:
-			return loads, err
+			return all, err
 		}
 	}
-	return loads, nil
+	return all, nil
 }
 
 // waitingText says that an order was written that waited.

@@ -57,7 +57,7 @@ type waitingLine struct {
 	Order  string     `json:"order"`
 	Card   string     `json:"card_masked"`
 	Fen    ledger.Fen `json:"fen"`
-	State  load.State `json:"state"` // waiting, authorised
+	State  load.State `json:"state"` // waiting, held, authorised
 	Since  string     `json:"since"` // clearing day
 	// Sequence is the card's online sequence of one that is authorised.
 	Sequence *uint16 `json:"sequence,omitempty"`
@@ -75,6 +75,9 @@ func newWaitingLine(w *load.Waiting) waitingLine {
 
 func (w waitingLine) cells(l language.Language) []string {
 	state, sequence := l.Choose("waiting for its card", "待圈存"), ""
+	if w.State == load.StateHeld {
+		state = l.Choose("held: its card may have it", "待人工核实")
+	}
 	if w.Sequence != nil {
 		state, sequence = l.Choose("MAC2 given out", "已授权"), fmt.Sprint(*w.Sequence)
 	}

@@ -56,7 +56,7 @@ type Open struct {
 // Book keeps the orders of one counter that are not finished, in its outbox, so that they are known
 // again after a crash. It is safe for concurrent use; the counter serves one card at a time.
 //
-// An order is a local record of the outbox: its key is the order's number, its value
+// An order is a local record of the outbox: its key is the order's placer and number, its value
 //
 //	state 1 | MAC2 4 | length of the placer 1 | placer | message.Load in protobuf
 //
@@ -101,7 +101,7 @@ func parseOpen(l outbox.Local) (Open, error) {
 	if err := proto.Unmarshal(body[placer:], o.Load); err != nil {
 		return o, err
 	}
-	if o.Load.GetOrder() != string(l.Key) || len(o.Load.GetCard()) != 10 || len(o.Load.GetIssuer()) != 8 || len(o.Load.GetTerminal()) != 6 || len(o.Load.GetTime()) != 7 {
+	if o.Name().key() != string(l.Key) || len(o.Load.GetCard()) != 10 || len(o.Load.GetIssuer()) != 8 || len(o.Load.GetTerminal()) != 6 || len(o.Load.GetTime()) != 7 {
 		return o, errors.New("its fields do not fit")
 	}
 	return o, nil
@@ -117,7 +117,7 @@ func (o *Open) local() (outbox.Local, error) {
 	}
 	value := append(append([]byte{byte(o.State)}, o.MAC2[:]...), byte(len(o.Placer)))
 	value = append(value, o.Placer...)
-	return outbox.Local{Key: []byte(o.Load.GetOrder()), Value: append(value, m...)}, nil
+	return outbox.Local{Key: []byte(o.Name().key()), Value: append(value, m...)}, nil
 }
 
 // is reports whether an order is for a card.
@@ -149,7 +149,7 @@ func (b *Book) keep(o Open) error {
 	if err := b.out.Keep([]outbox.Local{l}); err != nil {
 		return err
 	}
-	if at := b.at(o.Load.GetOrder()); at >= 0 {
+	if at := b.at(o.Name()); at >= 0 {
 		b.open[at] = o
 	} else {
 		b.open = append(b.open, o)
@@ -157,12 +157,12 @@ func (b *Book) keep(o Open) error {
 	return nil
 }
 
-func (b *Book) at(order string) int {
-	return slices.IndexFunc(b.open, func(o Open) bool { return o.Load.GetOrder() == order })
+func (b *Book) at(name Name) int {
+	return slices.IndexFunc(b.open, func(o Open) bool { return o.Name() == name })
 }
 
 // written ends an order by the confirmation of its card.
-func (b *Book) written(load *message.Load) error {
+func (b *Book) written(name Name, load *message.Load) error {
 	number, err := tunion.Number([10]byte(load.GetCard()))
 	if err != nil {
 		return fmt.Errorf("card number: %w", err)
@@ -171,17 +171,17 @@ func (b *Book) written(load *message.Load) error {
 	if err != nil {
 		return fmt.Errorf("encode order %s: %w", load.GetOrder(), err)
 	}
-	return b.end(load.GetOrder(), outbox.Record{Topic: message.TopicLoads, Key: []byte(number), Value: value})
+	return b.end(name, outbox.Record{Topic: message.TopicLoads, Key: []byte(number), Value: value})
 }
 
 // end ends an order.
-func (b *Book) end(order string, records ...outbox.Record) error {
+func (b *Book) end(name Name, records ...outbox.Record) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err := b.out.Keep([]outbox.Local{{Key: []byte(order)}}, records...); err != nil {
+	if err := b.out.Keep([]outbox.Local{{Key: []byte(name.key())}}, records...); err != nil {
 		return err
 	}
-	if at := b.at(order); at >= 0 {
+	if at := b.at(name); at >= 0 {
 		b.open = slices.Delete(b.open, at, at+1)
 	}
 	return nil
@@ -192,10 +192,10 @@ var ErrNoOrder = errors.New("no open order of that number")
 
 // Close ends an order of which a person has found out what became of it; only one that its card can
 // prove no more.
-func (b *Book) Close(order string) error {
+func (b *Book) Close(name Name) error {
 	for _, o := range b.All() {
-		if o.Load.GetOrder() == order && o.State == Late {
-			return b.end(order)
+		if o.Name() == name && o.State == Late {
+			return b.end(name)
 		}
 	}
 	return ErrNoOrder

@@ -34,10 +34,10 @@ type Desk struct {
 	Channel   string // who takes the money
 	Terminal  [6]byte
 	Medium    message.Medium
-	// Written is told each load that its card has confirmed, before its order ends; nil where
-	// nobody listens. It can come twice for one order, after a crash. After an error the order
-	// stays open.
-	Written func(*message.Load) error
+	// Written is told each load that its card has confirmed, before its order ends, with its placer
+	// (empty: it was paid here); nil where nobody listens. It can come twice for one order, after a
+	// crash. After an error the order stays open.
+	Written func(placer string, load *message.Load) error
 }
 
 // Ask is what staff agreed to: an amount for the card that they were shown.
@@ -53,7 +53,7 @@ var (
 	// ErrOpen: the card has an order that is not finished. It comes first.
 	ErrOpen = language.Textf("the card has an order that is not finished: it comes first")
 	// ErrAsk: an order without number, amount, channel or terminal.
-	ErrAsk = language.Textf("an order has a number of 1 to 64 characters and an amount above 0")
+	ErrAsk = language.Textf("an order has a number of 1 to 64 letters, digits, hyphens and underscores, and an amount above 0")
 )
 
 // OpenError: the order stays open, and its money with it. Put the same card in and resolve it; give
@@ -77,7 +77,7 @@ func (e *OpenError) Unwrap() error { return e.Err }
 // and those of [card.OpenPurse], after which nothing was booked; *OpenError, after which the order
 // is open; or the outbox's.
 func (d *Desk) TopUp(ctx context.Context, c apdu.Card, ask Ask, at time.Time) (*message.Load, error) {
-	if ask.Order == "" || len(ask.Order) > 64 || ask.Fen == 0 || d.Channel == "" {
+	if !orderNumber.MatchString(ask.Order) || ask.Fen == 0 || d.Channel == "" {
 		return nil, ErrAsk
 	}
 	p, err := card.OpenPurse(ctx, c)
@@ -107,7 +107,7 @@ func (d *Desk) write(ctx context.Context, p *card.Purse, order *message.Load, tr
 	order.Terminal, order.Time, order.Medium = d.Terminal[:], now[:], d.Medium
 	load, err := p.Load(ctx, order, try.authorise)
 	if err == nil {
-		return load, d.done(load)
+		return load, d.done(try.placer, load)
 	}
 	if !try.asked && try.before == nil { // nothing is on the disk, or nothing any more
 		return nil, err
@@ -116,13 +116,13 @@ func (d *Desk) write(ctx context.Context, p *card.Purse, order *message.Load, tr
 }
 
 // done ends an order that its card has confirmed.
-func (d *Desk) done(load *message.Load) error {
+func (d *Desk) done(placer string, load *message.Load) error {
 	if d.Written != nil {
-		if err := d.Written(load); err != nil {
+		if err := d.Written(placer, load); err != nil {
 			return &OpenError{load.GetOrder(), err}
 		}
 	}
-	if err := d.Book.written(load); err != nil {
+	if err := d.Book.written((&Open{Load: load, Placer: placer}).Name(), load); err != nil {
 		return &OpenError{load.GetOrder(), err}
 	}
 	return nil
@@ -146,10 +146,10 @@ func (a *attempt) authorise(ctx context.Context, r *message.LoadRequest) (keys.M
 	a.asked = true
 	answer, err := a.ask(ctx, r)
 	if err != nil {
-		return keys.MAC{}, a.unbooked(r.GetOrder(), err)
+		return keys.MAC{}, a.unbooked(o.Name(), err)
 	}
 	if reason := answer.GetRefusal(); reason != "" {
-		return keys.MAC{}, a.unbooked(r.GetOrder(), &RefusedError{Order: r.GetOrder(), Reason: reason})
+		return keys.MAC{}, a.unbooked(o.Name(), &RefusedError{Order: r.GetOrder(), Reason: reason})
 	}
 	if len(answer.GetMac2()) != len(keys.MAC{}) {
 		return keys.MAC{}, language.Textf("the load authority answers with a MAC2 of %d bytes, want 4", len(answer.GetMac2()))
@@ -169,13 +169,13 @@ func (a *attempt) ask(ctx context.Context, r *message.LoadRequest) (*message.Loa
 
 // unbooked ends a new order that the authority has refused: nothing was booked. One that was asked
 // for before may have been booked then, and stays.
-func (a *attempt) unbooked(order string, err error) error {
+func (a *attempt) unbooked(name Name, err error) error {
 	var refused *RefusedError
 	var denied *DeniedError
 	if a.before != nil || !errors.As(err, &refused) && !errors.As(err, &denied) {
 		return err
 	}
-	if failed := a.Book.end(order); failed != nil {
+	if failed := a.Book.end(name); failed != nil {
 		return failed
 	}
 	a.asked = false
@@ -200,6 +200,9 @@ const (
 	// Ended: the order waited for the card, and the centre says that it waits no more. Nobody paid
 	// for it here, and nothing is given back.
 	Ended Outcome = "ended"
+	// Elsewhere: the order waits for the card, and another load of it comes first. Nobody has paid
+	// for it here, and nothing is given back.
+	Elsewhere Outcome = "elsewhere"
 	// Unproved: the card was loaded elsewhere since and can prove this order no more. A person
 	// finds out, with the centre; nothing is given back before.
 	Unproved Outcome = "unproved"
@@ -208,6 +211,7 @@ const (
 // Resolved is an order, and what became of it.
 type Resolved struct {
 	Order   string
+	Placer  string // of an order that somebody else has paid; empty: it was paid here
 	Fen     uint32
 	Outcome Outcome
 	Load    *message.Load // of one that is written
@@ -233,7 +237,7 @@ func (d *Desk) Resolve(ctx context.Context, c apdu.Card, at time.Time) (all []Re
 }
 
 func (d *Desk) resolve(ctx context.Context, c apdu.Card, o *Open, at time.Time) (Resolved, error) {
-	r := Resolved{Order: o.Load.GetOrder(), Fen: o.Load.GetAmountFen()}
+	r := Resolved{Order: o.Load.GetOrder(), Placer: o.Placer, Fen: o.Load.GetAmountFen()}
 	if o.State == Told {
 		load, err := card.ResolveLoad(ctx, c, &card.UnknownError{Load: o.Load, MAC2: o.MAC2})
 		switch {
@@ -243,7 +247,7 @@ func (d *Desk) resolve(ctx context.Context, c apdu.Card, o *Open, at time.Time) 
 			return r, &OpenError{r.Order, err}
 		case load != nil:
 			r.Outcome, r.Load = WasWritten, load
-			return r, d.done(load)
+			return r, d.done(o.Placer, load)
 		}
 	}
 	p, err := card.OpenPurse(ctx, c)
@@ -260,10 +264,10 @@ func (d *Desk) resolve(ctx context.Context, c apdu.Card, o *Open, at time.Time) 
 	switch {
 	case ok && o.Placer != "" && waitsNoMore(refused.Reason):
 		r.Outcome = Ended
-		return r, d.Book.end(r.Order)
+		return r, d.Book.end(o.Name())
 	case ok && refused.Reason == reasonGivenBack:
 		r.Outcome = GivenBack
-		return r, d.Book.end(r.Order)
+		return r, d.Book.end(o.Name())
 	case ok && refused.Reason == reasonConflict:
 		return d.conflict(ctx, c, o)
 	}
@@ -286,7 +290,11 @@ func (d *Desk) conflict(ctx context.Context, c apdu.Card, o *Open) (Resolved, er
 	if moved {
 		return d.late(ctx, c, o)
 	}
-	return Resolved{Order: o.Load.GetOrder(), Fen: o.Load.GetAmountFen(), Outcome: NotBooked}, d.Book.end(o.Load.GetOrder())
+	r := Resolved{Order: o.Load.GetOrder(), Placer: o.Placer, Fen: o.Load.GetAmountFen(), Outcome: NotBooked}
+	if o.Placer != "" {
+		r.Outcome = Elsewhere
+	}
+	return r, d.Book.end(o.Name())
 }
 
 // moved reports whether the card was loaded since an order was asked for first.
@@ -301,7 +309,7 @@ func (d *Desk) moved(ctx context.Context, c apdu.Card, o *Open) (bool, error) {
 
 // late keeps an order that its card can prove no more.
 func (d *Desk) late(ctx context.Context, c apdu.Card, o *Open) (Resolved, error) {
-	r := Resolved{Order: o.Load.GetOrder(), Fen: o.Load.GetAmountFen(), Outcome: Unproved}
+	r := Resolved{Order: o.Load.GetOrder(), Placer: o.Placer, Fen: o.Load.GetAmountFen(), Outcome: Unproved}
 	p, err := card.OpenPurse(ctx, c)
 	if err != nil {
 		return r, &OpenError{r.Order, err}

@@ -246,10 +246,10 @@ func TestLoadedElsewhere(t *testing.T) {
 			}
 			_, err = l.TopUp(t.Context(), held, counter.Ask{Order: "L-2", Card: id, Fen: 100}, morning)
 			must(t, err)
-			if err := l.Book.Close("L-2"); !errors.Is(err, counter.ErrNoOrder) {
+			if err := l.Book.Close(named("L-2")); !errors.Is(err, counter.ErrNoOrder) {
 				t.Error(err)
 			}
-			must(t, l.Book.Close("L-1"))
+			must(t, l.Book.Close(named("L-1")))
 			if len(l.Book.All()) != 0 {
 				t.Errorf("open: %+v", l.Book.All())
 			}

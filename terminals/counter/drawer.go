@@ -36,10 +36,15 @@ const (
 
 // cash is a line of the drawer's file.
 type cash struct {
-	Order string    `json:"order"`
-	Fen   int64     `json:"fen"`
-	State cashState `json:"state"`
+	Placer string    `json:"placer"`
+	Order  string    `json:"order"`
+	Fen    int64     `json:"fen"`
+	State  cashState `json:"state"`
 }
+
+func cashOf(n Name, fen int64, state cashState) cash { return cash{n.Placer, n.Number, fen, state} }
+
+func (c *cash) name() Name { return Name{c.Placer, c.Order} }
 
 // Drawer counts the cash that a shift takes for loads. The acts on cards are counted by the centre.
 // What is taken is on the disk before the order is asked for, and what is given back when it is.
@@ -53,7 +58,7 @@ type Drawer struct {
 	file   *os.File // nil: no shift is open
 	size   int64    // of what is whole in it
 	shift  Shift
-	orders map[string]cash
+	orders map[Name]cash
 }
 
 const drawerFile = "shift"
@@ -67,7 +72,7 @@ func OpenDrawer(dir string, book *Book) (*Drawer, error) {
 	if err := durable.MkdirAll(dir); err != nil {
 		return nil, fmt.Errorf("drawer: %w", err)
 	}
-	d := &Drawer{dir: dir, orders: map[string]cash{}}
+	d := &Drawer{dir: dir, orders: map[Name]cash{}}
 	content, err := os.ReadFile(d.path())
 	if errors.Is(err, fs.ErrNotExist) {
 		return d, nil
@@ -104,19 +109,19 @@ func (d *Drawer) read(content []byte) error {
 		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
 			return fmt.Errorf("line %d: %w", n+1, err)
 		}
-		d.orders[c.Order] = c
+		d.orders[c.name()] = c
 	}
 	return lines.Err()
 }
 
 func (d *Drawer) reconcile(book *Book) error {
-	open := map[string]bool{}
+	open := map[Name]bool{}
 	for _, o := range book.All() {
-		open[o.Load.GetOrder()] = true
+		open[o.Name()] = true
 	}
-	for order, c := range d.orders {
-		if c.State == cashTook && !open[order] {
-			if err := d.put(cash{order, c.Fen, cashGave}); err != nil {
+	for name, c := range d.orders {
+		if c.State == cashTook && !open[name] {
+			if err := d.put(cashOf(name, c.Fen, cashGave)); err != nil {
 				return err
 			}
 		}
@@ -142,7 +147,7 @@ func (d *Drawer) put(c cash) error {
 		return fmt.Errorf("drawer: %w", err)
 	}
 	d.size += int64(len(line))
-	d.orders[c.Order] = c
+	d.orders[c.name()] = c
 	return nil
 }
 
@@ -167,7 +172,7 @@ func (d *Drawer) Begin(s Shift) error {
 	if d.file, err = os.OpenFile(d.path(), os.O_WRONLY|os.O_APPEND, 0); err != nil {
 		return fmt.Errorf("drawer: %w", err)
 	}
-	d.size, d.shift, d.orders = int64(len(line)), s, map[string]cash{}
+	d.size, d.shift, d.orders = int64(len(line)), s, map[Name]cash{}
 	return nil
 }
 
@@ -180,33 +185,33 @@ func (d *Drawer) Shift() (Shift, bool) {
 
 // Took counts cash that is taken for an order, before it is asked for. Without a shift it does
 // nothing.
-func (d *Drawer) Took(order string, fen int64) error { return d.set(cash{order, fen, cashTook}) }
+func (d *Drawer) Took(name Name, fen int64) error { return d.set(cashOf(name, fen, cashTook)) }
 
 // Wrote notes that the order is on its card.
-func (d *Drawer) Wrote(order string) error {
+func (d *Drawer) Wrote(name Name) error {
 	d.mu.Lock()
-	c, mine := d.orders[order]
+	c, mine := d.orders[name]
 	d.mu.Unlock()
 	if !mine { // of an earlier shift, or nobody paid for it here
 		return nil
 	}
-	return d.set(cash{order, c.Fen, cashWrote})
+	return d.set(cashOf(name, c.Fen, cashWrote))
 }
 
 // Gave counts cash that is given back. Of an order of an earlier shift it is this one that gives.
-func (d *Drawer) Gave(order string, fen int64) error {
+func (d *Drawer) Gave(name Name, fen int64) error {
 	d.mu.Lock()
-	if _, mine := d.orders[order]; !mine {
+	if _, mine := d.orders[name]; !mine {
 		fen = -fen
 	}
 	d.mu.Unlock()
-	return d.set(cash{order, fen, cashGave})
+	return d.set(cashOf(name, fen, cashGave))
 }
 
 func (d *Drawer) set(c cash) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.file == nil || d.orders[c.Order] == c {
+	if d.file == nil || d.orders[c.name()] == c {
 		return nil
 	}
 	return d.put(c)

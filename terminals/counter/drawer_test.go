@@ -14,15 +14,15 @@ func TestDrawerAfterAFailedWrite(t *testing.T) {
 	d, err := counter.OpenDrawer(dir, l.Book)
 	must(t, err)
 	must(t, d.Begin(counter.Shift{Number: 7, Order: "s-1", By: "ann"}))
-	must(t, d.Took("one", 5000))
-	must(t, d.Wrote("one"))
+	must(t, d.Took(named("one"), 5000))
+	must(t, d.Wrote(named("one")))
 	f, err := os.OpenFile(filepath.Join(dir, "shift"), os.O_APPEND|os.O_WRONLY, 0)
 	must(t, err)
 	_, err = f.WriteString(`{"order":"tw`)
 	must(t, err)
 	must(t, f.Close())
-	must(t, d.Took("three", 700))
-	must(t, d.Wrote("three"))
+	must(t, d.Took(named("three"), 700))
+	must(t, d.Wrote(named("three")))
 	must(t, d.Close())
 	d, err = counter.OpenDrawer(dir, l.Book)
 	must(t, err)
@@ -44,17 +44,17 @@ func TestDrawer(t *testing.T) {
 		return d
 	}
 	d := open()
-	must(t, d.Took("nobody's", 1000)) // without a shift
+	must(t, d.Took(named("nobody's"), 1000)) // without a shift
 	if _, is := d.Shift(); is || d.Loaded() != 0 {
 		t.Error("a shift is open")
 	}
 	must(t, d.Begin(counter.Shift{Number: 7, Order: "s-1", By: "ann", Start: 20_000}))
-	must(t, d.Took("written", 5000))
-	must(t, d.Wrote("written"))
-	must(t, d.Took("given", 700))
-	must(t, d.Gave("given", 700))
-	must(t, d.Took("never asked for", 300))
-	must(t, d.Gave("of another shift", 1000))
+	must(t, d.Took(named("written"), 5000))
+	must(t, d.Wrote(named("written")))
+	must(t, d.Took(named("given"), 700))
+	must(t, d.Gave(named("given"), 700))
+	must(t, d.Took(named("never asked for"), 300))
+	must(t, d.Gave(named("of another shift"), 1000))
 	if d.Loaded() != 5000+300-1000 {
 		t.Errorf("loaded %d", d.Loaded())
 	}
@@ -71,13 +71,13 @@ func TestDrawer(t *testing.T) {
 	if err := d.Begin(counter.Shift{Number: 8}); err == nil {
 		t.Error("two shifts are open")
 	}
-	must(t, d.Took("after the cut", 100))
+	must(t, d.Took(named("after the cut"), 100))
 	must(t, d.Close())
 	d = open()
 	if d.Loaded() != 4000 { // it was never asked for
 		t.Errorf("loaded %d", d.Loaded())
 	}
-	must(t, d.Wrote("after the cut")) // a person has found out that its card has it
+	must(t, d.Wrote(named("after the cut"))) // a person has found out that its card has it
 	if d.Loaded() != 4100 {
 		t.Errorf("loaded %d", d.Loaded())
 	}
@@ -86,4 +86,8 @@ func TestDrawer(t *testing.T) {
 		t.Error("it is still open")
 	}
 	must(t, d.Begin(counter.Shift{Number: 8}))
+}
+
+func named(number string) counter.Name {
+	return counter.Name{Placer: "channel:counter", Number: number}
 }

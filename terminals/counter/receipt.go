@@ -1,6 +1,7 @@
 package counter
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -105,7 +106,10 @@ type Line struct {
 
 // Receipt is what a customer takes along. It does not name the holder.
 type Receipt struct {
-	Number  string `json:"number"` // of the order
+	Number string `json:"number"` // of the order
+	// Name is the receipt's own, where the number is not: of an order that somebody else placed
+	// ([Name.Receipt]).
+	Name    string `json:"name,omitempty"`
 	Act     Act    `json:"act"`
 	Channel string `json:"channel"`
 	Card    string `json:"card,omitempty"` // masked
@@ -113,10 +117,11 @@ type Receipt struct {
 	Lines   []Line `json:"lines"`
 }
 
-// LoadReceipt is the receipt of a load that a card has confirmed.
-func LoadReceipt(l *message.Load) Receipt {
+// LoadReceipt is the receipt of a load that a card has confirmed; placer as [Desk.Written] has it.
+func LoadReceipt(placer string, l *message.Load) Receipt {
+	of := Resolved{Order: l.GetOrder(), Placer: placer}
 	return Receipt{
-		Number: l.GetOrder(), Act: ActTopUp, Channel: l.GetChannel(), Card: tunion.Masked(fmt.Sprintf("%x", l.GetCard())), Time: fmt.Sprintf("%x", l.GetTime()),
+		Number: l.GetOrder(), Name: of.Receipt(), Act: ActTopUp, Channel: l.GetChannel(), Card: tunion.Masked(fmt.Sprintf("%x", l.GetCard())), Time: fmt.Sprintf("%x", l.GetTime()),
 		Lines: []Line{{WhatLoad, int64(l.GetAmountFen())}, {WhatBalance, int64(l.GetNewBalanceFen())}},
 	}
 }
@@ -164,8 +169,9 @@ const (
 	printed = "printed"
 )
 
-// receiptNumber are the numbers that can be the names of files.
-var receiptNumber = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+// receiptNumber are the names that receipts can have: an order's number, with its placer where it
+// is another's.
+var receiptNumber = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}(@[0-9a-f]{16})?$`)
 
 // ErrNoReceipt: there is no receipt of that number.
 var ErrNoReceipt = language.Textf("there is no receipt of that number")
@@ -197,14 +203,15 @@ func (r *Receipts) path(folder, number string) string {
 
 // Put keeps a receipt until it is printed.
 func (r *Receipts) Put(receipt Receipt) error {
-	if !receiptNumber.MatchString(receipt.Number) {
-		return fmt.Errorf("receipts: number %q, want letters, digits, - and _", receipt.Number)
+	name := cmp.Or(receipt.Name, receipt.Number)
+	if !receiptNumber.MatchString(name) {
+		return fmt.Errorf("receipts: number %q, want letters, digits, - and _", name)
 	}
 	content, err := json.Marshal(receipt)
 	if err != nil {
 		return fmt.Errorf("receipts: %w", err)
 	}
-	return durable.WriteFile(r.path(waiting, receipt.Number), content)
+	return durable.WriteFile(r.path(waiting, name), content)
 }
 
 // Get is the receipt of a number, whether it was printed or not.

@@ -26,7 +26,7 @@ const waitingPath = "/v1/loads/waiting"
 type WaitingLoad struct {
 	Placer string `json:"placer"` // whose number it is
 	Order  string `json:"order"`
-	State  string `json:"state"` // waiting, authorised
+	State  string `json:"state"` // waiting, authorised; held: a person decides
 	Fen    uint32 `json:"amount_fen"`
 	// Sequence is the card's online sequence for which MAC2 was given out; nil: for none yet. If
 	// the card has counted on, it has the load.
@@ -83,8 +83,8 @@ func (d *Desk) Waits(ctx context.Context, c apdu.Card, list []WaitingLoad) (left
 	}
 	open := d.Book.All()
 	for _, w := range list {
-		mine := slices.ContainsFunc(open, func(o Open) bool { return o.Load.GetOrder() == w.Order })
-		if !mine && w.Fen > 0 && (w.Sequence == nil || *w.Sequence == online) {
+		mine := slices.ContainsFunc(open, func(o Open) bool { return o.Name() == w.Name() })
+		if !mine && w.State != stateHeld && w.Fen > 0 && (w.Sequence == nil || *w.Sequence == online) {
 			left = append(left, w)
 		}
 	}
@@ -94,7 +94,7 @@ func (d *Desk) Waits(ctx context.Context, c apdu.Card, list []WaitingLoad) (left
 // Write writes an order that waits for the card which was shown. Nobody pays for it here. Errors:
 // as TopUp.
 func (d *Desk) Write(ctx context.Context, c apdu.Card, id keys.CardID, w WaitingLoad, at time.Time) (*message.Load, error) {
-	if w.Order == "" || len(w.Order) > 64 || w.Fen == 0 || w.Placer == "" || d.Channel == "" {
+	if !orderNumber.MatchString(w.Order) || w.Fen == 0 || w.Placer == "" || d.Channel == "" {
 		return nil, ErrAsk
 	}
 	p, err := card.OpenPurse(ctx, c)
@@ -110,9 +110,12 @@ func (d *Desk) Write(ctx context.Context, c apdu.Card, id keys.CardID, w Waiting
 	return d.write(ctx, p, &message.Load{Order: w.Order, Channel: d.Channel, AmountFen: w.Fen}, attempt{Desk: d, placer: w.Placer}, at)
 }
 
+// stateHeld is a load of which a person has to find out whether the card has it.
+const stateHeld = "held"
+
 // waitsNoMore reports whether a refusal says that an order waits for its card no more.
 func waitsNoMore(reason string) bool {
-	return slices.Contains([]string{"load_unknown", "load_ended", reasonGivenBack}, reason)
+	return slices.Contains([]string{"load_unknown", "load_ended", "load_held", reasonGivenBack}, reason)
 }
 
 // Over reports whether an error of Write says that the order waits no more: somebody else was

@@ -46,7 +46,7 @@ type Card struct {
 type WaitingLoad struct {
 	Placer string     `json:"placer" doc:"channel:ID, or card:DIGITS of the card whose balance it is; a counter repeats it"`
 	Order  string     `json:"order" doc:"The placer's number; a counter repeats it"`
-	State  load.State `json:"state" doc:"waiting, or authorised: MAC2 was given out"`
+	State  load.State `json:"state" doc:"waiting; held: a person decides; or authorised: MAC2 was given out"`
 	Fen    ledger.Fen `json:"fen"`
 }
 

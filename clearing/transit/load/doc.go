@@ -27,8 +27,10 @@
 // a card (OfCard), and for MAC2 with the order's number and placer: waiting:own → unwritten:own.
 // From there it is a load as any. A refund lets it wait again; two people take back what waits
 // (Withdraw). Its row (table waiting_loads) is locked by each of these, so an order is authorised
-// for one sequence. A counter may also ask for an order that another channel's counter was paid for
-// and did not write.
+// for one sequence. If two people have said that the card did not have it and the card has counted
+// on all the same, the load is held for a person. What waits for a card that was replaced goes over
+// to the new one (Moving). A counter may also ask for an order that another channel's counter was
+// paid for and did not write.
 //
 // A load whose TAC verifies but for which no paid order exists is money that a card holds and
 // nobody paid: it is booked to the float, against suspense. So is a load that is written after its

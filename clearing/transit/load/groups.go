@@ -32,7 +32,7 @@ const groupLimit = 1 << 20 // bytes; a load has about 60
 // GroupOrder is a paid order of an organisation for many cards.
 type GroupOrder struct {
 	Channel string `json:"channel"`
-	Order   string `json:"order"` // the channel's number, 1 to 56 characters; that of load n is ORDER/n
+	Order   string `json:"order"` // the channel's number, 1 to 56 characters; that of load n is ORDER-n
 	Payer   string `json:"payer"` // the organisation
 	// Transfer is the bank's reference of who pays by transfer.
 	Transfer string      `json:"transfer,omitempty"`
@@ -127,11 +127,11 @@ func firstCause(answers []ledger.Decision) error {
 
 // group reads an order. A load that is refused refuses all, and the refusal says which.
 func (a *Authority) group(r *GroupOrder) (*group, error) {
-	const longest = maxOrder - len("/5000") - 3
+	const longest = maxOrder - len("-5000") - 3
 	g := &group{GroupOrder: *r}
 	switch {
-	case !identity.IsName(r.Order, longest):
-		return nil, &fieldError{"order", fmt.Sprintf("has %d characters, want 1 to %d that can all be seen", len(r.Order), longest)}
+	case !IsNumber(r.Order) || len(r.Order) > longest:
+		return nil, &fieldError{"order", fmt.Sprintf("has %d characters, want 1 to %d letters, digits, hyphens and underscores", len(r.Order), longest)}
 	case !identity.IsName(r.Payer, 100):
 		return nil, &fieldError{"payer", "is missing or too long: want the organisation that pays, in at most 100 characters"}
 	case r.Transfer != "" && !identity.IsName(r.Transfer, 100):
@@ -141,7 +141,7 @@ func (a *Authority) group(r *GroupOrder) (*group, error) {
 	}
 	for i := range r.Loads {
 		l := &r.Loads[i]
-		p, id, err := a.placement(&PlaceOrder{r.Channel, fmt.Sprintf("%s/%d", r.Order, i+1), l.Card, l.Issuer, l.Fen})
+		p, id, err := a.placement(&PlaceOrder{r.Channel, fmt.Sprintf("%s-%d", r.Order, i+1), l.Card, l.Issuer, l.Fen})
 		if err != nil {
 			return nil, ofGroup(i, err)
 		}

@@ -2,6 +2,7 @@ package load_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"testing"
 
@@ -43,16 +44,16 @@ func TestGroup(t *testing.T) {
 		}
 	}
 	c.wantBalances(map[string]ledger.Fen{"channel:web": -1_000_000, chart.Waiting: 1_000_000})
-	if list := c.waits(clearingtest.Card); len(list) != 10 || list[0].Order != "g-1/1" || list[0].Fen != 60_000 {
+	if list := c.waits(clearingtest.Card); len(list) != 10 || list[0].Order != "g-1-1" || list[0].Fen != 60_000 {
 		t.Errorf("there waits %+v", list)
 	}
 	if is := c.became("web", webs, "g-1"); is.State != load.StateGroup {
 		t.Errorf("it became %+v", is)
 	}
-	if is := c.became("web", webs, "g-1/2"); is.State != load.StateWaiting {
+	if is := c.became("web", webs, "g-1-2"); is.State != load.StateWaiting {
 		t.Errorf("a load of it became %+v", is)
 	}
-	c.place("g-9/3", clearingtest.Card, 1000)
+	c.place("g-9-3", clearingtest.Card, 1000)
 	for _, test := range []struct {
 		name, order string
 		change      func(*load.GroupOrder)
@@ -120,12 +121,12 @@ func TestStolenToken(t *testing.T) {
 	}
 	stopped := map[string]int{}
 	for n := range 30 {
-		r := c.town.LoadRequest(clearingtest.Card, "s-"+string(rune('a'+n)), uint16(n), 0, 10_000, at(9))
+		r := c.town.LoadRequest(clearingtest.Card, "s-"+fmt.Sprint(n), uint16(n), 0, 10_000, at(9))
 		r.Channel = "web"
 		if _, err := c.authority.Authorise(t.Context(), r); err != nil {
 			stopped[reasonOf(err)]++
 		}
-		if _, wrong := c.place("p-"+string(rune('a'+n)), clearingtest.OtherCard, 10_000); wrong.Error != "" {
+		if _, wrong := c.place("p-"+fmt.Sprint(n), clearingtest.OtherCard, 10_000); wrong.Error != "" {
 			stopped[wrong.Error]++
 		}
 	}

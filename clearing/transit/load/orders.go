@@ -25,7 +25,7 @@ import (
 // PlaceOrder is a paid order of a channel that has no card at hand.
 type PlaceOrder struct {
 	Channel string     `json:"channel"`
-	Order   string     `json:"order"`            // the channel's number, 1 to 64 characters
+	Order   string     `json:"order"`            // the channel's number (IsNumber)
 	Card    string     `json:"card"`             // the printed number
 	Issuer  string     `json:"issuer,omitempty"` // 16 hexadecimal digits; empty: the registered card's
 	Fen     ledger.Fen `json:"amount_fen"`
@@ -35,7 +35,7 @@ type PlaceOrder struct {
 type Placed struct {
 	Placer Placer     `json:"placer" doc:"channel:ID, or card:DIGITS of the card whose balance it is; a counter repeats it"`
 	Order  string     `json:"order" doc:"The placer's number; a counter repeats it"`
-	State  State      `json:"state" doc:"unknown, waiting, authorised, written, refunded, withdrawn, group"`
+	State  State      `json:"state" doc:"unknown, waiting, held, authorised, written, refunded, withdrawn, group"`
 	Fen    ledger.Fen `json:"amount_fen,omitempty"`
 	Card   string     `json:"card_masked,omitempty"`
 	// Sequence is the card's online sequence as which it was authorised. If the card has counted
@@ -63,13 +63,15 @@ func (a *Authority) Place(ctx context.Context, r *PlaceOrder) (Placed, error) {
 	}
 	// What was placed before is the same order, whatever holds now.
 	w, found, err := FindWaiting(ctx, a.Books, p.Placer, p.Number)
-	switch {
-	case err != nil:
+	if err != nil {
 		return Placed{}, fmt.Errorf("load authority: %w", err)
-	case found && w.Placement != p:
-		return Placed{}, numberTaken()
-	case found:
-		return w.placed(), nil
+	}
+	if found {
+		was, err := a.placedAs(ctx, &w)
+		if err == nil && was != p {
+			err = numberTaken()
+		}
+		return w.placed(), err
 	}
 	if err := a.mayPlace(&p, id); err != nil {
 		return Placed{}, err
@@ -118,8 +120,8 @@ func (a *Authority) placement(r *PlaceOrder) (p Placement, id keys.CardID, err e
 	switch {
 	case err != nil:
 		return p, id, err
-	case !identity.IsName(r.Order, maxOrder):
-		return p, id, &fieldError{"order", fmt.Sprintf("has %d characters, want 1 to %d that can all be seen", len(r.Order), maxOrder)}
+	case !IsNumber(r.Order):
+		return p, id, &fieldError{"order", fmt.Sprintf("has %d characters, want 1 to %d letters, digits, hyphens and underscores", len(r.Order), maxOrder)}
 	case r.Fen <= 0:
 		return p, id, &fieldError{"amount_fen", fmt.Sprintf("is %d fen, want more than 0", r.Fen)}
 	}

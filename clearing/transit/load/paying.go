@@ -43,6 +43,9 @@ func (a *Authority) payPlaced(ctx context.Context, r *message.LoadRequest, o key
 		}
 		return &Refusal{verdict.LoadConflict, fmt.Sprintf("the order was authorised for online sequence %d of the card", w.Load.Sequence)}
 	}
+	if w.State == StateHeld {
+		return heldForPerson()
+	}
 	return &Refusal{verdict.LoadEnded, "the order is " + string(w.State)}
 }
 
@@ -82,6 +85,12 @@ func unknownOrder() error {
 // payWaiting books a waiting load as authorised, and that it is.
 func (a *Authority) payWaiting(ctx context.Context, r *message.LoadRequest, o keys.LoadOrder, w *Waiting) error {
 	order := Order{w.Card.Subject(), identity.Load{Kind: o.Type, Sequence: o.OnlineSequence}}
+	switch have, err := a.mayHave(ctx, w, o.OnlineSequence); {
+	case err != nil:
+		return err
+	case have:
+		return a.hold(ctx, w, o.OnlineSequence)
+	}
 	switch standing, err := Standing(ctx, a.Books.Amounts, []*Order{&order}); {
 	case err != nil:
 		return err
@@ -133,7 +142,10 @@ func stillWaits(ctx context.Context, tx pgx.Tx, w *Waiting, order *Order) error 
 	if err != nil {
 		return err
 	}
-	if !found || is.State != StateWaiting {
+	if !found || is.State != StateWaiting || is.Card != w.Card {
+		return errWaitedMoved
+	}
+	if w.Refunded != nil != (is.Refunded != nil) || w.Refunded != nil && *w.Refunded != *is.Refunded {
 		return errWaitedMoved
 	}
 	days, err := WrittenOn(ctx, tx, []*Order{order})

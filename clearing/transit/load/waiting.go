@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -62,6 +63,22 @@ func (p Placer) subject() (subject ledger.Subject, ok bool) {
 // maxOrder is how many characters an order number may have.
 const maxOrder = 64
 
+// IsNumber reports whether a paid order may have such a number: it is part of the names of files,
+// of receipts among others. It has 1 to 64 letters, digits, hyphens and underscores, and begins
+// with a letter or a digit.
+func IsNumber(number string) bool {
+	return number != "" && len(number) <= maxOrder && number[0] != '-' && number[0] != '_' && !strings.ContainsFunc(number, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+	})
+}
+
+// BalanceNumber is the number of the order by which a card's balance waits for another card. No
+// other card and no other step of this one has it.
+func BalanceNumber(was identity.Card, step int64) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "balance of %s, step %d", was.Digits(), step))
+	return "T-" + hex.EncodeToString(sum[:8])
+}
+
 // Placement is a paid load that is to wait for its card. Transfer goes into the batch of the
 // one who places it, and Keep into that batch's transaction.
 type Placement struct {
@@ -110,6 +127,9 @@ func (p *Placement) Transfer() (ledger.Transfer, error) {
 	key, err := p.key()
 	if err != nil {
 		return ledger.Transfer{}, err
+	}
+	if !IsNumber(p.Number) {
+		return ledger.Transfer{}, fmt.Errorf("order %q of %q: want letters, digits, hyphens and underscores", p.Number, p.Placer)
 	}
 	evidence, err := json.Marshal(placed{p.Placer, p.Number, p.Card.Digits(), p.Fen, p.Source})
 	if err != nil {
@@ -162,8 +182,9 @@ const (
 	StateAuthorised State = "authorised" // MAC2 was given out; the card has not confirmed it
 	StateWritten    State = "written"    // the card has confirmed it
 	StateRefunded   State = "refunded"   // the channel has the money back
-	StateGroup      State = "group"      // it is for many cards, whose orders have its number and /1, /2, …
+	StateGroup      State = "group"      // it is for many cards, whose orders have its number and -1, -2, …
 	StateWithdrawn  State = "withdrawn"  // two people took it back before it came onto a card
+	StateHeld       State = "held"       // it waits; its card may have it, so a person decides
 )
 
 // Waiting is a load that waits, or waited, for its card.
@@ -172,18 +193,26 @@ type Waiting struct {
 	Booked ledger.Day // the clearing day on which it was placed
 	State  State
 	Load   identity.Load // as which it was authorised
+	// Refunded is the load of its card as which it was authorised and given back last; nil: none
+	// of this card.
+	Refunded *identity.Load
+	Moves    int64 // how often it went over to another card; Card is the last one
 }
 
-const selectWaiting = "SELECT placer, number, card, fen, source, booked, state, load FROM waiting_loads "
+const selectWaiting = "SELECT placer, number, card, fen, source, booked, CASE WHEN held AND state = 'waiting' THEN 'held' ELSE state END, load, refunded, moves FROM waiting_loads "
 
 func scanWaiting(row pgx.CollectableRow) (w Waiting, err error) {
-	var card, as []byte
-	if err := row.Scan(&w.Placer, &w.Number, &card, &w.Fen, &w.Source, &w.Booked, &w.State, &as); err != nil {
+	var card, as, refunded []byte
+	if err := row.Scan(&w.Placer, &w.Number, &card, &w.Fen, &w.Source, &w.Booked, &w.State, &as, &refunded, &w.Moves); err != nil {
 		return w, err
 	}
 	known, ok := false, true
 	if w.Card, known = identity.ParseCard(card); len(as) > 0 {
 		w.Load, ok = identity.AuthorisedLoad(ledger.ID(as))
+	}
+	if len(refunded) > 0 && ok {
+		was, is := identity.AuthorisedLoad(ledger.ID(refunded))
+		w.Refunded, ok = &was, is
 	}
 	if !known || !ok {
 		return w, fmt.Errorf("waiting load %s of %s: %x is no card, or %x no load", w.Number, w.Placer, card, as)
@@ -259,9 +288,17 @@ func (w *Waiting) becomes(ctx context.Context, tx pgx.Tx, state State, as *ident
 	return nil
 }
 
-// Again stores, in the transaction of its refund, that an authorised load waits again.
+// Again stores, in the transaction of its refund, that an authorised load waits again, and as which
+// load it was given back.
 func (w *Waiting) Again(ctx context.Context, tx pgx.Tx) error {
-	return w.becomes(ctx, tx, StateWaiting, nil)
+	if err := w.becomes(ctx, tx, StateWaiting, nil); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, "UPDATE waiting_loads SET refunded = $3 WHERE placer = $1 AND number = $2", string(w.Placer), w.Number, []byte(identity.LoadAuthorised(w.Load)))
+	if err != nil {
+		return fmt.Errorf("keep the refund of a waiting load: %w", err)
+	}
+	return nil
 }
 
 // keepWaited stores which of the loads that a batch has as written had waited for their card.

@@ -106,7 +106,7 @@ func (w *withdrawal) key() ledger.Key {
 func (w *withdrawal) change() *proposal.Change {
 	return &proposal.Change{
 		Unit:      people.Issuer,
-		Rows:      []proposal.Row{proposal.RowOf("waiting load", string(w.Placer)+" "+w.Order, string(StateWaiting)).Alters("state", string(StateWaiting), string(StateWithdrawn))},
+		Rows:      []proposal.Row{proposal.RowOf("waiting load", string(w.Placer)+" "+w.Order, string(w.state)).Alters("state", string(w.state), string(StateWithdrawn))},
 		Transfers: []proposal.Transfer{{Debit: chart.Waiting, Credit: w.To, Fen: w.fen}},
 		Effects:   []proposal.Effect{proposal.Effectf("it has waited for its card since %s", w.booked)},
 	}
@@ -217,12 +217,16 @@ func signedWithdrawal(r Withdraw, c *proposal.Change) (*withdrawal, error) {
 	if r.To, err = payee(r); err != nil {
 		return nil, err
 	}
-	if len(c.Transfers) != 1 || c.Transfers[0].Fen <= 0 || len(c.Effects) != 1 || len(c.Effects[0].Args) != 1 {
-		return nil, fmt.Errorf("its change has not one transfer and the day since when it waited")
+	if len(c.Transfers) != 1 || c.Transfers[0].Fen <= 0 || len(c.Effects) != 1 || len(c.Effects[0].Args) != 1 || len(c.Rows) != 1 {
+		return nil, fmt.Errorf("its change has not one row, one transfer and the day since when it waited")
+	}
+	state := State(c.Rows[0].State)
+	if state != StateWaiting && state != StateHeld {
+		return nil, fmt.Errorf("it is %q, want waiting or held", state)
 	}
 	day, err := ledger.ParseDay(c.Effects[0].Args[0])
 	if err != nil {
 		return nil, err
 	}
-	return &withdrawal{Withdraw: r, placement: key, fen: c.Transfers[0].Fen, booked: day.String(), state: StateWaiting}, nil
+	return &withdrawal{Withdraw: r, placement: key, fen: c.Transfers[0].Fen, booked: day.String(), state: state}, nil
 }
