@@ -87,7 +87,7 @@ func (p *planner) product(h *held) (Product, bool) {
 // sellable are the products as which a card can be sold.
 func (p *planner) sellable(h *held) (all []Product) {
 	for _, product := range p.figures.Products.On(p.figures.today()).Products {
-		if product.CardType == h.kind {
+		if product.CardType == h.kind && (h.was.Product == "" || h.was.Product == product.ID) {
 			all = append(all, product)
 		}
 	}
@@ -194,6 +194,8 @@ func (p *planner) sell(h *held, id string) (*plan, error) {
 		return nil, refusal(language.Textf("card %s is %s; only a new card is sold", h.shown(), string(h.was.State)), language.Textf("take another card"))
 	case !h.fresh():
 		return nil, refusal(language.Textf("card %s was used before; only a new card is sold", h.shown()), language.Textf("take another card"))
+	case h.was.Product != "" && h.was.Product != of.ID:
+		return nil, refusal(language.Textf("card %s was made to be sold as %s, not as %s", h.shown(), h.was.Product, of.ID), language.Textf("sell it as that, or take another card"))
 	case of.CardType != h.kind:
 		return nil, refusal(language.Textf("product %s is of card type %d, and card %s of type %d", of.ID, of.CardType, h.shown(), h.kind), language.Textf("take a card of its type"))
 	case h.status != index.Active.String() || h.listed:
@@ -202,7 +204,7 @@ func (p *planner) sell(h *held, id string) (*plan, error) {
 		return nil, refusal(language.Textf("card %s has expired", h.shown()), language.Textf("take another card"))
 	}
 	m := &plan{Choice: Choice{Do: Sell, Product: of.ID, Holder: of.Personal()}, product: of}
-	m.left = Standing{Number: index.Number(h.id.ASN).Digits(), State: Active, Since: today, Product: of.ID, Deposit: of.DepositFen}
+	m.left = Standing{Number: index.Number(h.id.ASN).Digits(), State: Active, Since: today, Product: of.ID, Deposit: of.DepositFen, Serial: h.was.Serial}
 	if of.SocialSecurity {
 		m.left.Social, m.left.Bank = Waiting, Waiting
 	}
@@ -327,13 +329,15 @@ func (p *planner) replace(m *plan, h *held, fresh *held) error {
 		return refusal(language.Textf("the registry has no such new card"), language.Textf("check its number"))
 	case !fresh.fresh() || fresh.status != index.Active.String() || fresh.listed || fresh.expires < p.figures.today():
 		return refusal(language.Textf("card %s is not new", fresh.shown()), language.Textf("take another card"))
+	case fresh.was.Product != "" && fresh.was.Product != m.product.ID:
+		return refusal(language.Textf("card %s was made to be sold as %s, not as %s", fresh.shown(), fresh.was.Product, m.product.ID), language.Textf("take another card"))
 	case fresh.kind != m.product.CardType:
 		return refusal(language.Textf("the new card is of type %d, want %d", fresh.kind, m.product.CardType), language.Textf("take a card of its type"))
 	}
 	digits := index.Number(fresh.id.ASN).Digits()
 	m.newLeft = &Standing{
 		Number: digits, State: Active, Since: m.left.Since, Product: m.product.ID, Deposit: h.was.Deposit, Holder: h.was.Holder,
-		Social: h.was.Social, Bank: h.was.Bank, Other: m.left.Number,
+		Social: h.was.Social, Bank: h.was.Bank, Other: m.left.Number, Serial: fresh.was.Serial,
 	}
 	if m.newLeft.Bank != NoFunction {
 		m.newLeft.Bank = Waiting // the bank says it of the new card

@@ -30,6 +30,8 @@ type Standing struct {
 	Social  Function   `json:"social,omitempty"`
 	Bank    Function   `json:"bank,omitempty"`
 	Other   string     `json:"other,omitempty"` // the card that took its place, or whose place it took
+	// Serial is that of the piece of stock that it was made of; 0: a card of before.
+	Serial int64 `json:"serial,omitempty"`
 }
 
 // Amount is a part of what something costs.

@@ -37,6 +37,7 @@ const (
 	kindExitVoid       = 0x56
 	kindCardStep       = 0x60
 	kindCardMoney      = 0x61
+	kindStockAct       = 0x62
 )
 
 // MedicalPart is the part of a settlement that one row stands for.
@@ -262,6 +263,11 @@ func CardStep(unit, order string) ledger.ID {
 // CardMoney is the id of one part of the money of such a step.
 func CardMoney(part byte, step ledger.ID) ledger.ID {
 	return ledger.ID([]byte{kindCardMoney, part}) + step[1:]
+}
+
+// StockAct is the id of the note of an act with pieces of stock, by its number.
+func StockAct(number int64) ledger.ID {
+	return ledger.ID(binary.BigEndian.AppendUint64([]byte{kindStockAct}, uint64(number)))
 }
 
 // Reject is the id of bytes that were refused: their hash, since nothing in them

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"citycard/clearing/cards"
 	"citycard/clearing/people"
 	offered "citycard/clearing/people/proposal"
+	"citycard/clearing/stock"
 	"citycard/ledger/chain"
 )
 
@@ -44,6 +46,12 @@ func (s *staff) unitOf(e *chain.AuditEntry) (unit people.Unit) {
 	}
 	if cards.IsShift(e.Act) {
 		toldBy(s.check, e, func(of cards.ShiftOrder) { unit = of.Unit() })
+	}
+	if stock.IsAct(e.Act) {
+		toldBy(s.check, e, func(of stock.Said) { unit = of.Store })
+	}
+	if e.Act == cards.ActIssue {
+		toldBy(s.check, e, func(of cards.IssueSaid) { unit = of.Store })
 	}
 	return unit
 }
@@ -109,7 +117,7 @@ func (s *staff) approves(e *chain.AuditEntry, st *people.Statement) {
 		s.unsigned(e, "the first signature is not the one that proposed proposal %d", p.Proposal)
 	}
 	s.allowed(e, s.policy.MayPropose(s.signer(e.First, st.At, false), p.Kind, p.Unit))
-	s.allowed(e, s.policy.MayApprove(s.signer(e.Second, st.At, false), p.Kind, p.Unit))
+	s.allowed(e, s.policy.MayApprove(s.signer(e.Second, st.At, false), p.Kind, cmp.Or(p.Approves, p.Unit)))
 	s.standsIn(e, e.Second, e.First, st.At)
 }
 
@@ -127,7 +135,7 @@ func (s *staff) refuses(e *chain.AuditEntry, st *people.Statement, d offered.Dec
 	case e.Act == offered.ActReject && e.First == p.proposer:
 		s.unsigned(e, "%q rejected what %q proposed", e.First, e.First)
 	case e.Act == offered.ActReject:
-		s.allowed(e, s.policy.MayApprove(s.signer(e.First, st.At, false), p.Kind, p.Unit))
+		s.allowed(e, s.policy.MayApprove(s.signer(e.First, st.At, false), p.Kind, cmp.Or(p.Approves, p.Unit)))
 		s.standsIn(e, e.First, p.proposer, st.At)
 	}
 }

@@ -73,6 +73,9 @@ func (c *check) actOf(of *cards.Record, person string) string {
 		}
 		return ""
 	}
+	if of.Do == cards.Issue {
+		return "" // it is held against the act of stock
+	}
 	act := c.acted.steps[orderKey{of.Unit, of.Order}]
 	if act == nil {
 		return "the audit has no such act"

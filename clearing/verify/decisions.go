@@ -17,6 +17,7 @@ import (
 	"citycard/clearing/registry"
 	"citycard/clearing/release"
 	"citycard/clearing/rules"
+	"citycard/clearing/stock"
 	"citycard/clearing/transit/load"
 	"citycard/clearing/transit/unconfirmed"
 	"citycard/ledger"
@@ -25,7 +26,7 @@ import (
 
 // Entries are those of all kinds of proposals.
 func Entries() []offered.Entry {
-	return slices.Concat(offered.StaffEntries(), []offered.Entry{chart.LimitEntry(), chart.MarkEntry(), dayclose.ReopenEntry(), dayclose.PinEntry(), dayclose.WithoutEntry(), quarantine.JudgeEntry(), registry.ChangeEntry(), registry.PublishEntry(), rules.ChangeEntry(), unconfirmed.Entry(), load.WithdrawEntry()}, receipt.Entries(), release.Entries())
+	return slices.Concat(offered.StaffEntries(), []offered.Entry{chart.LimitEntry(), chart.MarkEntry(), dayclose.ReopenEntry(), dayclose.PinEntry(), dayclose.WithoutEntry(), quarantine.JudgeEntry(), registry.ChangeEntry(), registry.PublishEntry(), rules.ChangeEntry(), unconfirmed.Entry(), load.WithdrawEntry()}, receipt.Entries(), release.Entries(), stock.Entries())
 }
 
 // Transfers that two people decide: refunds of loads (ids that begin with 04), withdrawals of those

@@ -20,6 +20,7 @@ import (
 	"citycard/clearing/registry"
 	"citycard/clearing/release"
 	"citycard/clearing/rules"
+	"citycard/clearing/stock"
 	"citycard/clearing/transit/fare"
 	"citycard/clearing/transit/load"
 	"citycard/clearing/transit/unconfirmed"
@@ -54,7 +55,7 @@ func booking(c *proposal.Change, transfers ...proposal.Transfer) *proposal.Chang
 // something else than what is done.
 func TestFits(t *testing.T) {
 	tried := map[string]bool{}
-	for _, test := range slices.Concat(staffFits(t), dayFits(), moneyFits(), releaseFits(), documentFits()) {
+	for _, test := range slices.Concat(staffFits(t), dayFits(), moneyFits(), releaseFits(), documentFits(), stockFits()) {
 		tried[test.kind] = true
 		at := slices.IndexFunc(verify.Entries(), func(e proposal.Entry) bool { return e.Kind == test.kind })
 		peopletest.Fits(t, verify.Entries()[at], test.request, test.change, test.open...)
@@ -63,6 +64,18 @@ func TestFits(t *testing.T) {
 		if !tried[e.Kind] {
 			t.Errorf("no change of the kind %q is tried", e.Kind)
 		}
+	}
+}
+
+func stockFits() []fitting {
+	moving := changeOf("channel:shop",
+		proposal.RowOf("stock", "card 1-5", "in_stock").Alters("store", "channel:shop", "issuer").Alters("pieces", "", "5"),
+		proposal.RowOf("stock", "card 9", "in_stock").Alters("store", "channel:shop", "issuer").Alters("pieces", "", "1"))
+	moving.Approves = people.Issuer
+	return []fitting{
+		{stock.KindReceive, stock.Receipt{Store: people.Issuer, Kind: stock.Card, Product: "ordinary", Serials: []stock.Range{{First: 1, Last: 5}}}, changeOf(people.Issuer,
+			proposal.RowOf("stock", "card 1-5", "").Alters("store", "", "issuer").Alters("product", "", "ordinary").Alters("pieces", "", "5")), nil},
+		{stock.KindMove, stock.Moving{From: "channel:shop", To: people.Issuer, Kind: stock.Card, Serials: []stock.Range{{First: 1, Last: 5}, {First: 9, Last: 9}}}, moving, nil},
 	}
 }
 

@@ -36,14 +36,14 @@ func offerName(number int64) string { return fmt.Sprintf("proposal %d", number) 
 
 // storedOffer is a row of the table of proposals.
 type storedOffer struct {
-	number                   int64
-	kind, unit, body, change string
-	hash                     []byte
-	proposer, signed, reason string
-	at, expires              int64
-	state, decider, decided  string
-	decidedAt                int64
-	note                     string
+	number                             int64
+	kind, unit, approves, body, change string
+	hash                               []byte
+	proposer, signed, reason           string
+	at, expires                        int64
+	state, decider, decided            string
+	decidedAt                          int64
+	note                               string
 }
 
 // proposals compares proposals with the audit. Whether the signatures are right, and of people who
@@ -68,9 +68,9 @@ func (c *check) proposals(ctx context.Context) error {
 		kinds[entry.Kind] = entry
 	}
 	var r storedOffer
-	err := c.each(ctx, `SELECT number, kind, unit, body, change, hash, proposer, signed, reason, at, expires, state, decider, decided, decided_at, note
+	err := c.each(ctx, `SELECT number, kind, unit, approves, body, change, hash, proposer, signed, reason, at, expires, state, decider, decided, decided_at, note
 		FROM proposals ORDER BY number`, []any{
-		&r.number, &r.kind, &r.unit, &r.body, &r.change, &r.hash, &r.proposer, &r.signed, &r.reason, &r.at, &r.expires, &r.state, &r.decider, &r.decided, &r.decidedAt, &r.note,
+		&r.number, &r.kind, &r.unit, &r.approves, &r.body, &r.change, &r.hash, &r.proposer, &r.signed, &r.reason, &r.at, &r.expires, &r.state, &r.decider, &r.decided, &r.decidedAt, &r.note,
 	}, func() error {
 		of := all.at(r.number)
 		of.there = true
@@ -138,7 +138,7 @@ func (c *check) offerProposed(r *storedOffer, of *offer) {
 		c.fault(Proposal, where, "the audit has no such proposal")
 		return
 	}
-	is := offered.Proposed{Proposal: r.number, Kind: r.kind, Unit: people.Unit(r.unit), Hash: hex.EncodeToString(r.hash), Expires: r.expires}
+	is := offered.Proposed{Proposal: r.number, Kind: r.kind, Unit: people.Unit(r.unit), Approves: people.Unit(r.approves), Hash: hex.EncodeToString(r.hash), Expires: r.expires}
 	switch hash, err := offered.Hash(r.kind, r.body, r.change); {
 	case err != nil:
 		c.fault(Proposal, where, "it cannot be hashed: %v", err)
@@ -146,8 +146,8 @@ func (c *check) offerProposed(r *storedOffer, of *offer) {
 		c.fault(Proposal, where, "its hash is %x; it is kept with %x", hash, r.hash)
 	}
 	var change offered.Change
-	if err := json.Unmarshal([]byte(r.change), &change); err != nil || change.Unit != is.Unit {
-		c.fault(Proposal, where, "its unit is %q, and its change has %q", r.unit, change.Unit)
+	if err := json.Unmarshal([]byte(r.change), &change); err != nil || change.Unit != is.Unit || change.Approves != is.Approves {
+		c.fault(Proposal, where, "its units are %q and %q, and its change has %q and %q", r.unit, r.approves, change.Unit, change.Approves)
 	}
 	if is != *of.proposed || r.proposer != e.First || r.reason != e.Reason || r.at != e.At.Unix() {
 		c.fault(Proposal, where, "%+v by %s for %q at second %d; the audit has %+v by %s for %q at %d",

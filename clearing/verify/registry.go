@@ -20,17 +20,18 @@ import (
 	"citycard/clearing/registry"
 	"citycard/clearing/registry/index"
 	"citycard/clearing/rules"
+	"citycard/clearing/stock"
 	"citycard/ledger/chain"
 )
 
 // acts are clearing's acts by which its tables are checked.
 func acts() []string {
 	all := []string{
-		registry.ActFound, registry.ActApprove, registry.ActFollow, dayclose.ActClose, message.ActTopic, counters.ActPass,
+		registry.ActFound, registry.ActApprove, registry.ActFollow, registry.ActIssued, dayclose.ActClose, message.ActTopic, counters.ActPass,
 		rules.ActFound, rules.ActApprove, persons.ActImport, persons.ActTry, persons.ActUndo, persons.ActEnd,
 		access.ActIssue, access.ActRevoke, quarantine.ActJudge, quarantine.ActBooked,
 		offered.ActPropose, offered.ActReject, offered.ActWithdraw, receipt.ActBook, receipt.ActReverse,
-		cards.ActOpenShift, cards.ActCloseShift,
+		cards.ActOpenShift, cards.ActCloseShift, cards.ActIssue, stock.ActReceive, stock.ActMove, stock.ActSpoil, stock.ActCount,
 	}
 	for _, do := range cards.Does() {
 		all = append(all, do.Act())
@@ -97,7 +98,7 @@ func (c *check) registry(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, act := range []string{registry.ActFound, registry.ActApprove, registry.ActFollow} {
+	for _, act := range []string{registry.ActFound, registry.ActApprove, registry.ActFollow, registry.ActIssued} {
 		told(c, act, func(e *chain.AuditEntry, entered registry.Entered) {
 			of := c.tells(all, entered.Content, fmt.Sprintf("entry %d of the audit", e.Number))
 			if of.entered != nil {

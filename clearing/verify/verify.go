@@ -35,6 +35,9 @@ const (
 	CardRow         books.Kind = "card differs from its steps"
 	CardOrder       books.Kind = "order at a counter differs from its act"
 	CardDue         books.Kind = "what the registry is to say of a card differs from its step or its change"
+	StockAct        books.Kind = "act of stock differs from the journal or the audit"
+	StockLot        books.Kind = "stock is not what its acts have left"
+	StockCard       books.Kind = "issued card differs from its act"
 	Closing         books.Kind = "closing differs from the audit"
 	Topic           books.Kind = "topic differs from the audit"
 	Pass            books.Kind = "pass over cards differs from the audit"
@@ -69,7 +72,7 @@ type check struct {
 func Tables(ctx context.Context, tx pgx.Tx, report func(books.Fault)) error {
 	c := &check{tx: tx, report: report, entries: map[string][]chain.AuditEntry{}, heads: map[string]bool{}, editions: map[string]bool{}, altered: map[int64]string{}, decided: map[mark]int{}}
 	for _, step := range []func(context.Context) error{
-		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.settlementDays, c.loads, c.waiting, c.waitingNotes, c.releases, c.unconfirmedTaps, c.lostCodes, c.counterActs, c.cardLives, c.shiftOrders, c.dues, c.closings, c.topics, c.passes, c.persons, c.staff, c.access, c.decidedRows, c.proposals, c.undecidedRows, c.judged,
+		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.settlementDays, c.loads, c.waiting, c.waitingNotes, c.releases, c.unconfirmedTaps, c.lostCodes, c.counterActs, c.cardLives, c.shiftOrders, c.dues, c.stockNotes, c.closings, c.topics, c.passes, c.persons, c.staff, c.access, c.decidedRows, c.proposals, c.undecidedRows, c.judged,
 	} {
 		if err := step(ctx); err != nil {
 			return err

@@ -83,15 +83,16 @@ func followCards(ctx context.Context, l *ledger.Ledger, every time.Duration, log
 	defer tick.Stop()
 	for {
 		followed, err := office.Follow(ctx) // lost cards first, whatever else fails
+		issued, refused := office.FollowIssued(ctx)
 		done, failed := office.ByRule(ctx, byRulePage)
-		err = errors.Join(err, failed)
+		err = errors.Join(err, refused, failed)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
 			log.Warn("what is due of cards is not done; it will be", "error", err)
-		case done > 0 || followed > 0:
-			log.Info("what is due of cards is done", "by_rule", done, "in_registry", followed)
+		case done+followed+issued > 0:
+			log.Info("what is due of cards is done", "by_rule", done, "in_registry", followed+issued)
 		}
 		select {
 		case <-tick.C:

@@ -34,6 +34,8 @@ func Proposals(l *ledger.Ledger) (*proposal.Office, error) {
 	})...)
 	kinds = append(kinds, (&load.Withdrawals{Ledger: l, Owner: OwnerName()}).Kind())
 	kinds = append(kinds, unconfirmed.Kind(&unconfirmed.Office{Ledger: l, Owner: OwnerName()}))
+	counters := cardsOffice(l, new(inForce), func(ctx context.Context) (*time.Location, error) { return Zone(ctx, l) }, nil)
+	kinds = append(kinds, counters.Stock().Kinds()...)
 	kinds = append(kinds, registryKind(l), registry.PublishKind(l, func(ctx context.Context) (index.Moment, error) { return moment(ctx, l) }), rules.ChangeKind(&rules.Store{Ledger: l}))
 	return &proposal.Office{Ledger: l, People: store, Kinds: kinds}, nil
 }

@@ -48,6 +48,7 @@ type Proposal struct {
 	Number    int64          `json:"number" doc:"0 of a draft"`
 	Kind      string         `json:"kind"`
 	Unit      people.Unit    `json:"unit" doc:"Whose money or rows it is about"`
+	Approves  people.Unit    `json:"approves,omitempty" doc:"Whose people approve, where that is another unit"`
 	State     proposal.State `json:"state" doc:"waiting, approved, rejected, withdrawn, expired, ended"`
 	Proposer  string         `json:"proposer"`
 	At        time.Time      `json:"at"`
@@ -169,7 +170,7 @@ func personOf(p people.Person, inForce bool) Person {
 
 func proposalOf(p *proposal.Proposal) Proposal {
 	out := Proposal{
-		Number: p.Number, Kind: p.Kind, Unit: p.Unit, State: p.State, Proposer: p.Proposer, At: p.At.UTC(), Expires: p.Expires.UTC(),
+		Number: p.Number, Kind: p.Kind, Unit: p.Unit, Approves: p.Approves, State: p.State, Proposer: p.Proposer, At: p.At.UTC(), Expires: p.Expires.UTC(),
 		Decider: p.Decider, Reason: p.Reason, Note: p.Note, Hash: hex.EncodeToString(p.Hash[:]),
 	}
 	if p.Decider != "" {

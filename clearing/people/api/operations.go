@@ -34,6 +34,7 @@ func (s *Server) register() {
 	s.registerActs()
 	s.registerPersons()
 	s.registerCards()
+	s.registerStock()
 	s.registerLoads()
 	s.documented = maps.Clone(s.api.OpenAPI().Components.Schemas.Map())
 	s.registerProgram()

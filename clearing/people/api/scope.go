@@ -36,7 +36,7 @@ func (s *Server) visible(ctx context.Context, person people.Person, number int64
 		return nil
 	}
 	p, err := s.s.Office.Read(ctx, number)
-	if err == nil && !person.Sees(p.Unit) {
+	if err == nil && !p.SeenBy(&person) {
 		err = language.Textf("%w: %d", proposal.ErrNone, number)
 	}
 	return err

@@ -18,6 +18,7 @@ import (
 	"citycard/clearing/people/peopletest"
 	"citycard/clearing/people/proposal"
 	"citycard/clearing/persons"
+	"citycard/clearing/stock"
 )
 
 // TestScope has everybody of every unit try everything that can be asked for: exactly what the
@@ -116,6 +117,9 @@ func (r *realm) decided(row scopeRow) {
 	if row.may[proposer] == '.' {
 		proposer, second = "kim", "keeper-issuer"
 	}
+	if clerk := memberOf(people.Clerk, string(row.about)); row.may["clerk-issuer"] == '.' && row.may[clerk] == 'p' {
+		proposer, second = clerk, memberOf(people.Supervisor, string(row.about))
+	}
 	waits := func(by string) *api.View {
 		v, kind := r.propose(by, row.act, row.about)
 		if kind != "" {
@@ -188,6 +192,8 @@ func (r *realm) alone(row scopeRow) {
 		case cards.ActOpenShift, cards.ActCloseShift:
 			o := r.shift(row.act == cards.ActCloseShift)
 			r.tried(row.act, m.ID, may, func() api.Kind { return r.shifts(m.ID, o) }, api.Denied)
+		case stock.ActSpoil, stock.ActCount, cards.ActIssue:
+			r.tried(row.act, m.ID, may, func() api.Kind { return r.stores(m.ID, row) }, api.Denied)
 		default:
 			if do, ok := stepOf(row.act); ok {
 				o := r.ready(do)
@@ -314,7 +320,7 @@ func (r *realm) seesLoads(row scopeRow) {
 // everyOperation wants each operation of the API to be one that this test tries.
 func (r *realm) everyOperation() {
 	r.Helper()
-	const tried = "books whoami found issue revoke draft list show propose approve reject withdraw find-person import-persons show-import list-rejects unfinished products find-card step-card open-shift close-shift waiting-loads load-order"
+	const tried = "books whoami found issue revoke draft list show propose approve reject withdraw find-person import-persons show-import list-rejects unfinished products find-card step-card open-shift close-shift stock spoil-stock count-stock issue-cards waiting-loads load-order"
 	for _, id := range operations(r) {
 		if !strings.Contains(" "+tried+" ", " "+id+" ") {
 			r.Errorf("the operation %q is in no row of testdata/scope.txt: add its act, and have TestScope try it", id)

@@ -50,6 +50,7 @@ type alteration struct {
 func alterations(c *proposal.Change) []alteration {
 	all := []alteration{
 		{"unit", func(c *proposal.Change) { c.Unit += "x" }},
+		{"unit of who approves", func(c *proposal.Change) { c.Approves += "x" }},
 		{"a row more", func(c *proposal.Change) { c.Rows = append(c.Rows, proposal.RowOf("person", "x", "")) }},
 		{"a transfer more", func(c *proposal.Change) {
 			c.Transfers = append(c.Transfers, proposal.Transfer{Debit: "a", Credit: "b", Fen: 1})

@@ -149,7 +149,7 @@ func (a *approval) may(ctx context.Context, tx pgx.Tx, p *Proposal) error {
 	if err := o.People.Policy.MayPropose(proposer, p.Kind, p.Unit); err != nil {
 		return language.Textf("its proposer may not propose it any more: %w", err)
 	}
-	return o.People.Policy.MayApprove(approver, p.Kind, p.Unit)
+	return o.People.Policy.MayApprove(approver, p.Kind, p.approving())
 }
 
 // settle says what has happened. The proposal's row knows: it is read behind its lock, so that a

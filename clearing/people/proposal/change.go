@@ -28,6 +28,8 @@ const (
 type Change struct {
 	// Unit is whose money or rows these are. It decides who may propose and approve.
 	Unit people.Unit `json:"unit"`
+	// Approves is the unit of who approves, where that is another one; empty: Unit.
+	Approves people.Unit `json:"approves,omitempty"`
 	// Rows are the rows acted on. The version or state of each is hashed: if a row has moved since,
 	// the approval is refused.
 	Rows []Row `json:"rows,omitempty"`

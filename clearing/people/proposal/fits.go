@@ -30,6 +30,9 @@ func fits[T any](request T, shown *Change, makes func(T, *Change) (*Change, erro
 	if shown.Unit != want.Unit {
 		return other(string(shown.Unit), string(want.Unit))
 	}
+	if shown.Approves != want.Approves {
+		return other(string(shown.Approves), string(want.Approves))
+	}
 	if err = same(shown.Rows, want.Rows); err == nil {
 		err = same(shown.Transfers, want.Transfers)
 	}

@@ -28,7 +28,7 @@ func (o *Office) List(ctx context.Context, f Filter, each func(*Proposal) error)
 	for last := f.After; ; {
 		var found []*Proposal
 		err := o.Ledger.Look(ctx, func(tx pgx.Tx) error {
-			rows, err := tx.Query(ctx, selectListed+`WHERE number > $1 AND ($2 OR state = 'waiting' AND expires > `+secondNow+`) AND ($3 = '' OR kind = $3) AND ($4 = '' OR unit = $4)
+			rows, err := tx.Query(ctx, selectListed+`WHERE number > $1 AND ($2 OR state = 'waiting' AND expires > `+secondNow+`) AND ($3 = '' OR kind = $3) AND ($4 = '' OR unit = $4 OR approves = $4)
 				ORDER BY number LIMIT $5`, last, f.All, f.Kind, string(f.Unit), page)
 			if err != nil {
 				return err

@@ -30,6 +30,7 @@ type Proposed struct {
 	Proposal int64       `json:"proposal"`
 	Kind     string      `json:"kind"`
 	Unit     people.Unit `json:"unit"`
+	Approves people.Unit `json:"approves,omitempty"` // whose people approve, if that is another unit
 	Hash     string      `json:"hash"`
 	Expires  int64       `json:"expires"` // seconds since 1970
 }
@@ -107,7 +108,7 @@ func (o *Office) Draft(ctx context.Context, kind string, body json.RawMessage, r
 	if err != nil {
 		return nil, err
 	}
-	p := &Proposal{Kind: kind, Unit: change.Unit, Body: body, Reason: reason, State: Waiting}
+	p := &Proposal{Kind: kind, Unit: change.Unit, Approves: change.Approves, Body: body, Reason: reason, State: Waiting}
 	if p.change, err = change.encode(); err != nil {
 		return nil, err
 	}
@@ -175,14 +176,14 @@ func (o *Office) store(ctx context.Context, tx pgx.Tx, p *Proposal) error {
 			return err
 		}
 	}
-	err = tx.QueryRow(ctx, `INSERT INTO proposals (number, kind, unit, body, change, hash, proposer, signed, reason, at, expires, state, decider, decided, decided_at, note)
-		SELECT coalesce(max(number), 0) + 1, $1::TEXT, $2::TEXT, $3::TEXT, $4::TEXT, $5::BYTEA, $6::TEXT, $7::TEXT, $8::TEXT, $9::INT8, $10::INT8, 'waiting', '', '', 0, ''
+	err = tx.QueryRow(ctx, `INSERT INTO proposals (number, kind, unit, approves, body, change, hash, proposer, signed, reason, at, expires, state, decider, decided, decided_at, note)
+		SELECT coalesce(max(number), 0) + 1, $1::TEXT, $2::TEXT, $11::TEXT, $3::TEXT, $4::TEXT, $5::BYTEA, $6::TEXT, $7::TEXT, $8::TEXT, $9::INT8, $10::INT8, 'waiting', '', '', 0, ''
 		FROM proposals RETURNING number`,
-		p.Kind, p.Unit, string(p.Body), p.change, p.Hash[:], p.Proposer, signed, p.Reason, p.At.Unix(), p.Expires.Unix()).Scan(&p.Number)
+		p.Kind, p.Unit, string(p.Body), p.change, p.Hash[:], p.Proposer, signed, p.Reason, p.At.Unix(), p.Expires.Unix(), p.Approves).Scan(&p.Number)
 	if err != nil {
 		return err
 	}
-	what, err := canonical(Proposed{p.Number, p.Kind, p.Unit, hex.EncodeToString(p.Hash[:]), p.Expires.Unix()})
+	what, err := canonical(Proposed{p.Number, p.Kind, p.Unit, p.Approves, hex.EncodeToString(p.Hash[:]), p.Expires.Unix()})
 	if err != nil {
 		return err
 	}
@@ -216,7 +217,7 @@ func (o *Office) Reject(ctx context.Context, number int64, reason string, sign S
 		if person.StandsFor(p.Proposer) {
 			return ErrStandsIn
 		}
-		return o.People.Policy.MayApprove(person, p.Kind, p.Unit)
+		return o.People.Policy.MayApprove(person, p.Kind, p.approving())
 	})
 }
 

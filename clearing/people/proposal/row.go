@@ -1,6 +1,7 @@
 package proposal
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -37,6 +38,7 @@ type Proposal struct {
 	Number    int64
 	Kind      string
 	Unit      people.Unit
+	Approves  people.Unit // whose people approve; empty: Unit
 	Body      json.RawMessage
 	Hash      [sha256.Size]byte
 	Proposer  string
@@ -52,6 +54,15 @@ type Proposal struct {
 
 	change string // canonical
 	odd    error  // why the row cannot be read
+}
+
+// approving is the unit of who approves.
+func (p *Proposal) approving() people.Unit { return cmp.Or(p.Approves, p.Unit) }
+
+// SeenBy reports whether a person is shown the proposal: of one unit, or of the two that it is
+// about.
+func (p *Proposal) SeenBy(person *people.Person) bool {
+	return person.Sees(p.Unit) || p.Approves != "" && person.Sees(p.Approves)
 }
 
 // Change is what was proposed.
@@ -73,9 +84,9 @@ func (p *Proposal) decided() error {
 }
 
 const (
-	selectProposals = "SELECT number, kind, unit, body, change" + selectRest
+	selectProposals = "SELECT number, kind, unit, approves, body, change" + selectRest
 	// selectListed leaves out what the proposals do, which has megabytes.
-	selectListed = "SELECT number, kind, unit, '', ''" + selectRest
+	selectListed = "SELECT number, kind, unit, approves, '', ''" + selectRest
 	selectRest   = ", hash, proposer, signed, reason, at, expires, state, decider, decided, decided_at, note, " + secondNow + " FROM proposals "
 	secondNow    = "floor(extract(epoch FROM clock_timestamp()))::INT8"
 )
@@ -86,7 +97,7 @@ func scan(row pgx.Row) (*Proposal, error) {
 	var body, signed, decided string
 	var hash []byte
 	var at, expires, decidedAt, now int64
-	err := row.Scan(&p.Number, &p.Kind, &p.Unit, &body, &p.change, &hash, &p.Proposer, &signed, &p.Reason, &at, &expires, &p.State, &p.Decider, &decided, &decidedAt, &p.Note, &now)
+	err := row.Scan(&p.Number, &p.Kind, &p.Unit, &p.Approves, &body, &p.change, &hash, &p.Proposer, &signed, &p.Reason, &at, &expires, &p.State, &p.Decider, &decided, &decidedAt, &p.Note, &now)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +183,7 @@ func (p *Proposal) sound() error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrAltered, err)
 	}
-	if change.Unit != p.Unit {
+	if change.Unit != p.Unit || change.Approves != p.Approves {
 		return ErrAltered
 	}
 	return nil

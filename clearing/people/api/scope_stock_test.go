@@ -1,0 +1,100 @@
+package api_test
+
+import (
+	"context"
+	"fmt"
+
+	"citycard/clearing/cards"
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/people"
+	"citycard/clearing/people/api"
+	"citycard/clearing/stock"
+	"citycard/ledger"
+)
+
+// lies has blanks lie in a store, as if they had been received.
+func lies(ctx context.Context, l *ledger.Ledger, store people.Unit, first, last int64) error {
+	_, err := l.Pool().Exec(ctx, "INSERT INTO stock (kind, first, last, product, store, state) VALUES ('card', $1, $2, 'ordinary', $3, 'in_stock')", first, last, string(store))
+	return err
+}
+
+// received puts a blank into a store, as a preparation.
+func (r *realm) received(store people.Unit) (serial int64) {
+	r.Helper()
+	r.things++
+	serial = int64(r.things)
+	r.must(lies(r.Context(), r.ledger, store, serial, serial))
+	return serial
+}
+
+// stores has somebody do something with the stock of a unit.
+func (r *realm) stores(id string, row scopeRow) api.Kind {
+	r.Helper()
+	serial := r.received(row.about)
+	switch row.act {
+	case stock.ActSpoil:
+		said := stock.Spoiling(row.about, stock.Card, stock.Range{First: serial, Last: serial})
+		signed := r.sign(id, r.statement(id, row.act, said.What(), "torn"))
+		kind, _ := send(r, "/v1/stock/spoil", api.SpoilingStock{Store: row.about, Kind: stock.Card, First: serial, Last: serial, Signed: signed})
+		return kind
+	case stock.ActCount:
+		said, counted, err := stock.Counting(row.about, stock.Card, []stock.Range{{First: serial, Last: serial}})
+		r.must(err)
+		signed := r.sign(id, r.statement(id, row.act, said.What(), ""))
+		kind, _ := send(r, "/v1/stock/count", api.CountingStock{Store: row.about, Kind: stock.Card, Serials: counted, Signed: signed})
+		return kind
+	}
+	report := &cards.Report{Store: row.about, Lines: []cards.ReportLine{madeOf(1, serial)}}
+	said, err := report.Said()
+	r.must(err)
+	kind, _ := send(r, "/v1/cards/issued", api.IssueReport{Store: row.about, Lines: report.Lines, Signed: r.sign(id, r.statement(id, row.act, said.What(), ""))})
+	return kind
+}
+
+func madeOf(line int, serial int64) cards.ReportLine {
+	return cards.ReportLine{Line: line, Serial: serial, Made: &stock.Made{
+		Number: fmt.Sprintf("0310507020000003%04d", serial), Issuer: clearingtest.Issuer, Type: 1, Begins: 20260101, Expires: 20301231,
+	}}
+}
+
+// answersOfStock has all operations of stock answer.
+func (w *town) answersOfStock(ctx context.Context, count, refused func(string, error)) {
+	w.Helper()
+	cara := w.client("cara")
+	shop := people.Unit("channel:counter")
+	w.must(lies(ctx, w.ledger, shop, 1, 10))
+	done, err := cara.SpoilStock(ctx, stock.Spoiling(shop, stock.Card, stock.Range{First: 9, Last: 10}), "torn", false)
+	count("spoil-stock", err)
+	if done.Pieces != 2 {
+		w.Errorf("spoilt: %+v", done)
+	}
+	_, err = cara.SpoilStock(ctx, stock.Spoiling(shop, stock.Card, stock.Range{First: 9, Last: 10}), "torn", false)
+	refused("spoil-stock", err)
+	counted, err := cara.CountStock(ctx, shop, stock.Card, []stock.Range{{First: 1, Last: 7}}, "", false)
+	count("count-stock", err)
+	if counted.Expected != 8 || len(counted.Missing) != 1 {
+		w.Errorf("counted: %+v", counted)
+	}
+	_, err = cara.CountStock(ctx, "channel:nowhere", stock.Card, nil, "", false)
+	refused("count-stock", err)
+	report := &cards.Report{Store: shop, Lines: []cards.ReportLine{madeOf(1, 1), {Line: 2, Serial: 2}, madeOf(3, 70)}}
+	issued, err := cara.IssueCards(ctx, report, "", false)
+	count("issue-cards", err)
+	if issued.Issued != 1 || issued.Spoilt != 1 || len(issued.Disputes) != 1 {
+		w.Errorf("issued: %+v", issued)
+	}
+	_, err = cara.IssueCards(ctx, &cards.Report{Store: "issuer", Lines: report.Lines}, "", false)
+	refused("issue-cards", err)
+	lots := 0
+	err = cara.Stock(ctx, stock.Card, "", func(l api.StockLot) error {
+		if lots++; l.Store != shop {
+			w.Errorf("a lot of %s", l.Store)
+		}
+		return nil
+	})
+	count("stock", err)
+	if lots != 4 {
+		w.Errorf("%d lots, want 4", lots)
+	}
+	refused("stock", cara.Stock(ctx, "coin", "", func(api.StockLot) error { return nil }))
+}

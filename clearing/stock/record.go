@@ -1,0 +1,74 @@
+package stock
+
+import (
+	"encoding/json"
+
+	"citycard/clearing/identity"
+	"citycard/clearing/people"
+	"citycard/ledger"
+)
+
+// Do is what is done with pieces.
+type Do string
+
+// What there is to do.
+const (
+	Receive Do = "receive"
+	Move    Do = "move"
+	Spoil   Do = "spoil"
+	Issue   Do = "issue"
+	Count   Do = "count"
+)
+
+// Record is an act as its row and its note in the journal have it.
+type Record struct {
+	Number int64 `json:"number"` // from 1
+	Do     Do    `json:"do"`
+	Kind   Kind  `json:"kind"`
+	Range        // zero of a count
+	// Product is as which cards are to be sold, of a receipt, and as which one was issued.
+	Product string      `json:"product,omitempty"`
+	From    people.Unit `json:"from,omitempty"` // the store; none of a receipt
+	To      people.Unit `json:"to,omitempty"`   // of a receipt or a move
+	Made    *Made       `json:"made,omitempty"` // of an issue
+	Report  string      `json:"report,omitempty"`
+	Counted *Counted    `json:"counted,omitempty"` // of a count
+}
+
+// Made is the card that a piece became.
+type Made struct {
+	Number     string     `json:"number"`           // 20 digits, or 9 characters of a social-security card
+	Issuer     string     `json:"issuer,omitempty"` // 16 hexadecimal digits; empty: a social-security card
+	Type       uint32     `json:"type,omitempty"`
+	Begins     ledger.Day `json:"begins,omitempty"`
+	Expires    ledger.Day `json:"expires,omitempty"`
+	Registered bool       `json:"registered,omitempty"` // it is sold to a person
+}
+
+// Holder is how the registry has whose the card is.
+func (m *Made) Holder() string {
+	if m.Registered {
+		return "registered"
+	}
+	return "anonymous"
+}
+
+// Counted is what a count came to.
+type Counted struct {
+	Pieces   int64   `json:"pieces"`   // that were counted
+	Expected int64   `json:"expected"` // that should have been there
+	Missing  []Range `json:"missing,omitempty"`
+	Extra    []Range `json:"extra,omitempty"`
+}
+
+// subject is that of the notes of all acts.
+const subject ledger.Subject = "stock"
+
+// ID is that of the record's note in the journal.
+func (r *Record) ID() ledger.ID { return identity.StockAct(r.Number) }
+
+// note is the record's note in the journal, of a clearing day.
+func (r *Record) note(day ledger.Day) (ledger.Transfer, string, error) {
+	text, err := json.Marshal(r)
+	return ledger.Transfer{Day: day, Subject: subject, ID: r.ID(), Act: ledger.KeepMemo, Evidence: text}, string(text), err
+}
