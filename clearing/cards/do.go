@@ -46,10 +46,11 @@ type doing struct {
 	card    held
 	fresh   *held // the new card
 
-	plan  *plan
-	step  Record
-	other *Record
-	shift int64
+	plan   *plan
+	step   Record
+	other  *Record
+	shift  int64
+	moving *load.Moving // what waits for a card whose place is taken
 }
 
 // Do does what an order asks for, in one transaction with the audit's entry; by is who signed it.
@@ -92,9 +93,6 @@ func (o *Office) begin(ctx context.Context, order *Order, by ledger.Approval) (*
 		return nil, err
 	}
 	if err := o.channel(ctx, order.Channel, figures.today()); err != nil {
-		return nil, err
-	}
-	if err := figures.mayDo(order.Channel, order.Do); err != nil {
 		return nil, err
 	}
 	d := &doing{office: o, order: order, by: by, figures: figures}
@@ -180,6 +178,17 @@ func (o *Office) refresh(ctx context.Context, h *held) (err error) {
 	if h.purse, err = o.shadowOf(ctx, h.card()); err != nil {
 		return err
 	}
+	torn, err := load.TornOf(ctx, o.Ledger, h.card())
+	if err != nil {
+		return err
+	}
+	h.torn = 0
+	for _, t := range torn {
+		h.torn += t.Fen
+	}
+	if h.waits, _, err = load.WaitingFen(ctx, o.Ledger.Pool(), h.card()); err != nil {
+		return err
+	}
 	if h.was.State == Unknown {
 		err = shadow.Statement(ctx, o.Ledger, h.card().Subject(), identity.NoDay, index.LastDay, func(ledger.Row) error { return errUsed })
 		if h.used = errors.Is(err, errUsed); !h.used {
@@ -234,6 +243,11 @@ func (d *doing) prepare(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error {
 	if err := d.lock(ctx, tx); err != nil {
 		return err
 	}
+	if d.fresh != nil && d.fresh.known && d.card.known {
+		if d.moving, err = load.MovingOf(ctx, tx, d.card.card(), d.fresh.card()); err != nil {
+			return err
+		}
+	}
 	p := &planner{figures: d.figures, channel: chart.Channel(d.order.Channel)}
 	if d.plan, err = p.make(d.order.Do, &d.card, d.order.Product, d.fresh); err != nil {
 		return err
@@ -254,6 +268,9 @@ func (d *doing) lock(ctx context.Context, tx pgx.Tx) (err error) {
 			continue
 		}
 		if h.was, h.steps, err = standing(ctx, tx, h.card(), locking); err != nil {
+			return err
+		}
+		if h.waits, _, err = load.WaitingFen(ctx, tx, h.card()); err != nil {
 			return err
 		}
 	}
@@ -294,6 +311,9 @@ func (d *doing) fill(b *ledger.Batch) error {
 			return err
 		}
 	}
+	if d.other != nil {
+		b.Transfers = append(b.Transfers, d.moving.Notes()...)
+	}
 	for i := range b.Transfers {
 		b.Transfers[i].Linked = i < len(b.Transfers)-1
 	}
@@ -330,6 +350,9 @@ func (d *doing) finish(ctx context.Context, tx pgx.Tx, b *ledger.Batch, out *led
 	}
 	if d.other != nil {
 		if err := keep(ctx, tx, d.fresh.card(), d.other, b.Day, d.by.First); err != nil {
+			return err
+		}
+		if err := d.moving.Keep(ctx, tx); err != nil {
 			return err
 		}
 	}

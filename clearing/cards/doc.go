@@ -14,6 +14,12 @@
 //	refunded        float:own → channel:ID      shadow balance, after the days of the product
 //	                deposits:own → channel:ID   deposit
 //
+// By rule, without anybody:
+//
+//	transferred     float:own → waiting:own      what a replaced card has, for the last one
+//	settled         overdrawn:own → float:own    what an ended card is overdrawn
+//	                deposits:own → overdrawn:own what the deposit of the last card pays of that
+//
 // What a card costs, and what is given back, is in the documents of products ([Rules]).
 //
 // # What holds

@@ -84,10 +84,10 @@ func TestForged(t *testing.T) {
 }
 
 // forged are the faults after a statement, which is undone.
-func (c *counter) forged(statement string) (found []books.Kind) {
+func (c *counter) forged(statement string, also ...string) (found []books.Kind) {
 	c.Helper()
 	each := func(format string) {
-		for _, table := range []string{"cards", "card_steps", "card_orders", "registry_dues", "shifts"} {
+		for _, table := range append([]string{"cards", "card_steps", "card_orders", "registry_dues", "shifts"}, also...) {
 			_, err := c.Ledger.Pool().Exec(c.Context(), fmt.Sprintf(format, table))
 			c.must(err)
 		}

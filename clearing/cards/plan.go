@@ -18,6 +18,8 @@ type held struct {
 	steps int64
 	used  bool       // the journal has rows of it
 	purse ledger.Fen // what it should hold
+	waits ledger.Fen // paid, and waiting for it
+	torn  ledger.Fen // authorised for it, and not confirmed
 }
 
 // Choice is something that may be done with a card, with its money.
@@ -258,9 +260,26 @@ func (p *planner) giveBack(m *plan, h *held) error {
 		return refusal(language.Textf("card %s is on the hotlist", h.shown()), language.Textf("have it reported found first, or hand it in"))
 	}
 	m.Empties = true
+	p.stays(m, h.waits)
+	p.overdrawn(m, h)
 	p.pays(m, Deposit, chart.Deposits, -h.was.Deposit, chart.PurposeCardRefund)
 	m.left.State, m.left.Deposit, m.left.Lapses = Returned, 0, 0
 	return nil
+}
+
+// stays has nothing paid out while a load waits for the card: it would wait for ever.
+func (p *planner) stays(m *plan, fen ledger.Fen) {
+	if fen > 0 {
+		m.Obstacle = language.Textf("%s yuan wait for the card or may be on it: have them written, or taken back, or the card replaced", fen.String())
+	}
+}
+
+// overdrawn takes what the purse is overdrawn off the deposit, as far as that goes. The rest is
+// booked by rule.
+func (p *planner) overdrawn(m *plan, h *held) {
+	if h.purse < 0 {
+		p.pays(m, Purse, chart.Float, min(-h.purse, h.was.Deposit), chart.PurposeCardRefund)
+	}
 }
 
 // refund pays what a card should hold and its deposit. What the purse is overdrawn comes off.
@@ -268,7 +287,9 @@ func (p *planner) refund(m *plan, h *held) error {
 	if !m.product.Refundable {
 		return p.notTaken(m)
 	}
-	p.pays(m, Purse, chart.Float, -h.purse, chart.PurposeCardRefund)
+	p.pays(m, Purse, chart.Float, -max(h.purse, 0), chart.PurposeCardRefund)
+	p.overdrawn(m, h)
+	p.stays(m, h.waits+h.torn)
 	p.pays(m, Deposit, chart.Deposits, -h.was.Deposit, chart.PurposeCardRefund)
 	m.left.State, m.left.Deposit, m.left.Lapses, m.From = Refunded, 0, 0, h.was.Lapses
 	if p.figures.today() < h.was.Lapses {

@@ -49,6 +49,16 @@ type Due struct {
 	Expires ledger.Day `json:"expires,omitempty"`
 }
 
+// GivenOver is a torn load of a card that was replaced: nobody knows whether that card had it, and
+// it can be used no more, so its money goes to the card that took its place.
+type GivenOver struct {
+	Kind     byte       `json:"kind"`
+	Sequence uint16     `json:"sequence"`
+	Attempt  uint8      `json:"attempt,omitempty"`
+	To       string     `json:"to"` // account
+	Fen      ledger.Fen `json:"fen"`
+}
+
 // Record is what a row of card_steps and its note in the journal have.
 type Record struct {
 	Step    int64       `json:"step"`
@@ -63,9 +73,16 @@ type Record struct {
 	Salt    string      `json:"salt,omitempty"` // of the digests that were signed
 	// Content is the hash of all that the order asked for, in hexadecimal; empty where the step is
 	// not the one of its order: of a new card that takes another one's place, and by rule.
-	Content string   `json:"content,omitempty"`
-	Due     *Due     `json:"due,omitempty"`
-	Left    Standing `json:"left"`
+	Content string      `json:"content,omitempty"`
+	Due     *Due        `json:"due,omitempty"`
+	Torn    []GivenOver `json:"torn,omitempty"`
+	// Back are torn loads that went over before, and of which the card's word came after all: it
+	// gives back what that brought.
+	Back []GivenOver `json:"back,omitempty"`
+	// Float is what a step by rule moves to the card's purse, below zero from it, beside what then
+	// waits for another card.
+	Float ledger.Fen `json:"float_fen,omitempty"`
+	Left  Standing   `json:"left"`
 }
 
 // Cash is what went over the counter for the step itself: what the customer paid, less what was

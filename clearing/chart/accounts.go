@@ -29,6 +29,8 @@ func Accounts(r *index.Edition) []ledger.Account {
 		{Code: Fees, Kind: ledger.Income, Owner: "issuer"},
 		{Code: Differences, Kind: ledger.Income, Owner: "issuer"},
 		{Code: Commission, Kind: ledger.Expense, Owner: "issuer"},
+		{Code: Overdrawn, Kind: ledger.Expense, Owner: "issuer"},
+		{Code: Inactive, Kind: ledger.Liability, Owner: "issuer"},
 		{Code: BankMedical, Kind: ledger.Asset, Owner: "insurance"},
 		{Code: BankPension, Kind: ledger.Asset, Owner: "pension"},
 		{Code: PensionFund, Kind: ledger.Liability, Owner: "pension", Flags: guarded},

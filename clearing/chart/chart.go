@@ -22,6 +22,8 @@ const (
 	Fees            = "fees:own"
 	Differences     = "differences:own"
 	Commission      = "commission:own"
+	Overdrawn       = "overdrawn:own"
+	Inactive        = "inactive:own"
 	BankMedical     = "bank:medical"
 	BankPension     = "bank:pension"
 	PensionFund     = "pension:fund"
@@ -61,6 +63,9 @@ const (
 	PurposeShiftDifference
 	PurposeEmptied
 	PurposeCommission
+	PurposeOverdrawn
+	PurposeInactive
+	PurposeTornAgain
 )
 
 // Purposes of what operators take in cash themselves. It is theirs, and no transfer: a desk's cash
@@ -115,6 +120,12 @@ func PurposeName(p ledger.Purpose) string {
 		return "load_withdrawn"
 	case PurposeCommission:
 		return "commission"
+	case PurposeOverdrawn:
+		return "overdrawn"
+	case PurposeInactive:
+		return "inactive"
+	case PurposeTornAgain:
+		return "torn_again"
 	case PurposeRelease:
 		return "release"
 	case PurposeCorrection:

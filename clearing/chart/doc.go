@@ -12,6 +12,8 @@
 //	passes:own          liability  prepaid passes: money for rides that are still to come
 //	fees:own            income     fees of the issuer
 //	commission:own      expense    what channels earn by their contracts
+//	overdrawn:own       expense    what ended cards were overdrawn, and no deposit paid for
+//	inactive:own        liability  the purses of cards that are inactive by rule
 //	operator:ID         liability  fares owed to a transit operator
 //	pending:ID          liability  fares of other cities' cards, owed once the centre confirms
 //	suspense:REASON     liability  card money that moved, payee open

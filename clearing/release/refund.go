@@ -114,14 +114,8 @@ func refundPlan(row ledger.Key, order *load.Order, channel string, fen ledger.Fe
 
 // keepRefund counts the refunds of the card's sequence, for the next order.
 func (p *paidLoad) keepRefund(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, `INSERT INTO load_refunds (card, type, sequence, refunds) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (card, type, sequence) DO UPDATE SET refunds = excluded.refunds`,
-		[]byte(p.Card), int64(p.Load.Kind), int64(p.Load.Sequence), int64(p.Load.Attempt)+1)
-	if err != nil {
-		return fmt.Errorf("keep the refund: %w", err)
-	}
-	if p.placer == "" {
-		return nil
+	if err := load.KeepRefunded(ctx, tx, &p.Order); err != nil || p.placer == "" {
+		return err
 	}
 	w, found, err := load.WaitingIn(ctx, tx, p.placer, p.number, true)
 	if err == nil && !found {

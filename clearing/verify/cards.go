@@ -38,9 +38,20 @@ type lifeRow struct {
 }
 
 // paid is what the journal has of a step's money.
-type paid struct {
-	cash, deposit ledger.Fen // to the channel, and to deposits
-	rows          int
+type paid []ledger.Row
+
+// left is what it leaves on an account: credits less debits.
+func (p paid) left(account string) (fen ledger.Fen) {
+	id := ledger.IDOfCode(account)
+	for i := range p {
+		if p[i].Credit == id {
+			fen += p[i].Amount
+		}
+		if p[i].Debit == id {
+			fen -= p[i].Amount
+		}
+	}
+	return fen
 }
 
 // life is all that there is of one card, or of a channel's shifts.
@@ -48,7 +59,7 @@ type life struct {
 	subject []byte
 	notes   map[string][]byte // by id
 	days    map[string]int64
-	paid    map[string]*paid // by the rest of the id
+	paid    map[string]paid // by the rest of the id
 	last    *cards.Record
 	steps   int64
 	settled bool                    // its card's row was seen
@@ -56,7 +67,7 @@ type life struct {
 }
 
 func newLife(subject []byte) *life {
-	return &life{subject: bytes.Clone(subject), notes: map[string][]byte{}, days: map[string]int64{}, paid: map[string]*paid{}, orders: map[int64]*cards.Record{}}
+	return &life{subject: bytes.Clone(subject), notes: map[string][]byte{}, days: map[string]int64{}, paid: map[string]paid{}, orders: map[int64]*cards.Record{}}
 }
 
 // cardLives compares the cards and their steps with the journal.
@@ -97,24 +108,8 @@ func (l *life) pays(r *lifeRow) {
 	if len(r.id) < 3 {
 		return
 	}
-	of := l.paid[string(r.id[2:])]
-	if of == nil {
-		of = new(paid)
-		l.paid[string(r.id[2:])] = of
-	}
-	of.rows++
-	deposits := ledger.IDOfCode(chart.Deposits)
-	sign := ledger.Fen(1) // paid by the customer: it debits the channel
-	switch {
-	case ledger.AccountID(r.debit) == deposits:
-		sign = -1
-		of.deposit -= ledger.Fen(r.fen)
-	case ledger.AccountID(r.credit) == deposits:
-		of.deposit += ledger.Fen(r.fen)
-	case ledger.AccountID(r.debit) == ledger.IDOfCode(chart.Float), ledger.AccountID(r.debit) == ledger.IDOfCode(chart.Differences):
-		sign = -1
-	}
-	of.cash += sign * ledger.Fen(r.fen)
+	step := string(r.id[2:])
+	l.paid[step] = append(l.paid[step], ledger.Row{Debit: ledger.AccountID(r.debit), Credit: ledger.AccountID(r.credit), Amount: ledger.Fen(r.fen)})
 }
 
 // lived holds a row of a step against its note, its money and who signed it.
@@ -143,6 +138,7 @@ func (c *check) lived(l *life, r *lifeRow) {
 	if of.Content != "" {
 		l.orders[r.number] = &of
 	}
+	c.goesOver(l, &of)
 	l.last, l.steps = &of, r.number
 }
 
@@ -153,16 +149,25 @@ func (l *life) moneyOf(r *lifeRow, of *cards.Record) string {
 		before = l.last.Left.Deposit
 	}
 	money := l.paid[string(r.id[1:])]
-	if money == nil {
-		money = new(paid)
-	}
 	delete(l.paid, string(r.id[1:]))
-	// A replacement's deposit leaves the old card and comes to the new one.
-	if moved := of.Left.Deposit - before; money.deposit != moved {
-		return fmt.Sprintf("the journal moves %d fen of deposit, and the card's changes by %d", money.deposit, moved)
+	deposit, float, cash := money.left(chart.Deposits), money.left(chart.Float), ledger.Fen(0)
+	if of.Unit != "" {
+		cash = -money.left(string(of.Unit))
 	}
-	if cash := of.Cash(); cash != money.cash && !(of.Do == cards.Replace && cash == money.cash-money.deposit) {
-		return fmt.Sprintf("the journal has %d fen of cash, and the step %d", money.cash, cash)
+	purse := of.Float
+	for _, amount := range of.Amounts {
+		if amount.What == cards.Purse {
+			purse += amount.Fen
+		}
+	}
+	// A replacement's deposit leaves the old card and comes to the new one.
+	switch moved := of.Left.Deposit - before; {
+	case deposit != moved:
+		return fmt.Sprintf("the journal moves %d fen of deposit, and the card's changes by %d", deposit, moved)
+	case of.Cash() != cash && !(of.Do == cards.Replace && of.Cash() == cash-deposit):
+		return fmt.Sprintf("the journal has %d fen of cash, and the step %d", cash, of.Cash())
+	case float != purse:
+		return fmt.Sprintf("the journal moves %d fen to the purse, and the step %d", float, purse)
 	}
 	return ""
 }

@@ -64,6 +64,11 @@ func (c *check) eachDecided(ctx context.Context, fn func(ledger.Key, mark)) erro
 // people decide on few of all transfers.
 func (c *check) decidedRows(ctx context.Context) error {
 	err := c.eachDecided(ctx, func(_ ledger.Key, m mark) { c.decided[m] = 0 })
+	for i := range c.given {
+		if !c.said(&c.given[i]) {
+			c.fault(CardStep, "torn load "+release.RowName(c.given[i].Key), "a step gives it over, and the journal does not have that")
+		}
+	}
 	for _, act := range []string{receipt.ActBook, receipt.ActReverse} {
 		for i := range c.entries[act] {
 			e := &c.entries[act][i]

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	offered "citycard/clearing/people/proposal"
 	"citycard/ledger/chain"
 	books "citycard/ledger/verify"
 )
@@ -65,6 +66,7 @@ type check struct {
 	altered  map[int64]string              // by the number of an entry that changes a person: what it alters
 	decided  map[mark]int                  // transfers that two people decide: how many acts say each
 	acted    acted                         // at counters
+	given    []offered.Booking             // refunds of torn loads, by steps of cards
 }
 
 // Tables checks all tables of clearing's; it is a check beside the ledger's

@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"errors"
+	"path/filepath"
 
 	"citycard/clearing/people/access"
 	"citycard/cmd/demostaff"
@@ -25,7 +26,7 @@ func (d *demo) letIn(ctx context.Context) error {
 	}
 	notDone := func(err error) bool { return !errors.Is(err, ledger.ErrOutcomeUnknown) }
 	for _, channel := range d.server.Registry.Current().Channels() {
-		path := d.tokenOf(channel.ID)
+		path := filepath.Join(d.dir.Join(tokens), channel.ID+".token")
 		if _, _, err := server.IssueToken(access.Channel(channel.ID), 1, path, false, issue, notDone); err != nil {
 			return err
 		}

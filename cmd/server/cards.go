@@ -52,7 +52,7 @@ func cardsOffice(l *ledger.Ledger, known *inForce, zone func(context.Context) (*
 			if err != nil {
 				return nil, err
 			}
-			return &cards.Figures{Products: set.Products, Calendar: set.Calendar, Contracts: set.Contracts, Now: time.Now().In(zone)}, nil
+			return &cards.Figures{Products: set.Products, Calendar: set.Calendar, Now: time.Now().In(zone)}, nil
 		},
 		Token: func(ctx context.Context, number string) (token [16]byte, err error) {
 			certificate, wrong := persons.ParseCertificate(number)
@@ -71,7 +71,8 @@ func cardsOffice(l *ledger.Ledger, known *inForce, zone func(context.Context) (*
 // followEvery is how often what is due of cards is looked for.
 const followEvery = 10 * time.Second
 
-// byRulePage is how many of the cards that are due are read at once.
+// byRulePage is how many of the cards that are due are read at once, and how many of those that are
+// ended are looked at each time.
 const byRulePage = 100
 
 // followCards does, until ctx ends, what is due of cards by rule, and has the registry follow what
@@ -81,11 +82,14 @@ func followCards(ctx context.Context, l *ledger.Ledger, every time.Duration, log
 	office := cardsOffice(l, new(inForce), zone, nil)
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	var after []byte // up to which ended cards were looked at
 	for {
 		followed, err := office.Follow(ctx) // lost cards first, whatever else fails
 		issued, refused := office.FollowIssued(ctx)
 		done, failed := office.ByRule(ctx, byRulePage)
-		err = errors.Join(err, refused, failed)
+		next, late, failedLate := office.Late(ctx, after, byRulePage)
+		after, done = next, done+late
+		err = errors.Join(err, refused, failed, failedLate)
 		switch {
 		case ctx.Err() != nil:
 			return

@@ -1,0 +1,201 @@
+package cards_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"citycard/cardos/keys"
+	"citycard/clearing/cards"
+	"citycard/clearing/chart"
+	"citycard/clearing/docket"
+	"citycard/clearing/identity"
+	"citycard/clearing/transit/load"
+	"citycard/clearing/verdict"
+	"citycard/ledger"
+)
+
+// authority is the load authority over the counter's books.
+func (c *counter) authority() (a *load.Authority, gatherer *ledger.Gatherer) {
+	c.Helper()
+	gatherer, err := c.Ledger.NewGatherer(c.Context(), "authorised", "test", 0, 0)
+	c.must(err)
+	return &load.Authority{
+		Registry: c.town.Registry, Keys: keys.NewKeyring(c.town.Keys), Poster: gatherer, Books: c.Ledger, Rules: c.town.Rules.Loads, Fresh: c.town.Rules.Fresh,
+		Now: func() time.Time { return c.now }, Stream: "waiting", Owner: "test",
+	}, gatherer
+}
+
+// pays places a load that waits for a card.
+func (c *counter) pays(order, card string, fen ledger.Fen) {
+	c.Helper()
+	a, gatherer := c.authority()
+	defer gatherer.Close()
+	_, err := a.Place(c.Context(), &load.PlaceOrder{Channel: "counter", Order: order, Card: card, Fen: fen})
+	c.must(err)
+}
+
+// tears authorises a load of which the card's word never comes; placed, it is one that waited.
+func (c *counter) tears(order, card string, sequence uint16, fen ledger.Fen, placed bool) {
+	c.Helper()
+	a, gatherer := c.authority()
+	defer gatherer.Close()
+	r := c.town.LoadRequest(card, order, sequence, 0, uint32(fen), c.now)
+	if placed {
+		r.Placer = string(load.PlacedBy("counter"))
+	}
+	_, err := a.Authorise(c.Context(), r)
+	c.must(err)
+}
+
+// ends wants nothing to be left of cards in the books.
+func (c *counter) ends(list ...string) {
+	c.Helper()
+	for _, card := range list {
+		for _, account := range []string{chart.Float, chart.Deposits} {
+			if left := c.left(account, card); left != 0 {
+				c.Errorf("%d fen are left of card %s on %s", left, card, account)
+			}
+		}
+	}
+}
+
+// waits wants loads to wait for a card.
+func (c *counter) waits(card string, want ...ledger.Fen) {
+	c.Helper()
+	var is []ledger.Fen
+	for _, w := range c.find(card).Waiting {
+		is = append(is, w.Fen)
+	}
+	slices.Sort(is)
+	if fmt.Sprint(is) != fmt.Sprint(want) {
+		c.Errorf("%v fen wait for card %s, want %v", is, card, want)
+	}
+}
+
+var afterWait = time.Date(2026, 1, 14, 9, 0, 0, 0, time.UTC)
+
+// TestLateMoney has money come late onto cards that are ended: of replaced ones it follows to the
+// last card of the chain.
+func TestLateMoney(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	c.does(cards.Sell, number(0), product("registered"), cash(1000), shown("Li"))
+	c.does(cards.Replace, number(0), another(number(1)), cash(600), shown("Li"))
+	c.now = afterWait
+	c.follow(1, 1)
+	c.loads(number(0), 2500) // a torn load was found late
+	c.does(cards.Replace, number(1), another(number(2)), cash(600), shown("Li"))
+	c.follow(1, 1)
+	c.waits(number(2), 2500)
+	c.follow(0, 0)
+	c.loads(number(0), 100)
+	c.follow(1, 0)
+	c.waits(number(2), 100, 2500)
+	c.ends(number(0), number(1))
+	c.hold()
+}
+
+// TestOverdrawn has late taps overdraw cards that are ended: it is taken off the deposit of the
+// card that took their place, and what that does not cover is borne by the issuer.
+func TestOverdrawn(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	c.does(cards.Sell, number(0), product("registered"), cash(1000), shown("Li"))
+	c.does(cards.Sell, number(2), product("ordinary"), cash(1000))
+	c.does(cards.Sell, number(3), product("ordinary"), cash(1000))
+	c.does(cards.Replace, number(0), another(number(1)), cash(600), shown("Li"))
+	c.does(cards.HandIn, number(2))
+	c.loads(number(0), -300)
+	c.loads(number(2), -1200)
+	c.loads(number(3), -200)
+	c.does(cards.Return, number(3), cash(-800))
+	c.now = afterWait
+	c.does(cards.Refund, number(2))
+	c.follow(2, 2)
+	c.stands(number(1), cards.Active, 700)
+	c.ends(number(0), number(2), number(3))
+	if borne := c.balance(chart.Overdrawn); borne != -1200+1000 {
+		t.Errorf("%d fen are borne", borne)
+	}
+	c.loads(number(0), -900)
+	c.follow(1, 0)
+	c.stands(number(1), cards.Active, 0)
+	c.ends(number(0), number(1))
+	c.hold()
+}
+
+// TestWaitingGoesOver has loads that wait for a card wait for the one that takes its place. Torn
+// ones follow once late words have come.
+func TestWaitingGoesOver(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	c.does(cards.Sell, number(0), product("registered"), cash(1000), shown("Li"))
+	c.does(cards.Sell, number(3), product("ordinary"), cash(1000))
+	c.pays("w-1", number(0), 2000)
+	c.pays("w-2", number(0), 3000)
+	c.pays("w-3", number(3), 1000)
+	c.tears("w-2", number(0), 0, 3000, true)
+	c.tears("t-1", number(0), 1, 5000, false)
+	c.refused(c.order(cards.Return, number(3), cash(-1000)), "10.00 yuan wait for the card")
+	c.does(cards.Replace, number(0), another(number(1)), cash(600), shown("Li"))
+	c.waits(number(1), 2000)
+	c.pays("w-1", number(0), 2000) // the channel asks once more
+	c.hold()
+	c.now = afterWait
+	c.follow(2, 1) // a torn load that had waited waits again, and goes over then
+	c.waits(number(1), 2000, 3000, 5000)
+	c.waits(number(0))
+	c.ends(number(0))
+	c.hold()
+	if fen := c.balance(chart.Unwritten); fen != 0 {
+		t.Errorf("%d fen are on %s", fen, chart.Unwritten)
+	}
+	if found := c.forged("UPDATE waiting_loads SET card = (SELECT card FROM cards WHERE state = 'replaced') WHERE number = 'w-3'", "waiting_loads"); len(found) == 0 {
+		t.Error("a load that waits for another card was not noticed")
+	}
+}
+
+// TestTornAfterAll has the word of a torn load come after its money went to another card: what it
+// brought goes back, once.
+func TestTornAfterAll(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	c.does(cards.Sell, number(0), product("registered"), cash(1000), shown("Li"))
+	c.tears("t-1", number(0), 1, 5000, false)
+	c.does(cards.Replace, number(0), another(number(1)), cash(600), shown("Li"))
+	c.now = afterWait
+	c.follow(1, 1)
+	c.waits(number(1), 5000)
+	c.confirms(number(0), 1, 5000)
+	c.follow(1, 0)
+	c.follow(0, 0)
+	c.waits(number(1), 5000)
+	c.ends(number(0))
+	if fen := c.balance(chart.Suspense(verdict.LoadNotPaid)); fen != 0 {
+		t.Errorf("%d fen are in suspense", fen)
+	}
+	c.hold()
+}
+
+// confirms books the word of a card for a load whose order was given back.
+func (c *counter) confirms(card string, sequence uint16, fen ledger.Fen) {
+	c.Helper()
+	out, err := c.Ledger.PostOnce(c.Context(), "words", "test", 0, func(b *ledger.Batch) error {
+		b.Transfers = []ledger.Transfer{{
+			Day: b.Day, Subject: subject(card), ID: identity.LoadWritten(load.TypeLoad, sequence), Debit: ledger.IDOfCode(chart.Suspense(verdict.LoadNotPaid)),
+			Credit: ledger.IDOfCode(chart.Float), Amount: fen, Purpose: chart.PurposeLoad,
+		}}
+		b.Finish = func(ctx context.Context, tx pgx.Tx, _ *ledger.Outcome) ([]byte, error) {
+			return nil, load.Keep(ctx, tx, &docket.Docket{Transfers: b.Transfers})
+		}
+		return nil
+	})
+	if err != nil || out.Transfers[0].Result != ledger.Inserted {
+		c.Fatal(err, out)
+	}
+}
