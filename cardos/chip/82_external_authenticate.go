@@ -5,7 +5,6 @@ import (
 
 	"citycard/cardos/apdu"
 	"citycard/cardos/keys"
-	"citycard/cardos/personalisation"
 	"citycard/cardos/ssc"
 )
 
@@ -82,7 +81,7 @@ func (c *Chip) authenticateMaker(data []byte) apdu.Status {
 	}
 	var block [8]byte
 	copy(block[:], challenge)
-	if subtle.ConstantTimeCompare(personalisation.TransportKey().Encrypt(block[:]), data) != 1 {
+	if subtle.ConstantTimeCompare(c.transportKey().Encrypt(block[:]), data) != 1 {
 		return apdu.AuthenticationFailed
 	}
 	c.session.issuing = true

@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"citycard/cardos/apdu"
+	"citycard/cardos/keys"
+	"citycard/cardos/personalisation"
 )
 
 // Errors of Transmit: no answer came.
@@ -85,7 +87,26 @@ type Chip struct {
 	session session
 	tear    Moment
 	keep    func(image []byte) error // or nil
-	failure error                    // why the last change was not kept
+	// transport is the key of the blank's batch; nil: that of samples, which is published.
+	transport *keys.Key
+	failure   error // why the last change was not kept
+}
+
+// OfBatch gives a blank the transport key of a batch, as its maker does before it delivers it. An
+// image does not keep it: a blank that was stored is a sample.
+func (c *Chip) OfBatch(key keys.Key) *Chip {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.transport = &key
+	return c
+}
+
+// transportKey is the key under which the blank is personalised.
+func (c *Chip) transportKey() keys.Key {
+	if c.transport != nil {
+		return *c.transport
+	}
+	return personalisation.SampleKey()
 }
 
 // PowerOn powers the chip, or resets it when it has power, and returns its ATR.

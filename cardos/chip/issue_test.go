@@ -53,7 +53,7 @@ func refuse(t testing.TB, card apdu.Card, cmd apdu.Command, want apdu.Status) {
 func open(t testing.TB, card apdu.Card) {
 	t.Helper()
 	challenge := send(t, card, apdu.GetChallenge(8))
-	send(t, card, apdu.ExternalAuthenticate(0, personalisation.TransportKey().Encrypt(challenge)))
+	send(t, card, apdu.ExternalAuthenticate(0, personalisation.SampleKey().Encrypt(challenge)))
 }
 
 func store(t testing.TB, card apdu.Card, final bool, groups ...personalisation.Group) {
@@ -101,7 +101,7 @@ func personaliseTransit(t testing.TB, card apdu.Card, keyStore *keys.Store, n ui
 	send(t, card, apdu.UpdateBinary(tunion.HolderSFI, 0, h[:]))
 	app := testApplication(t, n)
 	id := keys.CardID{Issuer: app.Issuer, ASN: app.ASN}
-	store(t, card, true, personalisation.TransitGroup(keyStore.CardKeys(id), personalisation.TransportKey()),
+	store(t, card, true, personalisation.TransitGroup(keyStore.CardKeys(id), personalisation.SampleKey()),
 		personalisation.Group{ID: personalisation.GroupPIN, Data: []byte{0x12, 0x34, 0x56}})
 	a := app.Encode()
 	send(t, card, apdu.UpdateBinary(tunion.ApplicationSFI, 0, a[:]))
@@ -240,7 +240,7 @@ func personaliseSocial(t testing.TB, card *chip.Chip, keyStore *keys.Store, vers
 		send(t, card, cmd)
 	}
 	store(t, card, true,
-		personalisation.SocialGroup(keyStore.SocialSecurityKeys(ssc.ProvinceFactor(region), ssc.CityFactor(region), factor), personalisation.TransportKey()),
+		personalisation.SocialGroup(keyStore.SocialSecurityKeys(ssc.ProvinceFactor(region), ssc.CityFactor(region), factor), personalisation.SampleKey()),
 		personalisation.Group{ID: personalisation.GroupPIN, Data: []byte{0x12, 0x34, 0x56}})
 	return issuer, holder
 }

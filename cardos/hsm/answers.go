@@ -86,19 +86,27 @@ func (m *Masters) Secure(ctx context.Context, c keyservice.Command) (sealed []by
 	return sealed, nil
 }
 
-// Personalise is that of keyservice.Backend.
+// Personalise is that of keyservice.Backend. A card's keys leave the token wrapped for this
+// process, and are sealed by the transport key, which does not.
 func (m *Masters) Personalise(ctx context.Context, b keyservice.Blank) (keyservice.Issue, error) {
 	if b.Card.Kind != keyservice.Transit && b.Card.Kind != keyservice.SocialSecurity {
 		return keyservice.Issue{}, fmt.Errorf("%q is no kind of card", b.Card.Kind)
 	}
-	transport := personalisation.TransportKey()
-	issue := keyservice.Issue{Answer: [8]byte(transport.Encrypt(b.Challenge[:]))}
+	var issue keyservice.Issue
 	err := m.token.do(ctx, "personalise a card", func(w *work) error {
 		newest, err := m.newest(w)
 		if err != nil {
 			return err
 		}
-		issue.Version, issue.Keys = newest.version, nil
+		seal, err := w.seals(b.Batch)
+		if err != nil {
+			return err
+		}
+		answer, err := seal(b.Challenge[:])
+		if err != nil {
+			return err
+		}
+		issue = keyservice.Issue{Version: newest.version, Answer: [8]byte(answer)}
 		for _, role := range b.Card.Roles() {
 			derived, err := w.diversify(newest.masters[role], b.Card.Factors(role), leaving())
 			if err != nil {
@@ -108,7 +116,11 @@ func (m *Masters) Personalise(ctx context.Context, b keyservice.Blank) (keyservi
 			if err != nil {
 				return err
 			}
-			issue.Keys = append(issue.Keys, personalisation.Seal(key, transport))
+			sealed, err := seal(key[:])
+			if err != nil {
+				return err
+			}
+			issue.Keys = append(issue.Keys, personalisation.Sealed(sealed))
 		}
 		return nil
 	})

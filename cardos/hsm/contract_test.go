@@ -2,6 +2,7 @@ package hsm
 
 import (
 	"testing"
+	"time"
 
 	"citycard/cardos/keys"
 	"citycard/cardos/keyservice"
@@ -9,5 +10,5 @@ import (
 )
 
 func TestContract(t *testing.T) {
-	keyservicetest.Contract(t, func(t *testing.T, store *keys.Store) keyservice.Backend { return inUse(t, store) })
+	keyservicetest.Contract(t, time.Now(), func(t *testing.T, store *keys.Store) keyservice.Backend { return inUse(t, store) })
 }

@@ -24,11 +24,11 @@
 //     half of what is derived, for which PKCS#11 has no mechanism, so the service checks TACs in
 //     its memory.
 //   - The keys of one card while it is personalised. They go onto the card under the transport key
-//     of its maker, which is published, so they are worth no more outside the token than in that
-//     block. SoftHSM2 wraps under no triple-DES key, so the token cannot make the block itself.
+//     of its batch, which stays in the token and does nothing but encipher. SoftHSM2 wraps under no
+//     triple-DES key, so a card's keys come out and go in once more as the text that is enciphered.
 //
-// Both leave wrapped with RSA-OAEP under a key that the process made for itself; no key crosses the
-// PKCS#11 interface in the clear, in either direction.
+// Both leave wrapped with RSA-OAEP under a key that the process made for itself. But for that text
+// no key crosses the PKCS#11 interface in the clear, in either direction.
 //
 // Derived keys are session objects and are destroyed with the operation that derived them. A
 // token that was taken out or that ended the login is opened and logged in to again by the next

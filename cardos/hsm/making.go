@@ -65,9 +65,9 @@ func (w *work) make(version byte, test bool, roles []keys.Role) error {
 }
 
 // Import brings the masters of a software store into a token that has none, for a migration: all
-// generations with their versions, and the mark of test masters. They travel under a key pair that
-// the token makes. Afterwards the token's check values are those of the store. Errors: ErrMasters,
-// ErrUnable, ErrBroken.
+// generations with their versions, the mark of test masters, and the transport keys of batches.
+// They travel under a key pair that the token makes. Afterwards the token's check values are those
+// of the store. Errors: ErrMasters, ErrUnable, ErrBroken.
 func (t *Token) Import(ctx context.Context, store *keys.Store) error {
 	return t.once(ctx, "import masters", func(w *work) error {
 		records, err := w.records()
@@ -80,6 +80,12 @@ func (t *Token) Import(ctx context.Context, store *keys.Store) error {
 		in, err := w.pair()
 		if err != nil {
 			return err
+		}
+		for _, batch := range store.Batches() {
+			key, _ := store.Transport(batch)
+			if err := w.addTransport(in, batch, key); err != nil && !errors.Is(err, keys.ErrBatchKnown) {
+				return err
+			}
 		}
 		return store.Masters(func(version byte, masters map[keys.Role]keys.Key) error {
 			var missing []keys.Role // those that do not rotate are there after the first generation

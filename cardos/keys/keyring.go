@@ -59,7 +59,13 @@ func OpenKeyring(path, passphrase string, log *slog.Logger) (*Keyring, error) {
 // Format hides the keys from every fmt verb.
 func (*Keyring) Format(f fmt.State, _ rune) { hide(f, "[keyring]") }
 
-func (k *Keyring) use(s *Store) { k.used.Store(&masters{s, s.Held()}) }
+func (k *Keyring) use(s *Store) {
+	held := s.Held()
+	if now := k.used.Load(); now != nil && now.held.Fingerprint() == held.Fingerprint() {
+		held = now.held // they are the same: only a transport key came
+	}
+	k.used.Store(&masters{s, held})
+}
 
 // Store is the store in use.
 func (k *Keyring) Store() *Store { return k.used.Load().store }
@@ -99,14 +105,14 @@ func (k *Keyring) follow(sealed []byte) error {
 	case old.includes(s):
 	case s.includes(old):
 		k.use(s)
-		k.log.Info("rotated masters taken into use", "version", s.Version())
+		k.log.Info("the changed key store is taken into use", "version", s.Version(), "batches", len(s.batches))
 	default:
 		return errFewer
 	}
 	return nil
 }
 
-// includes reports whether the store has all generations of another.
+// includes reports whether the store has all generations and all transport keys of another.
 func (s *Store) includes(other *Store) bool {
 	has := func(g *generation) bool {
 		own := s.generation(g.version)
@@ -114,6 +120,11 @@ func (s *Store) includes(other *Store) bool {
 	}
 	for i := range other.older {
 		if !has(&other.older[i]) {
+			return false
+		}
+	}
+	for name, key := range other.batches {
+		if own, ok := s.batches[name]; !ok || own != key {
 			return false
 		}
 	}

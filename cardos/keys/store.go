@@ -26,8 +26,9 @@ var (
 // Store is a set of masters kept in software: for development and tests, and for sites without a
 // hardware module. It never changes after it is made, and is safe for concurrent use.
 type Store struct {
-	current    generation   // what new cards are made with
-	older      []generation // newest first
+	current    generation     // what new cards are made with
+	older      []generation   // newest first
+	batches    map[string]Key // transport keys of blanks, by the name of their batch; never changed
 	test       bool
 	workFactor int
 }
@@ -83,6 +84,7 @@ type storeFile struct {
 	Test    bool             `json:"test"`
 	Masters mastersFile      `json:"masters"`
 	Older   []generationFile `json:"older,omitempty"` // newest first
+	Batches batchesFile      `json:"transport_keys,omitempty"`
 }
 
 type generationFile struct {
@@ -106,7 +108,7 @@ func (s *Store) Save(path, passphrase string) error {
 }
 
 func (s *Store) seal(passphrase string) ([]byte, error) {
-	f := storeFile{Format: storeFormat, Version: s.current.version, Test: s.test, Masters: s.current.file()}
+	f := storeFile{Format: storeFormat, Version: s.current.version, Test: s.test, Masters: s.current.file(), Batches: s.batchesFile()}
 	for i := range s.older {
 		f.Older = append(f.Older, generationFile{s.older[i].version, s.older[i].file()})
 	}
@@ -172,6 +174,9 @@ func unseal(r io.Reader, passphrase string) (*Store, error) {
 	}
 	s := &Store{test: file.Test, workFactor: defaultWorkFactor}
 	if s.current, err = file.Masters.generation(file.Version); err != nil {
+		return nil, err
+	}
+	if s.batches, err = file.Batches.batches(); err != nil {
 		return nil, err
 	}
 	for _, f := range file.Older {

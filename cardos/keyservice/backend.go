@@ -25,7 +25,8 @@ type Backend interface {
 	// Secure gives the data of a command with secure messaging: enciphered where the command wants
 	// it, and with its MAC at the end. It fails with keys.ErrKeyVersion or ErrCommand.
 	Secure(ctx context.Context, c Command) ([]byte, error)
-	// Personalise gives what makes a blank card a card: the newest generation's keys.
+	// Personalise gives what makes a blank card a card: the newest generation's keys, under the
+	// transport key of the blank's batch. It fails with ErrBatch.
 	Personalise(ctx context.Context, b Blank) (Issue, error)
 }
 
@@ -89,6 +90,8 @@ type Command struct {
 	Challenge  [8]byte // of the card; one of four bytes with zeros behind
 	Header     [4]byte // CLA INS P1 P2
 	Data       []byte  // before it is enciphered, without the MAC
+	// Permit is the centre's, signed. A backend does not look at it.
+	Permit []byte
 }
 
 // The commands of which a MAC is made: PIN UNBLOCK, and UPDATE BINARY of a transit card's last day,
@@ -134,9 +137,13 @@ func (c Command) Message(data []byte) []byte {
 	return append(append(c.Header[:], byte(len(data)+len(keys.MAC{}))), data...)
 }
 
+// ErrBatch says that the backend has no transport key of a batch of blanks.
+var ErrBatch = language.Textf("there is no transport key of this batch of blanks")
+
 // Blank is a blank card that is to become a card.
 type Blank struct {
-	Order     string // by which the card is made; it is in the log of uses
+	Order     string // by which the card is made: a name in the orders file
+	Batch     string // of the blank; the service takes it from the order
 	Card      Card
 	Challenge [8]byte // of the blank
 }

@@ -227,9 +227,32 @@ func (a *answer) belongs(q *question) error {
 	case a.Refusal == BadCommand:
 		return ErrCommand
 	case a.Refusal != "":
-		return fmt.Errorf("%w: %.40s", ErrRefused, a.Refusal)
+		return a.refused(q.Order)
 	}
 	return nil
+}
+
+// refused says in words why an operation was refused.
+func (a *answer) refused(order string) error {
+	switch a.Refusal {
+	case NoPermit:
+		return language.Textf("%w: the clearing centre has signed no permit for it", ErrRefused)
+	case OldPermit:
+		return language.Textf("%w: the clearing centre's permit is over: ask the centre again", ErrRefused)
+	case NotOrdered:
+		return language.Textf("%w: its orders file has no order %q of ours", ErrRefused, order)
+	case NotOfOrder:
+		return language.Textf("%w: card %s is none of order %q", ErrRefused, a.Card, order)
+	case OtherOrder:
+		return language.Textf("%w: card %s was made by another order", ErrRefused, a.Card)
+	case MadeBefore:
+		return language.Textf("%w: card %s was made as often as order %q allows", ErrRefused, a.Card, order)
+	case AllMade:
+		return language.Textf("%w: order %q has all its cards", ErrRefused, order)
+	case NoBatch:
+		return language.Textf("%w: order %q: %w", ErrRefused, order, ErrBatch)
+	}
+	return fmt.Errorf("%w: %.40s", ErrRefused, a.Refusal)
 }
 
 // unanswered says why a request got no answer. A certificate that is not taken stays so; anything
@@ -266,8 +289,6 @@ func faultOf(status int, content []byte) error {
 		return language.Textf("%w: our certificate is out of date (%s)", ErrRefused, detail)
 	case NotAllowed:
 		return language.Textf("%w: its clients' file does not allow us the operation %q", ErrRefused, detail)
-	case NotTheCard:
-		return language.Textf("%w: its clients' file does not allow us to make the card %s", ErrRefused, detail)
 	case Malformed:
 		return language.Textf("%w: it does not understand the question (%s)", ErrRefused, detail)
 	case TooMany:

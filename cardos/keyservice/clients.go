@@ -2,6 +2,7 @@ package keyservice
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -9,11 +10,9 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"golang.org/x/time/rate"
 
-	"citycard/cardos/keys"
 	"citycard/language"
 )
 
@@ -24,41 +23,16 @@ type Fingerprint [sha256.Size]byte
 func FingerprintOf(c *x509.Certificate) Fingerprint { return sha256.Sum256(c.Raw) }
 
 // Clients are the programs that may ask, by their certificates.
-type Clients struct{ by map[Fingerprint]*client }
+type Clients struct {
+	by     map[Fingerprint]*client
+	centre []ed25519.PublicKey // by one of which the clearing centre signs permits
+}
 
 // client is one of them.
 type client struct {
 	name    string
 	may     []Operation
 	limiter *rate.Limiter
-	cards   []cardRange // that it may personalise
-}
-
-// cardRange are transit cards by the last sixteen digits of their numbers, the part of which keys
-// are derived.
-type cardRange struct{ from, to keys.Digits }
-
-const numberDigits = 20
-
-// parseRange reads "NUMBER-NUMBER".
-func parseRange(text string) (r cardRange, ok bool) {
-	first, last, _ := strings.Cut(text, "-")
-	from, wrong := hex.DecodeString(first)
-	to, wrongToo := hex.DecodeString(last)
-	if wrong != nil || wrongToo != nil || len(first) != numberDigits || len(last) != numberDigits || strings.ContainsAny(text, "abcdefABCDEF") {
-		return r, false
-	}
-	r = cardRange{keys.Digits(from[2:]), keys.Digits(to[2:])}
-	return r, bytes.Compare(r.from[:], r.to[:]) <= 0
-}
-
-// mayMake reports whether the client may personalise a card. Of the keys of a social-security card
-// no number is a part, and none of them moves money.
-func (c *client) mayMake(card Card) bool {
-	digits := card.Transit.Digits()
-	return card.Kind == SocialSecurity || slices.ContainsFunc(c.cards, func(r cardRange) bool {
-		return bytes.Compare(digits[:], r.from[:]) >= 0 && bytes.Compare(digits[:], r.to[:]) <= 0
-	})
 }
 
 // clientsFile is the clients' file: JSON.
@@ -67,9 +41,10 @@ type clientsFile struct {
 		Name        string      `json:"name"`
 		Certificate string      `json:"certificate"` // SHA-256 of it, in hexadecimal digits
 		Operations  []Operation `json:"operations"`
-		Rate        float64     `json:"rate"`  // operations a second
-		Cards       []string    `json:"cards"` // that it may personalise, NUMBER-NUMBER
+		Rate        float64     `json:"rate"` // operations a second
 	} `json:"clients"`
+	// Centre are the clearing centre's public keys, in hexadecimal digits.
+	Centre []string `json:"centre"`
 }
 
 const (
@@ -115,19 +90,23 @@ func ParseClients(file []byte) (*Clients, error) {
 				return nil, language.Textf("client %s: there is no operation %q, want some of %v", c.Name, o, Operations())
 			}
 		}
-		var cards []cardRange
-		for _, text := range c.Cards {
-			r, ok := parseRange(text)
-			if !ok {
-				return nil, language.Textf("client %s: %q is no range of cards, want NUMBER-NUMBER of 20 digits each", c.Name, text)
-			}
-			cards = append(cards, r)
-		}
 		names[c.Name] = true
 		burst := int(math.Ceil(c.Rate))
-		clients.by[Fingerprint(sum)] = &client{c.Name, c.Operations, rate.NewLimiter(rate.Limit(c.Rate), burst), cards}
+		clients.by[Fingerprint(sum)] = &client{c.Name, c.Operations, rate.NewLimiter(rate.Limit(c.Rate), burst)}
 	}
-	return clients, nil
+	return clients, clients.parseCentre(f.Centre)
+}
+
+// parseCentre reads the centre's keys.
+func (c *Clients) parseCentre(centre []string) error {
+	for _, text := range centre {
+		key, err := hex.DecodeString(text)
+		if err != nil || len(key) != ed25519.PublicKeySize {
+			return language.Textf("centre: %.70q is no public key, want 64 hexadecimal digits", text)
+		}
+		c.centre = append(c.centre, key)
+	}
+	return nil
 }
 
 func plain(name string) bool {

@@ -22,7 +22,9 @@ import (
 type Server struct {
 	Backend Backend
 	Clients func() *Clients  // as their file is now
+	Orders  func() *Orders   // by which cards may be made, as their file is now
 	Uses    *Uses            // each use is in it before its answer leaves
+	Made    *Made            // and each card that was made in its log
 	Now     func() time.Time // for certificates, rates and the log
 	Log     *slog.Logger
 	Done    func(o Operation, outcome string) // is told of each operation, and of refused requests
@@ -83,14 +85,17 @@ func (s *Server) serve(r *http.Request) ([]answer, error) {
 	failed := make([]error, len(questions))
 	at := s.Now()
 	each(len(questions), func(i int) {
-		answers[i], uses[i], failed[i] = s.answer(r.Context(), &questions[i])
-		uses[i].At, uses[i].Client = at, who.name
+		uses[i] = Use{At: at, Client: who.name, Operation: questions[i].Operation, Order: questions[i].Order, Outcome: given}
+		answers[i], failed[i] = s.answer(r.Context(), &questions[i], &uses[i])
 	})
 	if err := errors.Join(failed...); errors.Is(err, errQuestion) {
 		return nil, unanswerable(http.StatusBadRequest, Malformed, "%v", err)
 	} else if err != nil {
 		s.Log.Error("key service: not answered", "client", who.name, "error", err)
 		detail := "the masters cannot be used now"
+		if errors.Is(err, ErrUses) {
+			detail = "the log of uses cannot be written"
+		}
 		if halted := (*HaltedError)(nil); errors.As(err, &halted) {
 			detail = halted.What
 		}
@@ -99,12 +104,15 @@ func (s *Server) serve(r *http.Request) ([]answer, error) {
 	return answers, s.note(uses)
 }
 
-// note writes the uses to their log, on disk before anything is answered.
+// note writes the uses to their log, on disk before anything is answered. Cards that were made are
+// in a log of their own by now.
 func (s *Server) note(uses []Use) error {
 	for i := range uses {
 		s.Done(uses[i].Operation, uses[i].Outcome)
 	}
-	uses = slices.DeleteFunc(uses, func(u Use) bool { return u.Outcome == unchanged })
+	uses = slices.DeleteFunc(uses, func(u Use) bool {
+		return u.Outcome == unchanged || u.Operation == Personalise && (u.Outcome == given || u.Outcome == givenAgain)
+	})
 	if len(uses) == 0 {
 		return nil
 	}
@@ -195,53 +203,35 @@ func (s *Server) allow(who *client, questions []question) error {
 	}
 	for i := range questions {
 		q := &questions[i]
-		detail := ""
 		if slices.Contains(who.may, q.Operation) {
-			if detail = who.foreign(q); detail == "" {
-				continue
-			}
+			continue
 		}
-		use := Use{At: now, Client: who.name, Operation: q.Operation, Order: q.Order, Card: detail, Outcome: string(NotAllowed)}
+		use := Use{At: now, Client: who.name, Operation: q.Operation, Order: q.Order, Outcome: string(NotAllowed)}
 		if !slices.Contains(Operations(), q.Operation) {
 			return unanswerable(http.StatusBadRequest, Malformed, "there is no operation %.20q", q.Operation)
 		}
 		if err := s.Uses.Add([]Use{use}, true); err != nil {
 			return unanswerable(http.StatusServiceUnavailable, Unavailable, "the log of uses cannot be written")
 		}
-		if detail != "" {
-			return unanswerable(http.StatusForbidden, NotTheCard, "%s", detail)
-		}
 		return unanswerable(http.StatusForbidden, NotAllowed, "%s", q.Operation)
 	}
 	return nil
 }
 
-// foreign is the card that is to be personalised, if it is none of the client's.
-func (c *client) foreign(q *question) string {
-	if q.Operation != Personalise {
-		return ""
-	}
-	card, err := q.Card.card()
-	if err != nil || c.mayMake(card) { // a wrong one is refused as such
-		return ""
-	}
-	return card.String()
-}
-
 // unchanged is the outcome of a question for clearing's keys that gave none away.
 const unchanged = "unchanged"
 
-// answer does one operation. An error means that there is no answer to any question.
-func (s *Server) answer(ctx context.Context, q *question) (a answer, u Use, err error) {
+// answer does one operation and completes its use. An error means that there is no answer to any
+// question.
+func (s *Server) answer(ctx context.Context, q *question, u *Use) (a answer, err error) {
 	a = answer{ID: q.ID, Operation: q.Operation, Order: q.Order}
-	u = Use{Operation: q.Operation, Order: q.Order, Outcome: given}
 	if q.Operation == Clearing {
 		u.Detail, u.Outcome, err = s.clearing(ctx, q, &a)
-		return a, u, err
+		return a, err
 	}
 	card, err := q.Card.card()
 	if err != nil {
-		return a, u, err
+		return a, err
 	}
 	a.Card = card.String()
 	u.Card = a.Card
@@ -252,21 +242,24 @@ func (s *Server) answer(ctx context.Context, q *question) (a answer, u Use, err 
 	case PINs, Files:
 		u.Detail, err = s.command(ctx, q, card, &a)
 	case Personalise:
-		err = s.personalise(ctx, q, card, &a)
+		err = s.personalise(ctx, q, card, &a, u)
 	case Clearing:
 	}
 	switch {
+	case errors.Is(err, ErrBatch):
+		s.Log.Error("key service: a card is not made", "order", q.Order, "error", err)
+		a.Refusal = NoBatch
 	case errors.Is(err, keys.ErrMAC):
 		a.Refusal = BadMAC
 	case errors.Is(err, keys.ErrKeyVersion):
 		a.Refusal = BadVersion
 	case errors.Is(err, ErrCommand):
 		a.Refusal = BadCommand
-	default:
-		return a, u, err
+	case err != nil || a.Refusal == "":
+		return a, err
 	}
 	u.Outcome = string(a.Refusal)
-	return a, u, nil
+	return a, nil
 }
 
 func (q *question) amount() uint32 {
@@ -286,7 +279,8 @@ func (s *Server) load(ctx context.Context, q *question, card Card, a *answer) er
 	return err
 }
 
-// command gives the data of a secured command. The log has the day that is written, and no PIN.
+// command gives the data of a secured command, if the centre permits it. The log has the day that
+// is written, and no PIN.
 func (s *Server) command(ctx context.Context, q *question, card Card, a *answer) (detail string, err error) {
 	command, err := q.command(card)
 	if err != nil {
@@ -295,11 +289,15 @@ func (s *Server) command(ctx context.Context, q *question, card Card, a *answer)
 	if q.Operation == Files {
 		detail = fmt.Sprintf("last day %x", command.Data)
 	}
+	if a.Refusal = PermitOf(&command).check(q.Permit, s.Clients().centre, s.Now()); a.Refusal != "" {
+		return detail, nil
+	}
 	a.Data, err = s.Backend.Secure(ctx, command)
 	return detail, err
 }
 
-func (s *Server) personalise(ctx context.Context, q *question, card Card, a *answer) error {
+// personalise gives a card its keys, if an order of the client may make it.
+func (s *Server) personalise(ctx context.Context, q *question, card Card, a *answer, u *Use) (err error) {
 	blank := Blank{Order: q.Order, Card: card}
 	if err := fixed(blank.Challenge[:], q.Challenge, "challenge"); err != nil {
 		return err
@@ -307,15 +305,28 @@ func (s *Server) personalise(ctx context.Context, q *question, card Card, a *ans
 	if q.Order == "" {
 		return fmt.Errorf("%w: a card is personalised by an order", errQuestion)
 	}
-	issue, err := s.Backend.Personalise(ctx, blank)
-	if err != nil {
-		return err
+	order := s.Orders().by[q.Order]
+	switch {
+	case order == nil || order.client != u.Client:
+		a.Refusal = NotOrdered
+		return nil
+	case !order.has(card):
+		a.Refusal = NotOfOrder
+		return nil
 	}
-	a.Version, a.Answer = issue.Version, issue.Answer[:]
-	for _, k := range issue.Keys {
-		a.Keys = append(a.Keys, k[:])
-	}
-	return nil
+	blank.Batch = order.batch
+	a.Refusal, err = s.Made.make(order, blank, u, func() error {
+		issue, err := s.Backend.Personalise(ctx, blank)
+		if err != nil {
+			return err
+		}
+		a.Version, a.Answer = issue.Version, issue.Answer[:]
+		for _, k := range issue.Keys {
+			a.Keys = append(a.Keys, k[:])
+		}
+		return nil
+	})
+	return err
 }
 
 func (s *Server) clearing(ctx context.Context, q *question, a *answer) (detail, outcome string, err error) {

@@ -25,6 +25,8 @@ import (
 
 	"citycard/cardos/keys"
 	"citycard/cardos/keyservice"
+	"citycard/cardos/keyservice/keyservicetest"
+	"citycard/cardos/personalisation"
 	"citycard/language"
 )
 
@@ -63,22 +65,27 @@ type office struct {
 	service *keyservice.Server
 	server  *httptest.Server
 	dir     string // of its log of uses
+	made    string // of its log of cards
 	own     tls.Certificate
 	all     tls.Certificate // of a client that may everything
 	clients atomic.Pointer[keyservice.Clients]
+	orders  atomic.Pointer[keyservice.Orders]
 }
 
 func newOffice(t testing.TB) *office {
 	t.Helper()
-	o := &office{TB: t, store: keys.GenerateTest(1), dir: t.TempDir(), own: today(t, "service"), all: today(t, "all")}
+	o := &office{TB: t, store: keys.GenerateTest(1), dir: t.TempDir(), made: t.TempDir(), own: today(t, "service"), all: today(t, "all")}
 	o.ring = keys.NewKeyring(o.store)
 	uses, _, err := keyservice.OpenUses(o.dir)
 	o.must(err)
-	t.Cleanup(func() { o.must(uses.Close()) })
+	made, _, err := keyservice.OpenMade(o.made)
+	o.must(err)
+	t.Cleanup(func() { o.must(errors.Join(uses.Close(), o.service.Made.Log().Close())) })
 	backend := keyservice.Software{Keyring: o.ring}
 	o.knows(o.line("all", o.all, 1e6, keyservice.Operations()...))
+	o.ordered(keyservicetest.Orders("all", "0101491000000000"))
 	o.service = &keyservice.Server{
-		Backend: backend, Clients: o.clients.Load, Uses: uses, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Backend: backend, Clients: o.clients.Load, Orders: o.orders.Load, Uses: uses, Made: made, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		Done: func(keyservice.Operation, string) {},
 	}
 	o.server = serveTLS(t, o.service, o.own)
@@ -107,14 +114,22 @@ func (o *office) line(name string, c tls.Certificate, rate float64, may ...keyse
 	print := keyservice.FingerprintOf(c.Leaf)
 	operations, err := json.Marshal(may)
 	o.must(err)
-	return fmt.Sprintf(`{"name":%q,"certificate":"%x","operations":%s,"rate":%g,"cards":["00000000000000000000-99999999999999999999"]}`, name, print[:], operations, rate)
+	return fmt.Sprintf(`{"name":%q,"certificate":"%x","operations":%s,"rate":%g}`, name, print[:], operations, rate)
 }
 
 func (o *office) knows(lines ...string) {
 	o.Helper()
-	clients, err := keyservice.ParseClients([]byte(`{"clients":[` + strings.Join(lines, ",") + `]}`))
+	clients, err := keyservice.ParseClients([]byte(`{"clients":[` + strings.Join(lines, ",") + `],"centre":["` + keyservicetest.CentreKey() + `"]}`))
 	o.must(err)
 	o.clients.Store(clients)
+}
+
+// ordered takes an orders file into use.
+func (o *office) ordered(text string) {
+	o.Helper()
+	orders, err := keyservice.ParseOrders([]byte(text))
+	o.must(err)
+	o.orders.Store(orders)
 }
 
 // asks is a client with a certificate.
@@ -145,10 +160,23 @@ func order(store *keys.Store, number string, fen uint32) (o keys.LoadOrder, mac2
 }
 
 // uses reads the whole log of uses.
-func (o *office) uses() (all []keyservice.Use) {
+func (o *office) uses() []keyservice.Use {
 	o.Helper()
-	_, err := keyservice.CheckUses(o.dir, 0, "", func(u *keyservice.Use) { all = append(all, *u) })
+	return o.lines(o.dir)
+}
+
+func (o *office) lines(dir string) (all []keyservice.Use) {
+	o.Helper()
+	_, err := keyservice.CheckUses(dir, 0, "", func(u *keyservice.Use) { all = append(all, *u) })
 	o.must(err)
+	return all
+}
+
+// saysOf are the uses in words.
+func saysOf(uses []keyservice.Use) (all []string) {
+	for _, u := range uses {
+		all = append(all, fmt.Sprintf("%d %s %s %s %d %s", u.Number, u.Client, u.Operation, u.Order, u.Amount, u.Outcome))
+	}
 	return all
 }
 
@@ -173,13 +201,13 @@ func TestOperations(t *testing.T) {
 	command := keyservice.Command{Order: "order 2", Card: transit, KeyVersion: 1, Header: [4]byte{0x84, 0x24}, Data: []byte{0x12, 0x34}}
 	secured, err := backend.Secure(t.Context(), command)
 	o.must(err)
-	if got, err := c.Secure(t.Context(), command); err != nil || !slices.Equal(got, secured) {
+	if got, err := c.Secure(t.Context(), keyservicetest.Permitted(command, time.Now())); err != nil || !slices.Equal(got, secured) {
 		t.Errorf("a command: %x, %v", got, err)
 	}
 	day := keyservice.Command{Order: "order 2", Card: transit, KeyVersion: 1, Header: [4]byte{0x04, 0xD6, 0x95, 24}, Data: []byte{0x20, 0x30, 0x12, 0x31}}
 	secured, err = backend.Secure(t.Context(), day)
 	o.must(err)
-	if got, err := c.Secure(t.Context(), day); err != nil || !slices.Equal(got, secured) {
+	if got, err := c.Secure(t.Context(), keyservicetest.Permitted(day, time.Now())); err != nil || !slices.Equal(got, secured) {
 		t.Errorf("another last day: %x, %v", got, err)
 	}
 	for name, change := range map[string]func(*keyservice.Command){
@@ -193,7 +221,7 @@ func TestOperations(t *testing.T) {
 		}
 	}
 	for _, card := range []keyservice.Card{transit, social} {
-		blank := keyservice.Blank{Order: "order 3", Card: card, Challenge: [8]byte{9}}
+		blank := keyservice.Blank{Order: "samples", Batch: personalisation.Samples, Card: card, Challenge: [8]byte{9}}
 		issue, err := backend.Personalise(t.Context(), blank)
 		o.must(err)
 		got, err := c.Personalise(t.Context(), blank)
@@ -208,14 +236,11 @@ func TestOperations(t *testing.T) {
 	if again, err := c.Held(t.Context()); again != held || err != nil {
 		t.Errorf("held again: another one, %v", err)
 	}
-	var got []string
-	for _, u := range o.uses() {
-		got = append(got, fmt.Sprintf("%d %s %s %s %d %s", u.Number, u.Client, u.Operation, u.Order, u.Amount, u.Outcome))
-	}
+	got := append(saysOf(o.uses()), saysOf(o.lines(o.made))...)
 	want2 := []string{
 		"1 all load order 1 500 given", "2 all load order 1 500 bad_mac", "3 all load order 1 500 key_version",
 		"4 all pin order 2 0 given", "5 all file order 2 0 given",
-		"6 all personalise order 3 0 given", "7 all personalise order 3 0 given", "8 all clearing  0 given",
+		"6 all clearing  0 given", "1 all personalise samples 0 given", "2 all personalise samples 0 given",
 	}
 	if !slices.Equal(got, want2) {
 		t.Errorf("the log of uses has\n%s", strings.Join(got, "\n"))
@@ -249,7 +274,7 @@ func TestRotationThroughTheService(t *testing.T) {
 	if mac2, err := c.AuthoriseLoad(t.Context(), asked); err != nil || mac2 != want {
 		t.Errorf("a load of a new card: %v", err)
 	}
-	issue, err := c.Personalise(t.Context(), keyservice.Blank{Order: "new", Card: transit})
+	issue, err := c.Personalise(t.Context(), keyservice.Blank{Order: "samples", Card: transit})
 	if err != nil || issue.Version != 2 {
 		t.Errorf("a card that is made now has keys of version %d, %v", issue.Version, err)
 	}
@@ -313,48 +338,17 @@ func TestRefusedClients(t *testing.T) {
 	}
 	// A certificate that was taken out of the file is a stranger's from then on.
 	gone := o.asks(counter)
-	if _, err := gone.Personalise(t.Context(), keyservice.Blank{Order: "a", Card: transit}); err != nil {
+	o.ordered(keyservicetest.Orders("counter", "0101491000000000"))
+	if _, err := gone.Personalise(t.Context(), keyservice.Blank{Order: "samples", Card: transit}); err != nil {
 		t.Error(err)
 	}
 	o.knows(o.line("all", o.all, 1e6, keyservice.Loads))
-	if _, err := gone.Personalise(t.Context(), keyservice.Blank{Order: "a", Card: transit}); !errors.Is(err, keyservice.ErrRefused) {
+	if _, err := gone.Personalise(t.Context(), keyservice.Blank{Order: "samples", Card: transit}); !errors.Is(err, keyservice.ErrRefused) {
 		t.Errorf("with a certificate that was taken out: %v", err)
 	}
 }
 
 func second[T any](_ T, err error) error { return err }
-
-// A counter gets keys of the cards that it is to make, and of no other.
-func TestCardsOfAClient(t *testing.T) {
-	o := newOffice(t)
-	counter := today(t, "counter")
-	line := o.line("counter", counter, 1000, keyservice.Personalise)
-	o.knows(strings.Replace(line, "00000000000000000000-99999999999999999999", "31040908070605040300-31040908070605040302", 1))
-	c := o.asks(counter)
-	if _, err := c.Personalise(t.Context(), keyservice.Blank{Order: "a", Card: transit}); err != nil {
-		t.Error(err)
-	}
-	if _, err := c.Personalise(t.Context(), keyservice.Blank{Order: "a", Card: social}); err != nil {
-		t.Error(err)
-	}
-	for name, digit := range map[string]int{"the next card": 9, "another head of the number": 2} {
-		other := transit
-		other.Transit.ASN[digit]++
-		issue, err := c.Personalise(t.Context(), keyservice.Blank{Order: "a", Card: other})
-		if !errors.Is(err, keyservice.ErrRefused) || !strings.Contains(err.Error(), "does not allow us to make the card "+other.String()) || len(issue.Keys) > 0 {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	uses := o.uses()
-	if last := uses[len(uses)-1]; last.Outcome != "not_allowed" || last.Card == "" {
-		t.Errorf("the log of uses has %+v", last)
-	}
-	for _, wrong := range []string{"1-2", "31040908070605040302-31040908070605040300", "3104090807060504030A-3104090807060504030B", "31040908070605040302"} {
-		if _, err := keyservice.ParseClients([]byte(`{"clients":[` + strings.Replace(line, "00000000000000000000-99999999999999999999", wrong, 1) + `]}`)); err == nil {
-			t.Errorf("%s is taken for a range of cards", wrong)
-		}
-	}
-}
 
 // An answer for another order, card or question is not used, and no service that is slow or gone
 // is waited for longer than the client's patience.

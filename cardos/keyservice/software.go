@@ -55,7 +55,14 @@ func (s Software) Personalise(_ context.Context, b Blank) (Issue, error) {
 	if err := s.Refresh(); err != nil {
 		return Issue{}, err
 	}
-	store, transport := s.Store(), personalisation.TransportKey()
+	store := s.Store()
+	transport, ok := store.Transport(b.Batch)
+	if b.Batch == personalisation.Samples {
+		transport, ok = personalisation.SampleKey(), true
+	}
+	if !ok {
+		return Issue{}, fmt.Errorf("%w: %q", ErrBatch, b.Batch)
+	}
 	issue := Issue{Answer: [8]byte(transport.Encrypt(b.Challenge[:]))}
 	seal := func(k keys.Key) { issue.Keys = append(issue.Keys, personalisation.Seal(k, transport)) }
 	switch f := b.Card.Social; b.Card.Kind {

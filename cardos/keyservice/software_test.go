@@ -9,11 +9,13 @@ import (
 	"citycard/cardos/keys"
 	"citycard/cardos/keyservice"
 	"citycard/cardos/personalisation"
+	"citycard/cardos/ssc"
 )
 
 var (
+	region  = [3]byte{0x41, 0x01, 0x00}
 	transit = keyservice.Card{Kind: keyservice.Transit, Transit: keys.CardID{Issuer: [8]byte{1, 1, 0x49, 0x10}, ASN: [10]byte{0x31, 4, 9, 8, 7, 6, 5, 4, 3, 2}}}
-	social  = keyservice.Card{Kind: keyservice.SocialSecurity, Social: keyservice.Social{Province: keys.Factor{1}, City: keys.Factor{2}, Card: keys.Factor{3}}}
+	social  = keyservice.Card{Kind: keyservice.SocialSecurity, Social: keyservice.Social{Province: ssc.ProvinceFactor(region), City: ssc.CityFactor(region), Card: keys.Factor{3}}}
 )
 
 func software(store *keys.Store) keyservice.Software {
@@ -24,9 +26,9 @@ func software(store *keys.Store) keyservice.Software {
 // blank's challenge is made with the transport key.
 func TestPersonalise(t *testing.T) {
 	store := keys.GenerateTest(1)
-	transport := personalisation.TransportKey()
+	transport := personalisation.SampleKey()
 	for _, card := range []keyservice.Card{transit, social} {
-		blank := keyservice.Blank{Card: card, Challenge: [8]byte{1, 2, 3, 4, 5, 6, 7, 8}}
+		blank := keyservice.Blank{Batch: personalisation.Samples, Card: card, Challenge: [8]byte{1, 2, 3, 4, 5, 6, 7, 8}}
 		issue, err := software(store).Personalise(t.Context(), blank)
 		if err != nil {
 			t.Fatal(err)

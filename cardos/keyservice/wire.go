@@ -59,6 +59,7 @@ type question struct {
 
 	Load        *wireLoad    `json:"load,omitempty"`        // of load
 	Command     *wireCommand `json:"command,omitempty"`     // of pin and file
+	Permit      octets       `json:"permit,omitempty"`      // of pin and file: the centre's
 	Challenge   octets       `json:"challenge,omitempty"`   // of personalise
 	Fingerprint string       `json:"fingerprint,omitempty"` // of clearing: of the keys it has
 }
@@ -116,6 +117,16 @@ const (
 	BadMAC     Refusal = "bad_mac"     // MAC1 does not verify
 	BadVersion Refusal = "key_version" // the masters of that version are not held
 	BadCommand Refusal = "command"     // no command that is secured
+
+	NoPermit  Refusal = "permit"      // the centre has signed no permit for this
+	OldPermit Refusal = "permit_over" // its time is over
+
+	NotOrdered Refusal = "not_ordered"  // the client has no order of that name
+	NotOfOrder Refusal = "not_the_card" // the card is none of the order's
+	OtherOrder Refusal = "other_order"  // the card was made by another order
+	MadeBefore Refusal = "made_before"  // the card was made as often as its order may
+	AllMade    Refusal = "all_made"     // the order has all its cards
+	NoBatch    Refusal = "batch"        // there is no transport key of the order's batch
 )
 
 // fault is the body of an answer that is not 200.
@@ -132,7 +143,6 @@ const (
 	UnknownClient Code = "unknown_client" // the certificate is in no line of the clients' file
 	Expired       Code = "expired"        // the certificate's time is over or has not come
 	NotAllowed    Code = "not_allowed"    // detail: the operation
-	NotTheCard    Code = "not_the_card"   // detail: a card that is in none of the client's ranges
 	TooMany       Code = "too_many"       // detail: the rate
 	Malformed     Code = "malformed"      // detail: what
 	Unavailable   Code = "unavailable"    // the backend or the log of uses
@@ -194,7 +204,7 @@ func (q *question) loadOrder(card Card) (o keys.LoadOrder, err error) {
 }
 
 func askCommand(c Command) question {
-	return question{Operation: operationOf(&c), Order: c.Order, Card: wire(c.Card), Command: &wireCommand{
+	return question{Operation: operationOf(&c), Order: c.Order, Card: wire(c.Card), Permit: c.Permit, Command: &wireCommand{
 		KeyVersion: c.KeyVersion, Challenge: c.Challenge[:], Header: c.Header[:], Data: c.Data,
 	}}
 }

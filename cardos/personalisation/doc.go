@@ -2,7 +2,7 @@
 // the wire: keys and PIN by STORE DATA in data groupings, framed as in the EMV Card Personalization
 // Specification.
 //
-// A blank card comes from its maker with a transport key. The issuer
+// A blank card comes from its maker with a transport key, that of its batch. The issuer
 //
 //  1. selects the application,
 //  2. authenticates: GET CHALLENGE 8, EXTERNAL AUTHENTICATE key 00 under the
@@ -18,5 +18,7 @@
 // bytes in the order of [keys.Role], 3DES. No source was found for the following, which is
 // therefore ours: the three bytes before each key (key type as FMCOS numbers it, version,
 // algorithm), the encryption of the key itself with the transport key (3DES-ECB), and the grouping
-// B0C0 of the social-security card. 8010 and 9010 are the PIN groupings of the EMV specification.
+// B0C0 of the social-security card. Nor was a source found for how a maker derives the transport
+// key of each chip from that of its batch: here all blanks of a batch have the batch's. 8010 and
+// 9010 are the PIN groupings of the EMV specification.
 package personalisation

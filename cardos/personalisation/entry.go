@@ -12,10 +12,14 @@ const (
 	socialEntries  = 5
 )
 
-// TransportKey is the key that blank cards of this project come with: the bytes 40..4F, which
-// card makers publish for samples. It protects only against mistakes; personalisation destroys
-// it.
-func TransportKey() keys.Key {
+// Samples is the name of the batch whose transport key is published: simulated cards and those of
+// demonstrations are of it. Cards for people never are.
+const Samples = "samples"
+
+// SampleKey is the transport key of [Samples]: the bytes 40..4F, which card makers publish for
+// their samples. It protects only against mistakes: everybody has it. Blanks for people come under
+// the transport key of their batch, which a key store or a token keeps (keys.Store.Transport).
+func SampleKey() keys.Key {
 	var k keys.Key
 	for i := range k {
 		k[i] = byte(0x40 + i)

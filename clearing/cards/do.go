@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"citycard/cardos/keys"
 	"citycard/clearing/chart"
 	"citycard/clearing/identity"
 	"citycard/clearing/registry/index"
@@ -25,6 +26,7 @@ const Stream = "cards"
 // Done is what an order did.
 type Done struct {
 	Step     Step
+	ID       keys.CardID // of the card
 	Choice   Choice
 	Repeated bool // it was done before, under this order: nothing was done now
 }
@@ -63,7 +65,7 @@ func (o *Office) Do(ctx context.Context, order *Order, by ledger.Approval) (*Don
 	if err != nil {
 		return nil, err
 	}
-	if done, err := o.done(ctx, string(order.Unit()), order.Number, d.content); done != nil || err != nil {
+	if done, err := d.before(ctx); done != nil || err != nil {
 		return done, err
 	}
 	out, err := o.Ledger.PostOnce(ctx, Stream, o.Owner, 0, func(b *ledger.Batch) error {
@@ -75,13 +77,13 @@ func (o *Office) Do(ctx context.Context, order *Order, by ledger.Approval) (*Don
 	})
 	switch {
 	case errors.Is(err, errAgain):
-		return o.done(ctx, string(order.Unit()), order.Number, d.content)
+		return d.before(ctx)
 	case err != nil:
 		return nil, err
 	case out == nil:
 		return nil, fmt.Errorf("order %s booked nothing", order.Number)
 	}
-	return &Done{Step: Step{Record: d.step, At: second(d.at()), Person: by.First}, Choice: d.plan.Choice}, nil
+	return &Done{ID: d.card.id, Step: Step{Record: d.step, At: second(d.at()), Person: by.First}, Choice: d.plan.Choice}, nil
 }
 
 func (o *Office) begin(ctx context.Context, order *Order, by ledger.Approval) (*doing, error) {
@@ -196,6 +198,15 @@ func (o *Office) refresh(ctx context.Context, h *held) (err error) {
 		}
 	}
 	return nil
+}
+
+// before is what the order did when it was done before, if it was.
+func (d *doing) before(ctx context.Context) (*Done, error) {
+	done, err := d.office.done(ctx, string(d.order.Unit()), d.order.Number, d.content)
+	if done != nil {
+		done.ID = d.card.id
+	}
+	return done, err
 }
 
 // done finds an order that was done before. Another one under its number is refused.

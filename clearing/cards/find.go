@@ -3,6 +3,7 @@ package cards
 import (
 	"context"
 
+	"citycard/cardos/keys"
 	"citycard/clearing/chart"
 	"citycard/clearing/registry/index"
 	"citycard/clearing/transit/load"
@@ -12,6 +13,7 @@ import (
 // Found is a card as it stands, with all that was done and what may be done now.
 type Found struct {
 	Standing
+	ID      keys.CardID // of a known card
 	Number  string
 	Known   bool // to the registry
 	Type    uint32
@@ -40,7 +42,7 @@ func (o *Office) Find(ctx context.Context, number string) (*Found, error) {
 		return f, nil
 	}
 	f.Number, f.Expires = index.Number(h.id.ASN).Digits(), max(h.expires, h.was.Expires)
-	f.Expired = f.Expires < figures.today()
+	f.ID, f.Expired = h.id, f.Expires < figures.today()
 	f.State = h.was.effective(figures.today())
 	if f.Steps, err = steps(ctx, o.Ledger.Pool(), h.card(), 0); err != nil {
 		return nil, err

@@ -18,7 +18,7 @@ func rootCommand() *ffcli.Command {
 		ShortUsage:  "cardhsm <command> [flags]",
 		ShortHelp:   "the masters of cards in a hardware security module, and the key service with them",
 		FlagSet:     flag.NewFlagSet("cardhsm", flag.ContinueOnError),
-		Subcommands: []*ffcli.Command{tokensCommand(), initCommand(), makeCommand(), importCommand(), rotateCommand(), listCommand(), serveCommand(), service.VersionCommand("cardhsm")},
+		Subcommands: []*ffcli.Command{tokensCommand(), initCommand(), makeCommand(), importCommand(), rotateCommand(), batchCommand(), listCommand(), serveCommand(), service.VersionCommand("cardhsm")},
 		Exec:        func(context.Context, []string) error { return flag.ErrHelp },
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"citycard/cardos/hsm"
 	"citycard/cardos/keys"
 	"citycard/cmd/service"
+	"citycard/language"
 )
 
 func makeCommand() *ffcli.Command {
@@ -138,7 +139,7 @@ func listCommand() *ffcli.Command {
 	c := begin("list")
 	c.registerToken(c.flags)
 	return newCommand(
-		c, "list", "show the masters in a token with their check values, and no keys",
+		c, "list", "show the masters and transport keys in a token with their check values, and no keys",
 		"A check value tells masters apart and reveals nothing of them. Two tokens with the same masters, such as a module and its\n"+
 			"backup, show the same check values.",
 		func(ctx context.Context) error {
@@ -150,13 +151,17 @@ func listCommand() *ffcli.Command {
 				if err != nil {
 					return explain(err)
 				}
-				return c.show(there)
+				batches, failed := token.Batches(ctx)
+				if failed != nil {
+					return explain(failed)
+				}
+				return c.show(there, batches)
 			})
 		},
 	)
 }
 
-func (c *command) show(there []hsm.Generation) error {
+func (c *command) show(there []hsm.Generation, batches []hsm.Batch) error {
 	table := service.Table{Language: c.Language}
 	table.Head(">version", "master", "check value", "came from")
 	test := false
@@ -175,6 +180,9 @@ func (c *command) show(there []hsm.Generation) error {
 			table.Add(version, m.Role.String(), m.Check, from)
 		}
 		test = test || g.Test
+	}
+	for _, b := range batches {
+		table.Add("", language.Textf("transport key, batch %s", b.Name).In(c.Language), b.Check, "")
 	}
 	err := table.Write(os.Stdout)
 	if test {

@@ -63,6 +63,7 @@ func serve(t testing.TB, store *keys.Store) *desk {
 	library := prepare(t, d.dir, store)
 	d.tokens = filepath.Join(filepath.Dir(os.Getenv(hsmtest.Settings)), "tokens")
 	clients := keyservicetest.Clients(t, d.dir, time.Now(), map[string][]keyservice.Operation{"client": keyservice.Operations()})
+	orders := keyservicetest.OrdersFile(t, d.dir, "client", "0101491000000000")
 	roots := x509.NewCertPool()
 	roots.AddCert(keyservicetest.Certificate(t, d.dir, "service", time.Now()).Leaf)
 	client, err := tls.LoadX509KeyPair(filepath.Join(d.dir, "client.pem"), filepath.Join(d.dir, "client.key"))
@@ -73,7 +74,7 @@ func serve(t testing.TB, store *keys.Store) *desk {
 	go func() {
 		d.stopped <- serveCommand().ParseAndRun(t.Context(), []string{
 			"--library", library, "--token", "cards", "--pin-file", filepath.Join(d.dir, "pin"), "--data", filepath.Join(d.dir, "data"), "--demo", "--log-level", "error",
-			"--listen", address, "--ops", fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t)), "--clients", clients,
+			"--listen", address, "--ops", fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t)), "--clients", clients, "--orders", orders,
 			"--tls-cert", filepath.Join(d.dir, "service.pem"), "--tls-key", filepath.Join(d.dir, "service.key"),
 		})
 	}()
@@ -108,13 +109,13 @@ func serve(t testing.TB, store *keys.Store) *desk {
 
 // The whole contract holds over the wire, with masters in a token.
 func TestServeKeepsTheContract(t *testing.T) {
-	keyservicetest.Contract(t, func(t *testing.T, store *keys.Store) keyservice.Backend { return serve(t, store).client })
+	keyservicetest.Contract(t, time.Now(), func(t *testing.T, store *keys.Store) keyservice.Backend { return serve(t, store).client })
 }
 
 // While the token is away, clients are told so; once it is back, the service goes on by itself.
 func TestServeWithoutItsToken(t *testing.T) {
 	d := serve(t, keys.GenerateTest(1))
-	blank := keyservice.Blank{Order: "1", Card: keyservice.Card{Kind: keyservice.Transit, Transit: keys.CardID{ASN: [10]byte{1}}}}
+	blank := keyservice.Blank{Order: "samples", Card: keyservice.Card{Kind: keyservice.Transit, Transit: keys.CardID{Issuer: [8]byte{1, 1, 0x49, 0x10}, ASN: [10]byte{1}}}}
 	first, err := d.client.Personalise(t.Context(), blank)
 	if err != nil {
 		t.Fatal(err)

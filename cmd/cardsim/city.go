@@ -117,7 +117,7 @@ func (c *dayInTheCity) exec(ctx context.Context, args []string) (err error) {
 	defer func() { err = errors.Join(err, dir.Close()) }()
 	progress := newProgress(os.Stdout, time.Now)
 	c.ask = progress.ask
-	issued, town, _, err := c.issue(ctx, day, "", store, nil, progress)
+	issued, town, _, err := c.issue(ctx, day, "", store, counter.Maker{}, progress)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ import (
 type issuing struct {
 	settings
 	images  string
+	order   string
 	service keyserver.ClientSettings
 }
 
@@ -35,6 +36,7 @@ func issueCommand() *ffcli.Command {
 	flags.IntVar(&c.slots, "slots", 0, "`NUMBER` of slots of real readers for lanes, at which the first cards ride and nowhere else; lanes.json in the data directory has the lanes; 0: none")
 	flags.StringVar(&c.images, "images", "", "`DIR` of cards that went through a real reader already")
 	c.service.Register(flags)
+	flags.StringVar(&c.order, "order", "", "`NAME` of the order in the key service's orders file, of samples")
 	return &ffcli.Command{
 		Name:       "issue",
 		ShortUsage: "cardsim issue --keys FILE [flags]",
@@ -68,16 +70,16 @@ func (c *issuing) exec(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
-	var issuer counter.Issuer
+	var maker counter.Maker
 	if c.service.Given() {
 		client, err := c.service.Open()
 		if err != nil {
 			return err
 		}
 		defer client.Close()
-		issuer = client
+		maker = counter.Maker{Issuer: client, Order: c.order}
 	}
-	_, _, already, err := c.issue(ctx, day, c.images, store, issuer, newProgress(os.Stdout, time.Now))
+	_, _, already, err := c.issue(ctx, day, c.images, store, maker, newProgress(os.Stdout, time.Now))
 	if already {
 		return service.Refuse("%s holds issued cards", c.Data).Todo("give another directory with --data")
 	}
@@ -86,7 +88,7 @@ func (c *issuing) exec(ctx context.Context, args []string) (err error) {
 
 // issue issues the city that the flags describe and writes its registry; already is true if the
 // directory already holds that city.
-func (s *settings) issue(ctx context.Context, day time.Time, images string, store *keys.Store, issuer counter.Issuer, p *progress) (c plan.City, town *plan.Town, already bool, err error) {
+func (s *settings) issue(ctx context.Context, day time.Time, images string, store *keys.Store, maker counter.Maker, p *progress) (c plan.City, town *plan.Town, already bool, err error) {
 	town, files, err := s.town()
 	if err != nil {
 		return c, nil, false, err
@@ -118,7 +120,7 @@ func (s *settings) issue(ctx context.Context, day time.Time, images string, stor
 	if err := people.WriteRegistry(filepath.Join(s.Data, "registry"), store); err != nil {
 		return c, nil, false, service.Fail("registry not written").Todo("check the disk").Because(err)
 	}
-	if err := city.Issue(ctx, city.IssueOptions{Dir: s.Data, Population: people, Keys: store, Issuer: issuer, Images: images, Progress: p.report}); err != nil {
+	if err := city.Issue(ctx, city.IssueOptions{Dir: s.Data, Population: people, Keys: store, Maker: maker, Images: images, Progress: p.report}); err != nil {
 		return c, nil, false, err
 	}
 	return c, town, false, p.Err()

@@ -7,11 +7,15 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"citycard/cardos/chip"
+	"citycard/cardos/keys"
+	"citycard/cardos/keyservice"
+	"citycard/cardos/keyservice/keyservicetest"
 	"citycard/cmd/books"
 	"citycard/simulators/pcscd/pcscdtest"
 	"citycard/simulators/specimen"
@@ -123,6 +127,10 @@ func TestCounterActsAtTheCentre(t *testing.T) {
 		"--terminal", "491030000001", "--server", "unix:" + socket, "--identity", key, "--identity-passphrase-file", c.path("secret"),
 		"--keys", c.path("data", "keys.age"),
 	}}
+	shown, err := c.run("citycard", "publish-key", "show", "--data", c.path("data"))
+	must(t, err)
+	office := keyservicetest.Open(t, keyservice.Software{Keyring: keys.NewKeyring(specimen.Keys())}, time.Now, keyservice.PINs, keyservice.Files)
+	s.args = append(s.args, office.Args...)
 	held := personalised(t, specimen.Keys())
 	putIn(t, slot, held)
 	defer takeOut(t, slot)
@@ -139,6 +147,10 @@ func TestCounterActsAtTheCentre(t *testing.T) {
 	if out := s.gives("sell", append(sell, "--yes")...); !strings.Contains(out, "sell: done by order") {
 		t.Error(out)
 	}
+	if said := s.refusesPIN(); !strings.Contains(said, "has signed no permit for it") || !strings.Contains(said, "the centre has done it") {
+		t.Errorf("the key service does not know the centre: %s", said)
+	}
+	office.Trusts(t, strings.TrimSpace(string(shown)))
 	s.unblocks(slot, held)
 	if out := s.gives("return", "--certificate", certificate, "--yes"); !strings.Contains(out, "return: done by order") {
 		t.Error(out)
@@ -163,6 +175,18 @@ func TestCounterActsAtTheCentre(t *testing.T) {
 	if out := s.gives("shift", "close", "--counted", "195"); !strings.Contains(out, "5.00 yuan are short") {
 		t.Error(out)
 	}
+}
+
+// refusesPIN has the counter unblock a PIN, which fails, and returns what it says.
+func (s *shop) refusesPIN() string {
+	s.Helper()
+	cmd := command(s.T, append([]string{"counter", "unblock-pin", "--certificate", certificate, "--yes"}, s.args...)...)
+	cmd.Stdin = strings.NewReader("654321\n")
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		s.Fatalf("it is done: %s", out)
+	}
+	return string(out)
 }
 
 // unblocks locks a card's PIN, and has the counter unblock it.

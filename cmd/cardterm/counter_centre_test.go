@@ -54,6 +54,9 @@ func (c *centre) beginCounter(loads string) error {
 	if err := data.Close(); err != nil {
 		return err
 	}
+	if _, err := c.run("citycard", "publish-key", "make", "--data", c.path("data")); err != nil {
+		return err
+	}
 	if _, err := c.run("cardsim", "issue", "--data", c.path("field"), "--cards", "100", "--keys", c.path("data", "keys.age")); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"citycard/cardos/keys"
 	"citycard/cardos/keyservice"
 	"citycard/clearing/cards"
+	"citycard/clearing/people/api"
 	"citycard/cmd/service"
 	"citycard/language"
 	"citycard/ledger"
@@ -41,9 +42,14 @@ func (t *till) secures() (securing, error) {
 	return keyservice.Software{Keyring: keys.NewKeyring(store)}, nil
 }
 
-// writeSecured does what writes on the card that was shown, by commands that are secured for it.
-func (t *till) writeSecured(ctx context.Context, s *counter.Seen, order string, write func(context.Context, *card.Purse, card.Secure) error) error {
+// writeSecured does what writes on the card that was shown, by commands that are secured for it as
+// the centre permits.
+func (t *till) writeSecured(ctx context.Context, s *counter.Seen, permit *api.Permit, write func(context.Context, *card.Purse, card.Secure) error) error {
 	by, err := t.secures()
+	if err != nil {
+		return err
+	}
+	signed, err := hex.DecodeString(permit.Signed)
 	if err != nil {
 		return err
 	}
@@ -61,7 +67,7 @@ func (t *till) writeSecured(ctx context.Context, s *counter.Seen, order string, 
 		}
 		return write(ctx, p, func(ctx context.Context, challenge [8]byte, header [4]byte, data []byte) ([]byte, error) {
 			return by.Secure(ctx, keyservice.Command{
-				Order: order, Card: keyservice.Card{Kind: keyservice.Transit, Transit: p.ID()}, KeyVersion: version,
+				Order: permit.Order, Permit: signed, Card: keyservice.Card{Kind: keyservice.Transit, Transit: p.ID()}, KeyVersion: version,
 				Challenge: challenge, Header: header, Data: data,
 			})
 		})
@@ -69,28 +75,32 @@ func (t *till) writeSecured(ctx context.Context, s *counter.Seen, order string, 
 }
 
 // behind is the last day that the centre has of a card, if the card itself says an earlier one: an
-// extension that was done and did not come onto it; else 0.
-func (t *till) behind(ctx context.Context, s *counter.Seen) (ledger.Day, error) {
+// extension that was done and did not come onto it; else 0. permit is the centre's to write it.
+func (t *till) behind(ctx context.Context, s *counter.Seen) (last ledger.Day, permit *api.Permit, err error) {
 	if t.office == nil {
-		return 0, errNoOffice
+		return 0, nil, errNoOffice
 	}
 	known, err := t.office.client.FindCard(ctx, s.Transit.Number)
 	if err != nil {
-		return 0, officeError(err)
+		return 0, nil, officeError(err)
 	}
 	own, err := ledger.ParseDay(s.Transit.Expiry)
 	if err != nil || known.Expires <= own {
-		return 0, err
+		return 0, nil, err
 	}
-	return known.Expires, nil
+	return known.Expires, known.Permit, nil
 }
 
-// onCard writes on the card what an act at the centre has changed: a new PIN, or another last day.
-func (t *till) onCard(ctx context.Context, p *planned) error {
+// onCard writes on the card what an act at the centre has changed, as that permits: a new PIN, or
+// another last day.
+func (t *till) onCard(ctx context.Context, p *planned, permit *api.Permit) error {
 	var err error
+	if permit == nil {
+		permit = &api.Permit{Order: p.Order.Number} // the key service refuses; a key store here does not ask
+	}
 	switch {
 	case p.Do == cards.UnblockPIN:
-		err = t.writeSecured(ctx, p.Seen, p.Order.Number, func(ctx context.Context, purse *card.Purse, secure card.Secure) error {
+		err = t.writeSecured(ctx, p.Seen, permit, func(ctx context.Context, purse *card.Purse, secure card.Secure) error {
 			return purse.UnblockPIN(ctx, p.PIN, secure)
 		})
 	case p.Do == cards.Extend && p.Choice.Becomes != 0:
@@ -98,7 +108,7 @@ func (t *till) onCard(ctx context.Context, p *planned) error {
 		if failed != nil {
 			return failed
 		}
-		err = t.writeSecured(ctx, p.Seen, p.Order.Number, func(ctx context.Context, purse *card.Purse, secure card.Secure) error {
+		err = t.writeSecured(ctx, p.Seen, permit, func(ctx context.Context, purse *card.Purse, secure card.Secure) error {
 			return purse.Extend(ctx, [4]byte(day), secure)
 		})
 	}

@@ -285,6 +285,7 @@ type planned struct {
 	Choice api.CardChoice
 	Seen   *counter.Seen // of an act with the card in the reader
 	Behind bool          // the centre has done it before: only the card does not have it
+	Permit *api.Permit   // to write that
 }
 
 // prepare finds out what an act would do, and cost. Nothing is done.
@@ -332,9 +333,9 @@ func (t *till) prepare(ctx context.Context, a *act) (*planned, error) {
 		return nil, service.Exit(service.ExitUsage, service.Fail("which card?").Todo("give the 19 or 20 digits of its number").Because(err))
 	}
 	if a.Do == cards.Extend {
-		last, err := t.behind(ctx, plan.Seen)
+		last, permit, err := t.behind(ctx, plan.Seen)
 		if err != nil || last != 0 {
-			plan.Order, plan.Choice, plan.Behind = o, api.CardChoice{Do: a.Do, Becomes: last}, true
+			plan.Order, plan.Choice, plan.Behind, plan.Permit = o, api.CardChoice{Do: a.Do, Becomes: last}, true, permit
 			return plan, err
 		}
 	}
@@ -422,14 +423,14 @@ func (t *till) carryOut(ctx context.Context, p *planned) (*carriedOut, error) {
 	}
 	if p.Behind {
 		out.Done = api.CardDone{Repeated: true, Step: api.CardStep{Order: p.Order.Number, Do: string(p.Do)}, Choice: p.Choice}
-		return out, t.onCard(ctx, p)
+		return out, t.onCard(ctx, p, p.Permit)
 	}
 	done, err := t.step(ctx, &pendingStep{Order: p.Order, Reason: p.Reason, Paid: p.Order.Emptied > 0}, p.Order.Certificate)
 	if err != nil {
 		return nil, err
 	}
 	out.Done = done
-	if err := t.onCard(ctx, p); err != nil {
+	if err := t.onCard(ctx, p, done.Permit); err != nil {
 		return out, err
 	}
 	if p.Do == cards.Sell && p.First > 0 {

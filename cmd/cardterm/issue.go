@@ -15,6 +15,7 @@ import (
 
 	"citycard/cardos/keys"
 	"citycard/cardos/keyservice"
+	"citycard/cardos/personalisation"
 	"citycard/cmd/keyserver"
 	"citycard/cmd/service"
 	"citycard/language"
@@ -31,6 +32,8 @@ type issueProgram struct {
 	readerFlags
 	keyFlags
 	service keyserver.ClientSettings
+	order   string // of the key service's orders file
+	batch   string // of blanks, with --keys
 	job     string
 	report  string
 	dry     bool
@@ -43,17 +46,19 @@ func issueCommand() *ffcli.Command {
 	p.readerFlags.register(flags, time.Minute)
 	p.keyFlags.register(flags)
 	p.service.Register(flags)
+	flags.StringVar(&p.order, "order", "", "`NAME` of the order, in the key service's orders file, by which the cards are made")
+	flags.StringVar(&p.batch, "batch", personalisation.Samples, "with --keys: `NAME` of the batch of the blanks, whose transport key the store has; samples have the published one, for TEST masters")
 	flags.StringVar(&p.job, "job", "", "make the cards of a job `FILE`, JSON lines or CSV, one after the other, in place of standard input")
 	flags.StringVar(&p.report, "report", "", "`FILE` that says which cards of --job are made, and which were spoilt; empty: FILE.report beside the job")
 	flags.BoolVar(&p.dry, "dry-run", false, "with --job: check the job, say how many cards are left to be made, and make none")
 	return &ffcli.Command{
-		Name: "issue", ShortUsage: "cardterm issue --key-service URL [--job FILE] [flags] < ORDERS",
+		Name: "issue", ShortUsage: "cardterm issue --key-service URL --order NAME [--job FILE] [flags] < ORDERS",
 		ShortHelp: "personalise cards, one JSON order a line",
 		LongHelp: "Reads one order a line, waits for a blank card, personalises it, and prints one JSON result a line:\n" +
 			`  {"ok":true,"issued":{…},"seconds":0.03} or {"ok":false,"error":"…"}` + "\n" +
 			"Then it waits until the card is taken out, and asks for that. A smart card service that is away is waited for. A failed order does not end it; its exit code is 1 then.\n\n" +
-			"The keys of a card come from the key service, which knows this counter by its certificate, for that card alone. --keys\n" +
-			"opens all masters here, for development.\n\n" +
+			"The keys of a card come from the key service, which knows this counter by its certificate, for that card alone, under\n" +
+			"the transport key of the blanks that --order is for. --keys opens all masters here, for development.\n\n" +
 			"With --job it checks every line first, says when to put a card in and to take it out, and keeps a report; the same\n" +
 			"command goes on with the first card that is not made. A card that was pulled is put in once more: it may be finished.",
 		FlagSet: flags, Exec: p.exec,
@@ -67,11 +72,11 @@ func (p *issueProgram) exec(ctx context.Context, args []string) (err error) {
 	if p.job != "" {
 		return p.runJob(ctx)
 	}
-	issuer, err := p.issuer(p.Logger())
+	maker, err := p.maker(p.Logger())
 	if err != nil {
 		return err
 	}
-	d := &issueDesk{issueProgram: p, issuer: issuer, log: p.Logger(), readers: reader.Observe()}
+	d := &issueDesk{issueProgram: p, by: maker, log: p.Logger(), readers: reader.Observe()}
 	d.standing.log = d.log
 	defer func() { err = errors.Join(err, d.readers.Close()) }()
 	if err := d.begin(ctx); err != nil {
@@ -110,23 +115,29 @@ func (p *issueProgram) exec(ctx context.Context, args []string) (err error) {
 	return nil
 }
 
-// issuer is who knows the keys of new cards.
-func (p *issueProgram) issuer(log *slog.Logger) (counter.Issuer, error) {
-	if !p.service.Given() {
-		if p.path == "" {
-			return nil, service.Fail("no key service").Todo("give --key-service URL, or for development --keys FILE")
-		}
-		store, err := p.keyFlags.open()
-		if err != nil {
-			return nil, err
-		}
-		log.Warn("all masters of the city are opened at this counter: that is for development; use --key-service", "keys", p.path)
-		return keyservice.Software{Keyring: keys.NewKeyring(store)}, nil
+// maker asks who knows the keys of new cards.
+func (p *issueProgram) maker(log *slog.Logger) (m counter.Maker, err error) {
+	switch {
+	case p.service.Given() && p.path != "":
+		return m, service.Exit(service.ExitUsage, language.Textf("with --key-service there is no key store here: leave --keys out"))
+	case p.service.Given() && p.order == "":
+		return m, service.Exit(service.ExitUsage, service.Fail("no order").Todo("give --order NAME, as the key service's orders file has it"))
+	case p.service.Given():
+		client, err := p.service.Open()
+		return counter.Maker{Issuer: client, Order: p.order}, err
+	case p.path == "":
+		return m, service.Fail("no key service").Todo("give --key-service URL, or for development --keys FILE")
 	}
-	if p.path != "" {
-		return nil, service.Exit(service.ExitUsage, language.Textf("with --key-service there is no key store here: leave --keys out"))
+	store, err := p.keyFlags.open()
+	if err != nil {
+		return m, err
 	}
-	return p.service.Open()
+	if p.batch == personalisation.Samples && !store.Test() {
+		return m, service.Refuse("no card is made").Todo("give --batch NAME").
+			Because(language.Textf("the transport key of samples is published, and only cards of TEST masters are made of them"))
+	}
+	log.Warn("all masters of the city are opened at this counter: that is for development; use --key-service", "keys", p.path)
+	return counter.Maker{Issuer: keyservice.Software{Keyring: keys.NewKeyring(store)}, Batch: p.batch}, nil
 }
 
 // result is one line of output.
@@ -142,7 +153,7 @@ type result struct {
 // issueDesk is a reader at which cards are made.
 type issueDesk struct {
 	*issueProgram
-	issuer   counter.Issuer
+	by       counter.Maker
 	log      *slog.Logger
 	readers  *reader.Observer
 	reader   *reader.Reader
@@ -229,7 +240,7 @@ func (d *issueDesk) one(ctx context.Context, line []byte) (result, error) {
 		return result{Error: err.Error()}, err
 	}
 	begin := time.Now()
-	issued, err := counter.Issue(ctx, card, card.ATR(), d.issuer, order)
+	issued, err := counter.Issue(ctx, card, card.ATR(), d.by, order)
 	if failed := card.Close(); failed != nil { // the card is what it is
 		d.log.Warn("card not let go", logged(failed))
 	}

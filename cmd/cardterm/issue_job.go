@@ -167,11 +167,11 @@ func (p *issueProgram) makeAll(ctx context.Context, report *jobReport, left []co
 	progress := service.NewProgress(os.Stderr, p.Language)
 	defer progress.Close()
 	log := p.LoggerTo(progress)
-	issuer, err := p.issuer(log)
+	maker, err := p.maker(log)
 	if err != nil {
 		return err
 	}
-	d := &issueDesk{issueProgram: p, issuer: issuer, log: log, readers: reader.Observe()}
+	d := &issueDesk{issueProgram: p, by: maker, log: log, readers: reader.Observe()}
 	d.standing.log = log
 	defer func() { err = errors.Join(err, d.readers.Close()) }()
 	if err := d.begin(ctx); err != nil {
@@ -250,7 +250,7 @@ func (d *issueDesk) makeOnce(ctx context.Context, report *jobReport, o *counter.
 			return false, false, err
 		}
 	}
-	issued, err := counter.Issue(ctx, card, card.ATR(), d.issuer, o.Order)
+	issued, err := counter.Issue(ctx, card, card.ATR(), d.by, o.Order)
 	if err == nil {
 		entry.State, entry.Issued = jobIssued, &issued
 		return true, false, report.add(&entry)

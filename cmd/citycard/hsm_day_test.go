@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ import (
 	"citycard/cardos/keys"
 	"citycard/cardos/keyservice"
 	"citycard/cardos/keyservice/keyservicetest"
+	"citycard/cardos/personalisation"
 	"citycard/simulators/plan"
 )
 
@@ -59,10 +61,12 @@ func newIssuer(t *testing.T, p programs, dir, keyFile string) *issuer {
 	clients := keyservicetest.Clients(t, dir, time.Now(), map[string][]keyservice.Operation{
 		"clearing": {keyservice.Loads, keyservice.Clearing}, "counter": {keyservice.Personalise},
 	})
+	issuer := plan.Issuer()
+	orders := keyservicetest.OrdersFile(t, dir, "counter", hex.EncodeToString(issuer[:]))
 	address := fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t))
 	i.url, i.ops = "https://"+address, fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t))
 	i.args = append([]string{
-		"serve", "--demo", "--data", filepath.Join(dir, "data"), "--listen", address, "--ops", i.ops, "--clients", clients,
+		"serve", "--demo", "--data", filepath.Join(dir, "data"), "--listen", address, "--ops", i.ops, "--clients", clients, "--orders", orders,
 		"--tls-cert", filepath.Join(dir, "service.pem"), "--tls-key", filepath.Join(dir, "service.key"),
 	}, i.token...)
 	i.start()
@@ -135,7 +139,9 @@ func (i *issuer) rotates() {
 		i.Fatal(err)
 	}
 	defer client.Close()
-	issue, err := client.Personalise(i.Context(), keyservice.Blank{Order: "after the rotation", Card: keyservice.Card{Kind: keyservice.Transit}})
+	issue, err := client.Personalise(i.Context(), keyservice.Blank{
+		Order: personalisation.Samples, Card: keyservice.Card{Kind: keyservice.Transit, Transit: keys.CardID{Issuer: plan.Issuer(), ASN: [10]byte{0x99}}},
+	})
 	if err != nil || issue.Version != 2 {
 		i.Errorf("a card after the rotation has keys of version %d, %v", issue.Version, err)
 	}
@@ -158,7 +164,7 @@ func TestDayOnToken(t *testing.T) {
 	}
 	service := newIssuer(t, p, secrets, keyFile)
 	city := []string{"--data", field, "--cards", "300", "--seed", "7", "--keys", keyFile, "--day", testDay}
-	p.run(t, "cardsim", append(append([]string{"issue"}, city...), service.as("counter")...)...)
+	p.run(t, "cardsim", append(append([]string{"issue", "--order", personalisation.Samples}, city...), service.as("counter")...)...)
 
 	s, kafka, api := p.serving(t, data, filepath.Join(field, "registry"))
 	s.args = append(s.args, service.as("clearing")...)

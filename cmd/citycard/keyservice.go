@@ -6,6 +6,8 @@ import (
 	"flag"
 	"io/fs"
 	"log/slog"
+	"maps"
+	"slices"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -48,15 +50,17 @@ func keyserviceCommand() *ffcli.Command {
 
 // keyserviceCheckCommand checks the log of uses and the clients' file.
 func keyserviceCheckCommand() *ffcli.Command {
-	c := newCommand("keyservice check", "", "check the log of uses and the clients' file of a key service",
+	c := newCommand("keyservice check", "", "check the logs, the clients' file and the orders file of a key service",
 		"Reads the log of uses in the data directory and checks that it is one chain without gaps. With --use and --chain it\n"+
 			"also checks that the log still has a use with the hash that was noted, from the service's own log, then: a log that\n"+
-			"was cut or replaced has not. The service may be running.")
+			"was cut or replaced has not. The log of cards is checked too, and how many cards each order has made. The service may\n"+
+			"be running.")
 	data := c.flags.Lookup("data")
 	c.Data, data.DefValue = "citycard-keyservice", "citycard-keyservice"
-	var clients, noted string
+	var clients, orders, noted string
 	var use int
 	c.flags.StringVar(&clients, "clients", "", "`file` of the clients, to check it too")
+	c.flags.StringVar(&orders, "orders", "", "`file` of the orders, to check it too")
 	service.Whole(c.flags, &use, "use", 0, 0, "`number` of a use whose hash was noted")
 	c.flags.StringVar(&noted, "chain", "", "the `hash` that was noted with it")
 	return c.runs(func(context.Context) error {
@@ -71,6 +75,18 @@ func keyserviceCheckCommand() *ffcli.Command {
 			for _, client := range known.Describe() {
 				c.Print("client %s", client)
 			}
+		}
+		if orders != "" {
+			known, err := keyserver.ReadOrders(orders, true)
+			if err != nil {
+				return err
+			}
+			for _, order := range known.Describe() {
+				c.Print("order %s", order)
+			}
+		}
+		if err := c.checkMade(); err != nil {
+			return err
 		}
 		counts := map[keyservice.Operation]int{}
 		checked, err := keyservice.CheckUses(keyserver.UsesPath(c.Data), int64(use), noted, func(u *keyservice.Use) { counts[u.Operation]++ })
@@ -92,4 +108,37 @@ func keyserviceCheckCommand() *ffcli.Command {
 		c.Print("uses %d to %d are one chain, in %d files; it ends with %s", checked.First, checked.Last, checked.Files, checked.Chain)
 		return nil
 	})
+}
+
+// checkMade checks the log of cards and says what each order has made.
+func (c *command) checkMade() error {
+	type made struct {
+		cards map[string]bool
+		times int
+	}
+	orders := map[string]*made{}
+	checked, err := keyservice.CheckUses(keyserver.MadePath(c.Data), 0, "", func(u *keyservice.Use) {
+		of := orders[u.Order]
+		if of == nil {
+			of = &made{cards: map[string]bool{}}
+			orders[u.Order] = of
+		}
+		of.cards[u.Card] = true
+		of.times++
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil && checked.First > 1 {
+		err = language.Textf("the log of cards begins with line %d: a file is missing, and which cards were made is not known", checked.First)
+	}
+	if err != nil {
+		return service.Refuse("the log of cards in %s is not whole", keyserver.MadePath(c.Data)).
+			Todo("keep it as it is, and ask who has changed it").Because(err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(orders)) {
+		c.Print("order %s: cards made: %d; made once more: %d", name, len(orders[name].cards), orders[name].times-len(orders[name].cards))
+	}
+	c.Print("the log of cards has %d lines in one chain; it ends with %s", checked.Last, checked.Chain)
+	return nil
 }

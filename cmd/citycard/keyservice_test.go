@@ -179,6 +179,7 @@ func TestKeyService(t *testing.T) {
 	if !v.Holds || v.Truth.Lost+v.Truth.Doubled+v.Truth.Wrong+v.Truth.PurseMismatches != 0 {
 		t.Errorf("after %d kills of the key service: %s", kills, out)
 	}
+	wantWatched(t, keyProgram, o.get("/metrics"))
 	wantRefusals(t, o, p)
 	o.signal(syscall.SIGTERM)
 	if code := o.cmd.ProcessState.ExitCode(); code != 0 {

@@ -1,7 +1,6 @@
 package keyserver
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -9,8 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,8 +30,6 @@ const (
 )
 
 const (
-	// clientsEvery is how often the clients' file is looked at.
-	clientsEvery = time.Second
 	// headEvery is how often the head of the log of uses is logged, to stand elsewhere too.
 	headEvery = time.Hour
 )
@@ -85,8 +80,9 @@ type process struct {
 	ops     *service.Ops
 	backend keyservice.Backend
 	uses    *keyservice.Uses
-	clients atomic.Pointer[keyservice.Clients]
-	unread  atomic.Pointer[error] // why the clients' file as it is now is not in use
+	made    *keyservice.Made
+	clients followed[keyservice.Clients]
+	orders  followed[keyservice.Orders]
 	failed  chan error
 }
 
@@ -99,11 +95,10 @@ func (p *process) fail(err error) {
 
 // start starts all parts. The clients' requests come last, so the first one finds everything.
 func (p *process) start(ctx context.Context, dir *service.DataDir, stack *service.Stack) error {
-	clients, err := ReadClients(p.Settings.Clients)
-	if err != nil {
+	p.clients.what, p.clients.path, p.clients.read = "clients' file", p.Clients, ReadClients
+	if err := p.clients.open(); err != nil {
 		return err
 	}
-	p.clients.Store(clients)
 	tacs, err := keys.FollowTACs(ctx, p.backend)
 	if err != nil {
 		return service.Fail("the masters cannot be used").Because(err)
@@ -111,28 +106,61 @@ func (p *process) start(ctx context.Context, dir *service.DataDir, stack *servic
 	if err := service.AllowKeys(tacs.Held().Test(), p.Data, p.Demo); err != nil {
 		return err
 	}
+	samples := tacs.Held().Test()
+	p.orders.what, p.orders.path = "orders file", p.Orders
+	p.orders.read = func(path string) (*keyservice.Orders, error) { return ReadOrders(path, samples) }
+	if err := p.orders.open(); err != nil {
+		return err
+	}
 	listener, err := service.Listen(ctx, "listen", p.Address)
 	if err != nil {
 		return err
 	}
-	if err := p.openUses(dir.Path, stack); err != nil {
+	if err := p.openLogs(dir.Path, stack); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	server := &keyservice.Server{
-		Backend: p.backend, Clients: p.clients.Load, Uses: p.uses, Now: time.Now, Log: p.log, Done: p.counts(),
+		Backend: p.backend, Clients: p.clients.now.Load, Orders: p.orders.now.Load, Uses: p.uses, Made: p.made,
+		Now: time.Now, Log: p.log, Done: p.counts(),
 	}
 	p.checks(tacs)
-	stack.Go(ctx, "clients' file", func(ctx context.Context) { p.followClients(ctx, p.Settings.Clients) })
+	stack.Go(ctx, "clients' file", func(ctx context.Context) { p.clients.follow(ctx, p.log) })
+	stack.Go(ctx, "orders file", func(ctx context.Context) { p.orders.follow(ctx, p.log) })
 	stack.Go(ctx, "head of the log of uses", p.tellHead)
 	if err := p.ops.Start(ctx, p.Ops, p.fail); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	stack.Push("metrics and health", p.ops.Close)
 	p.serve(listener, server, stack)
-	p.log.Info("key service: answers", "at", listener.Addr().String(), "ops", p.ops.Addr(), "clients", clients.Len(), "version", tacs.Held().Version())
-	for _, client := range clients.Describe() {
+	p.log.Info("key service: answers", "at", listener.Addr().String(), "ops", p.ops.Addr(), "clients", p.clients.now.Load().Len(), "version", tacs.Held().Version())
+	for _, client := range p.clients.now.Load().Describe() {
 		p.log.Info("key service: client", "client", client)
 	}
+	for _, order := range p.orders.now.Load().Describe() {
+		p.log.Info("key service: order", "order", order)
+	}
+	return nil
+}
+
+func (p *process) openLogs(dir string, stack *service.Stack) error {
+	if err := p.openMade(dir, stack); err != nil {
+		return err
+	}
+	return p.openUses(dir, stack)
+}
+
+// openMade opens the log of cards, which is read whole.
+func (p *process) openMade(dir string, stack *service.Stack) error {
+	made, cut, err := keyservice.OpenMade(MadePath(dir))
+	if err != nil {
+		return service.Fail("the log of cards cannot be gone on with").
+			Todo("put it back from its backup: without it the service does not know which cards were made").Because(err)
+	}
+	p.made = made
+	if cut > 0 {
+		p.log.Warn("key service: the end of the log of cards was torn and is cut off: what stood there was not answered", "bytes", cut)
+	}
+	stack.Push("log of cards", func(context.Context) error { return made.Log().Close() })
 	return nil
 }
 
@@ -166,7 +194,16 @@ func (p *process) counts() func(keyservice.Operation, string) {
 	}, func() float64 { number, _ := p.uses.Head(); return float64(number) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "citycard_keyservice_clients", Help: "Clients in the clients' file that is in use.",
-		}, func() float64 { return float64(p.clients.Load().Len()) }))
+		}, func() float64 { return float64(p.clients.now.Load().Len()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "citycard_keyservice_orders", Help: "Orders in the orders file that is in use.",
+		}, func() float64 { return float64(p.orders.now.Load().Len()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "citycard_keyservice_cards", Help: "Different cards that have got their keys.",
+		}, func() float64 { return float64(p.made.Cards()) }))
+	for _, w := range keyservice.WatchedOutcomes() { // so that the first of them is a rise
+		done.WithLabelValues(string(w.Operation), w.Outcome)
+	}
 	return func(o keyservice.Operation, outcome string) { done.WithLabelValues(string(o), outcome).Inc() }
 }
 
@@ -174,12 +211,9 @@ func (p *process) counts() func(keyservice.Operation, string) {
 func (p *process) checks(tacs *keys.TACs) {
 	p.ops.Check("masters", tacs.Refresh)
 	p.ops.Check("log of uses", func(context.Context) error { return p.uses.Check() })
-	p.ops.Check("clients", func(context.Context) error {
-		if why := p.unread.Load(); why != nil {
-			return *why
-		}
-		return nil
-	})
+	p.ops.Check("log of cards", func(context.Context) error { return p.made.Log().Check() })
+	p.ops.Check("clients", p.clients.check)
+	p.ops.Check("orders", p.orders.check)
 	p.ops.Check("certificate", func(context.Context) error {
 		pair, err := tls.LoadX509KeyPair(p.Certificate, p.Key)
 		if err == nil && time.Now().After(pair.Leaf.NotAfter) {
@@ -197,44 +231,16 @@ func (p *process) checks(tacs *keys.TACs) {
 	}, test))
 }
 
-// followClients takes up a clients' file that was changed. One that cannot be used changes
-// nothing, and the service is not ready until it can.
-func (p *process) followClients(ctx context.Context, path string) {
-	seen, _ := os.ReadFile(path)
-	tick := time.NewTicker(clientsEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		content, err := os.ReadFile(path)
-		if err == nil && bytes.Equal(content, seen) {
-			continue
-		}
-		seen = content
-		clients, err := ReadClients(path)
-		if err != nil {
-			if p.unread.Swap(&err) == nil {
-				p.log.Error("key service: the clients' file stays as it was", "error", err)
-			}
-			continue
-		}
-		p.unread.Store(nil)
-		p.clients.Store(clients)
-		p.log.Info("key service: clients' file taken up", "clients", clients.Len())
-	}
-}
-
-// tellHead logs the head of the log of uses from time to time: who has it elsewhere sees whether
-// the log was cut.
+// tellHead logs the heads of the logs of uses and of cards from time to time: who has it elsewhere
+// sees whether the log was cut.
 func (p *process) tellHead(ctx context.Context) {
 	tick := time.NewTicker(headEvery)
 	defer tick.Stop()
 	for {
 		number, head := p.uses.Head()
 		p.log.Info("key service: log of uses", "uses", number, "chain", head)
+		number, head = p.made.Log().Head()
+		p.log.Info("key service: log of cards", "lines", number, "chain", head)
 		select {
 		case <-ctx.Done():
 			return

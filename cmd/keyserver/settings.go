@@ -23,6 +23,7 @@ type Settings struct {
 	Certificate string // the file of the service's own
 	Key         string
 	Clients     string // the clients' file
+	Orders      string // the orders file
 	Ops         string
 	Demo        bool // TEST masters may be used
 
@@ -36,6 +37,7 @@ func (s *Settings) RegisterServing(fs *flag.FlagSet) {
 	fs.StringVar(&s.Certificate, "tls-cert", "", "`file` of the service's certificate, PEM with what leads to its root; it is read for each connection")
 	fs.StringVar(&s.Key, "tls-key", "", "`file` of its private key")
 	fs.StringVar(&s.Clients, "clients", "", "`file` of the clients, their certificates, what they may do and how often")
+	fs.StringVar(&s.Orders, "orders", "", "`file` of the orders by which cards may be made; empty: none is made")
 	fs.StringVar(&s.Ops, "ops", "127.0.0.1:9474", "`address` of metrics and health pages")
 	s.connections = 1000
 	service.Whole(fs, &s.connections, "connections", 1, 1_000_000, "`number` of connections; more wait until others end")
@@ -44,6 +46,9 @@ func (s *Settings) RegisterServing(fs *flag.FlagSet) {
 
 // UsesPath is the directory of the log of uses in a data directory.
 func UsesPath(dir string) string { return filepath.Join(dir, "uses") }
+
+// MadePath is the directory of the log of cards in a data directory.
+func MadePath(dir string) string { return filepath.Join(dir, "cards") }
 
 // check refuses settings with which nobody could be served.
 func (s *Settings) check() error {
@@ -69,6 +74,25 @@ func ReadClients(path string) (*keyservice.Clients, error) {
 		}
 	}
 	return nil, service.Fail("the clients' file %s cannot be used", path).Todo("correct it; docs/keys.md says what is in it").Because(err)
+}
+
+// ReadOrders reads an orders file; without a path there are no orders. samples says that cards may
+// be made from blanks whose transport key is published, which those of TEST masters may.
+func ReadOrders(path string, samples bool) (*keyservice.Orders, error) {
+	content, err := []byte("{}"), error(nil)
+	if path != "" {
+		content, err = os.ReadFile(path)
+	}
+	if err == nil {
+		var orders *keyservice.Orders
+		if orders, err = keyservice.ParseOrders(content); err == nil {
+			if of := orders.Samples(); len(of) == 0 || samples {
+				return orders, nil
+			}
+			err = language.Textf("order %s: the transport key of samples is published, and only cards of TEST masters are made of them", orders.Samples()[0])
+		}
+	}
+	return nil, service.Fail("the orders file %s cannot be used", path).Todo("correct it; docs/keys.md says what is in it").Because(err)
 }
 
 // tls is how connections are encrypted. Every client must bring a certificate; the handler says

@@ -51,6 +51,13 @@ func (p *Program) Acts() peopleapi.Program {
 			key, err := ReadSealKey(p.Dir)
 			return key, explained(err)
 		},
+		PermitKey: func() (ed25519.PrivateKey, error) {
+			signer, err := ReadPublishKey(p.Dir)
+			if err != nil {
+				return nil, err
+			}
+			return signer.Key, nil
+		},
 		Judge: func(ctx context.Context, dry bool, each func(peopleapi.Judged)) error {
 			return explained(p.judge(ctx, p.books(dry), each))
 		},

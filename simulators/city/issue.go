@@ -15,7 +15,6 @@ import (
 
 	"citycard/cardos/chip"
 	"citycard/cardos/keys"
-	"citycard/cardos/keyservice"
 	"citycard/clearing/message"
 	"citycard/language"
 	"citycard/simulators/plan"
@@ -27,8 +26,8 @@ type IssueOptions struct {
 	Dir        string // the data directory, which exists
 	Population *Population
 	Keys       *keys.Store
-	Issuer     counter.Issuer // who knows the keys of the cards; nil: the store does
-	Images     string         // directory of cards that were made elsewhere, or empty
+	Maker      counter.Maker // who knows the keys of the cards; without an issuer the store does
+	Images     string        // directory of cards that were made elsewhere, or empty
 	Progress   func(phase string, done, total int)
 }
 
@@ -85,8 +84,8 @@ func Issue(ctx context.Context, o IssueOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.Issuer == nil {
-		o.Issuer = keyservice.Software{Keyring: keys.NewKeyring(o.Keys)}
+	if o.Maker.Issuer == nil {
+		o.Maker = counter.Sampler(o.Keys)
 	}
 	total := len(p.Transit) + p.Holders
 	images := make([][]byte, total)
@@ -139,7 +138,7 @@ func (p *Population) issueCard(ctx context.Context, o *IssueOptions, i int, made
 	if image := made[orderName(order)]; image != nil {
 		return image, nil
 	}
-	if _, err := counter.Issue(ctx, c, c.PowerOn(), o.Issuer, order); err != nil {
+	if _, err := counter.Issue(ctx, c, c.PowerOn(), o.Maker, order); err != nil {
 		return nil, err
 	}
 	if transit && p.Transit[i].Opening > 0 {

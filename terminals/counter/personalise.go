@@ -33,25 +33,37 @@ type Issuer interface {
 	Personalise(ctx context.Context, blank keyservice.Blank) (keyservice.Issue, error)
 }
 
-// Personalise is Issue with the keys of a store.
+// Maker asks an issuer for the keys of cards.
+type Maker struct {
+	Issuer Issuer
+	Order  string // by which the issuer lets the cards be made
+	Batch  string // of the blanks, for a key store; a key service has it from the order
+}
+
+// Sampler makes sample cards with the keys of a store: their transport key is published.
+func Sampler(store *keys.Store) Maker {
+	return Maker{Issuer: keyservice.Software{Keyring: keys.NewKeyring(store)}, Batch: personalisation.Samples}
+}
+
+// Personalise is Issue of a sample card.
 func Personalise(ctx context.Context, card apdu.Card, atr []byte, store *keys.Store, o Order) (Issued, error) {
-	return Issue(ctx, card, atr, keyservice.Software{Keyring: keys.NewKeyring(store)}, o)
+	return Issue(ctx, card, atr, Sampler(store), o)
 }
 
 // Issue makes a blank card into the card that the order describes. Its keys come from the issuer,
 // who is asked for this card and this blank, and for a social-security card from the card's ATR
 // too. It checks the order before it touches the card, and at the end reads the card's identity
 // back. After a *SpoiltError the card is scrap; after any other error it is as it was.
-func Issue(ctx context.Context, card apdu.Card, atr []byte, issuer Issuer, o Order) (Issued, error) {
+func Issue(ctx context.Context, card apdu.Card, atr []byte, by Maker, o Order) (Issued, error) {
 	if err := o.Validate(); err != nil {
 		return Issued{}, err
 	}
 	var issued Issued
 	var err error
 	if o.Kind == Transit {
-		issued, err = personaliseTransit(ctx, card, issuer, *o.Transit)
+		issued, err = personaliseTransit(ctx, card, by, *o.Transit)
 	} else {
-		issued, err = personaliseSocial(ctx, card, atr, issuer, *o.SocialSecurity)
+		issued, err = personaliseSocial(ctx, card, atr, by, *o.SocialSecurity)
 	}
 	if err != nil {
 		return Issued{}, err
@@ -86,7 +98,7 @@ func (e *SpoiltError) Error() string { return fmt.Sprintf("personalise: %s: %v",
 func (e *SpoiltError) Unwrap() error { return e.Err }
 
 // unlock proves to a blank card that we are its issuer, and gives the grouping of its keys.
-func unlock(ctx context.Context, card apdu.Card, application []byte, issuer Issuer, blank keyservice.Blank) (keys personalisation.Group, err error) {
+func unlock(ctx context.Context, card apdu.Card, application []byte, by Maker, of keyservice.Card) (keys personalisation.Group, err error) {
 	if _, err := apdu.Exchange(ctx, card, apdu.Select(application)); err != nil {
 		return keys, fmt.Errorf("personalise: select the application: %w", err)
 	}
@@ -97,10 +109,9 @@ func unlock(ctx context.Context, card apdu.Card, application []byte, issuer Issu
 	if len(challenge) != 8 {
 		return keys, fmt.Errorf("personalise: challenge of %d bytes, want 8: %w", len(challenge), apdu.ErrMalformed)
 	}
-	blank.Challenge = [8]byte(challenge)
-	issue, err := issuer.Personalise(ctx, blank)
+	issue, err := by.Issuer.Personalise(ctx, keyservice.Blank{Order: by.Order, Batch: by.Batch, Card: of, Challenge: [8]byte(challenge)})
 	if err == nil {
-		keys, err = issue.Group(blank.Card.Kind)
+		keys, err = issue.Group(of.Kind)
 	}
 	if err != nil {
 		return keys, language.Textf("the card gets no keys, and is blank still: %w", err)
@@ -124,7 +135,7 @@ func storeSteps(groups ...personalisation.Group) ([]step, error) {
 	return steps, nil
 }
 
-func personaliseTransit(ctx context.Context, card apdu.Card, issuer Issuer, o TransitOrder) (Issued, error) {
+func personaliseTransit(ctx context.Context, card apdu.Card, by Maker, o TransitOrder) (Issued, error) {
 	c, err := o.content()
 	if err != nil {
 		return Issued{}, err
@@ -135,8 +146,7 @@ func personaliseTransit(ctx context.Context, card apdu.Card, issuer Issuer, o Tr
 	if err != nil {
 		return Issued{}, fmt.Errorf("personalise: %w", err)
 	}
-	blank := keyservice.Blank{Order: number, Card: keyservice.Card{Kind: keyservice.Transit, Transit: id}}
-	group, err := unlock(ctx, card, tunion.AIDPurse.Bytes(), issuer, blank)
+	group, err := unlock(ctx, card, tunion.AIDPurse.Bytes(), by, keyservice.Card{Kind: keyservice.Transit, Transit: id})
 	if err != nil {
 		return Issued{}, err
 	}
@@ -163,7 +173,7 @@ func personaliseTransit(ctx context.Context, card apdu.Card, issuer Issuer, o Tr
 	return Issued{Number: number, Issuer: hex.EncodeToString(id.Issuer[:])}, nil
 }
 
-func personaliseSocial(ctx context.Context, card apdu.Card, atr []byte, issuer Issuer, o SocialSecurityOrder) (Issued, error) {
+func personaliseSocial(ctx context.Context, card apdu.Card, atr []byte, by Maker, o SocialSecurityOrder) (Issued, error) {
 	c, err := o.content()
 	if err != nil {
 		return Issued{}, err
@@ -177,10 +187,9 @@ func personaliseSocial(ctx context.Context, card apdu.Card, atr []byte, issuer I
 	if err != nil {
 		return Issued{}, err
 	}
-	blank := keyservice.Blank{Order: c.issuer.CardNumber, Card: keyservice.Card{Kind: keyservice.SocialSecurity, Social: keyservice.Social{
+	group, err := unlock(ctx, card, []byte(ssc.AID), by, keyservice.Card{Kind: keyservice.SocialSecurity, Social: keyservice.Social{
 		Province: ssc.ProvinceFactor(c.region), City: ssc.CityFactor(c.region), Card: factor,
-	}}}
-	group, err := unlock(ctx, card, []byte(ssc.AID), issuer, blank)
+	}})
 	if err != nil {
 		return Issued{}, err
 	}

@@ -46,11 +46,8 @@ func Certificate(t testing.TB, dir, name string, now time.Time) tls.Certificate 
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 }
 
-// AllCards is the range of all transit cards.
-const AllCards = "00000000000000000000-99999999999999999999"
-
 // Clients makes a certificate for each client and writes the clients' file, which allows each its
-// operations.
+// operations, and knows the tests' Centre.
 func Clients(t testing.TB, dir string, now time.Time, may map[string][]keyservice.Operation) (file string) {
 	t.Helper()
 	type client struct {
@@ -58,15 +55,16 @@ func Clients(t testing.TB, dir string, now time.Time, may map[string][]keyservic
 		Certificate string                 `json:"certificate"`
 		Operations  []keyservice.Operation `json:"operations"`
 		Rate        float64                `json:"rate"`
-		Cards       []string               `json:"cards"`
 	}
 	var all struct {
 		Clients []client `json:"clients"`
+		Centre  []string `json:"centre"`
 	}
 	for name, operations := range may {
 		print := keyservice.FingerprintOf(Certificate(t, dir, name, now).Leaf)
-		all.Clients = append(all.Clients, client{name, fmt.Sprintf("%x", print[:]), operations, 1e5, []string{AllCards}})
+		all.Clients = append(all.Clients, client{name, fmt.Sprintf("%x", print[:]), operations, 1e5})
 	}
+	all.Centre = []string{CentreKey()}
 	text, err := json.Marshal(all)
 	file = filepath.Join(dir, "clients.json")
 	if err == nil {

@@ -7,19 +7,22 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"citycard/cardos/keys"
 	"citycard/cardos/keyservice"
 	"citycard/cardos/personalisation"
+	"citycard/cardos/ssc"
 )
 
-// Contract tests a backend. Open gives one with the masters of a store.
-func Contract(t *testing.T, open func(t *testing.T, store *keys.Store) keyservice.Backend) {
+// Contract tests a backend at a time. Open gives one with the masters of a store.
+func Contract(t *testing.T, now time.Time, open func(t *testing.T, store *keys.Store) keyservice.Backend) {
 	first := keys.GenerateTest(1)
 	second, err := first.Rotate(strings.NewReader(strings.Repeat("rotation", 100)))
 	if err != nil {
 		t.Fatal(err)
 	}
+	second = WithBatch(t, second)
 	backend := open(t, second)
 	t.Run("held", func(t *testing.T) {
 		held, err := backend.Held(t.Context())
@@ -42,8 +45,16 @@ func Contract(t *testing.T, open func(t *testing.T, store *keys.Store) keyservic
 			}
 		}
 	})
-	t.Run("secure", func(t *testing.T) { secure(t, backend, first, second) })
-	t.Run("personalise", func(t *testing.T) { personalise(t, backend, second) })
+	t.Run("secure", func(t *testing.T) { secure(t, backend, first, second, now) })
+	for batch, transport := range map[string]keys.Key{personalisation.Samples: personalisation.SampleKey(), Batch: TransportKey()} {
+		t.Run("personalise "+batch, func(t *testing.T) { personalise(t, backend, second, batch, transport) })
+	}
+	t.Run("no batch", func(t *testing.T) {
+		issue, err := backend.Personalise(t.Context(), keyservice.Blank{Order: Nothing, Batch: Nothing, Card: transit(99)})
+		if !errors.Is(err, keyservice.ErrBatch) || len(issue.Keys) > 0 {
+			t.Errorf("blanks whose transport key is not there: %v", err)
+		}
+	})
 }
 
 // Transit is a transit card.
@@ -52,7 +63,10 @@ func transit(n byte) keyservice.Card {
 }
 
 func social() keyservice.Card {
-	return keyservice.Card{Kind: keyservice.SocialSecurity, Social: keyservice.Social{Province: keys.Factor{1}, City: keys.Factor{2, 0xFF}, Card: keys.Factor{3, 0x80}}}
+	region := [3]byte{0x41, 0x01, 0x00}
+	return keyservice.Card{Kind: keyservice.SocialSecurity, Social: keyservice.Social{
+		Province: ssc.ProvinceFactor(region), City: ssc.CityFactor(region), Card: keys.Factor{3, 0x80},
+	}}
 }
 
 func load(t *testing.T, backend keyservice.Backend, made *keys.Store, n byte) {
@@ -81,7 +95,7 @@ func load(t *testing.T, backend keyservice.Backend, made *keys.Store, n byte) {
 
 // secure asks for commands of every length, so that every number of blocks and every padding
 // occurs.
-func secure(t *testing.T, backend keyservice.Backend, first, second *keys.Store) {
+func secure(t *testing.T, backend keyservice.Backend, first, second *keys.Store, now time.Time) {
 	type test struct {
 		command keyservice.Command
 		key     keys.Key
@@ -99,7 +113,7 @@ func secure(t *testing.T, backend keyservice.Backend, first, second *keys.Store)
 	}
 	for i, test := range tests {
 		test.command.Challenge = [8]byte{0xCA, 0xFE, byte(i)}
-		got, err := backend.Secure(t.Context(), test.command)
+		got, err := backend.Secure(t.Context(), Permitted(test.command, now))
 		if err != nil {
 			t.Errorf("%x: %v", test.command.Header, err)
 			continue
@@ -119,16 +133,18 @@ func secure(t *testing.T, backend keyservice.Backend, first, second *keys.Store)
 			t.Errorf("%x: %v, want ErrCommand", header, err)
 		}
 	}
-	if _, err := backend.Secure(t.Context(), keyservice.Command{Card: transit(7), KeyVersion: 3, Header: [4]byte{0x84, 0x24}}); !errors.Is(err, keys.ErrKeyVersion) {
+	if _, err := backend.Secure(t.Context(), Permitted(keyservice.Command{Card: transit(7), KeyVersion: 3, Header: [4]byte{0x84, 0x24}}, now)); !errors.Is(err, keys.ErrKeyVersion) {
 		t.Errorf("a version that is not held: %v, want ErrKeyVersion", err)
 	}
 }
 
-func personalise(t *testing.T, backend keyservice.Backend, store *keys.Store) {
-	transport := personalisation.TransportKey()
+// personalise makes cards of a batch; the numbers are those of the batch's own order.
+func personalise(t *testing.T, backend keyservice.Backend, store *keys.Store, batch string, transport keys.Key) {
+	person := social()
+	person.Social.Card[0] = batch[0]
 	for n := range byte(8) {
-		for _, card := range []keyservice.Card{transit(n), social()} {
-			blank := keyservice.Blank{Order: "order 1", Card: card, Challenge: [8]byte{1, 2, 3, 4, 5, 6, 7, n}}
+		for _, card := range []keyservice.Card{transit(n + batch[0]&0x10), person} {
+			blank := keyservice.Blank{Order: batch, Batch: batch, Card: card, Challenge: [8]byte{1, 2, 3, 4, 5, 6, 7, n}}
 			issue, err := backend.Personalise(t.Context(), blank)
 			if err != nil {
 				t.Fatal(err)
@@ -149,7 +165,7 @@ func personalise(t *testing.T, backend keyservice.Backend, store *keys.Store) {
 			}
 		}
 	}
-	if _, err := backend.Personalise(t.Context(), keyservice.Blank{Order: "order 1", Card: keyservice.Card{Kind: "another"}}); err == nil {
+	if _, err := backend.Personalise(t.Context(), keyservice.Blank{Order: batch, Batch: batch, Card: keyservice.Card{Kind: "another"}}); err == nil {
 		t.Error("a card of no kind is personalised")
 	}
 }

@@ -1,11 +1,14 @@
 package keyservicetest
 
 import (
+	"bytes"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,25 +26,44 @@ func must(t testing.TB, err error) {
 type Office struct {
 	*httptest.Server
 	Uses string   // the directory of its log
+	Made string   // the directory of the log of cards
 	Args []string // the flags by which a program asks it
+
+	file    string // the clients' file
+	clients atomic.Pointer[keyservice.Clients]
 }
 
-// Open serves a backend to one client, who may do some operations.
+// Trusts has the service take another centre's permits, by its public key.
+func (o *Office) Trusts(t testing.TB, centre string) {
+	t.Helper()
+	text, err := os.ReadFile(o.file)
+	must(t, err)
+	clients, err := keyservice.ParseClients(bytes.ReplaceAll(text, []byte(CentreKey()), []byte(centre)))
+	must(t, err)
+	o.clients.Store(clients)
+}
+
+// Issuer is the issuer whose cards may be made there, of all numbers.
+const Issuer = "99994910ffffffff"
+
+// Open serves a backend to one client, who may do some operations, and make cards of Issuer.
 func Open(t testing.TB, backend keyservice.Backend, now func() time.Time, may ...keyservice.Operation) *Office {
 	t.Helper()
 	dir := t.TempDir()
-	o := &Office{Uses: filepath.Join(dir, "uses")}
+	o := &Office{Uses: filepath.Join(dir, "uses"), Made: filepath.Join(dir, "cards")}
 	pair := Certificate(t, dir, "service", now())
-	text, err := os.ReadFile(Clients(t, dir, now(), map[string][]keyservice.Operation{"client": may}))
-	must(t, err)
-	clients, err := keyservice.ParseClients(text)
+	o.file = Clients(t, dir, now(), map[string][]keyservice.Operation{"client": may})
+	o.Trusts(t, CentreKey())
+	orders, err := keyservice.ParseOrders([]byte(Orders("client", Issuer)))
 	must(t, err)
 	uses, _, err := keyservice.OpenUses(o.Uses)
 	must(t, err)
-	t.Cleanup(func() { must(t, uses.Close()) })
+	made, _, err := keyservice.OpenMade(o.Made)
+	must(t, err)
+	t.Cleanup(func() { must(t, errors.Join(uses.Close(), made.Log().Close())) })
 	o.Server = httptest.NewUnstartedServer(&keyservice.Server{
-		Backend: backend, Clients: func() *keyservice.Clients { return clients }, Uses: uses, Now: now,
-		Log: slog.New(slog.DiscardHandler), Done: func(keyservice.Operation, string) {},
+		Backend: backend, Clients: o.clients.Load, Orders: func() *keyservice.Orders { return orders },
+		Uses: uses, Made: made, Now: now, Log: slog.New(slog.DiscardHandler), Done: func(keyservice.Operation, string) {},
 	})
 	o.EnableHTTP2 = true
 	o.TLS = &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAnyClientCert}

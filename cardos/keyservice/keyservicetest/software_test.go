@@ -2,6 +2,7 @@ package keyservicetest_test
 
 import (
 	"testing"
+	"time"
 
 	"citycard/cardos/keys"
 	"citycard/cardos/keyservice"
@@ -9,7 +10,7 @@ import (
 )
 
 func TestSoftware(t *testing.T) {
-	keyservicetest.Contract(t, func(_ *testing.T, store *keys.Store) keyservice.Backend {
+	keyservicetest.Contract(t, time.Now(), func(_ *testing.T, store *keys.Store) keyservice.Backend {
 		return keyservice.Software{Keyring: keys.NewKeyring(store)}
 	})
 }

@@ -38,6 +38,7 @@ type Card struct {
 	Shadow  ledger.Fen     `json:"shadow_fen" doc:"What its purse should hold by the books"`
 	Deposit ledger.Fen     `json:"deposit_fen" doc:"What is held of it as deposit"`
 	Waiting []WaitingLoad  `json:"waiting" doc:"Loads that come onto it when it is next presented"`
+	Permit  *Permit        `json:"permit,omitempty" doc:"By which its last day is written on it, where the card has another"`
 	Steps   []CardStep     `json:"steps" doc:"All that was done with it, oldest first"`
 	May     []CardChoice   `json:"may" doc:"What may be done with it now, and for how much"`
 }
@@ -115,6 +116,7 @@ type CardDone struct {
 	Step     CardStep   `json:"step"`
 	Choice   CardChoice `json:"choice" doc:"What it was, with its money"`
 	Shift    int64      `json:"shift,omitempty" doc:"Number of the shift whose cash it moves"`
+	Permit   *Permit    `json:"permit,omitempty" doc:"By which a new PIN or another last day is written on the card"`
 }
 
 // ProductPage are the products that are sold on a day.
@@ -220,7 +222,9 @@ func (s *Server) findCard(ctx context.Context, in *struct{ Body FindingCard }) (
 	if err != nil {
 		return nil, s.ofCards(ctx, err)
 	}
-	return &answer[Card]{cardOf(callerOf(ctx).language, found)}, nil
+	card := cardOf(callerOf(ctx).language, found)
+	card.Permit = s.permitFor(ctx, found)
+	return &answer[Card]{card}, nil
 }
 
 // seesCards refuses who works for an operator, a hospital or the pension office: what a card has
@@ -335,9 +339,13 @@ func (s *Server) stepCard(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, s.ofCards(ctx, err)
 	}
-	return &answer[CardDone]{CardDone{
+	out := CardDone{
 		Repeated: done.Repeated, Step: stepOf(&done.Step), Choice: choiceOf(callerOf(ctx).language, &done.Choice), Shift: done.Step.Shift,
-	}}, nil
+	}
+	if !in.Dry {
+		out.Permit = s.permitOf(ctx, done)
+	}
+	return &answer[CardDone]{out}, nil
 }
 
 func (s *Server) openShift(ctx context.Context, in *struct {

@@ -25,6 +25,8 @@ type Program struct {
 	InEarnest bool
 	// SealKey reads the key that signs sealed days.
 	SealKey func() (ed25519.PrivateKey, error)
+	// PermitKey reads the key that signs what may be written on cards; nil: there is none.
+	PermitKey func() (ed25519.PrivateKey, error)
 	// Judge judges the records of which two people have decided it, and passes on each outcome.
 	Judge func(ctx context.Context, dry bool, each func(Judged)) error
 	// Seal seals a day.

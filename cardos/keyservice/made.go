@@ -1,0 +1,136 @@
+package keyservice
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	"citycard/language"
+)
+
+// Made are the cards that were made. It remembers them from a log of its own, which has a line for
+// each card that got its keys, and which is read whole when it is opened: a card that was made by
+// one order is made by no other, and by its own no oftener than that says. Some fifty bytes of
+// memory a card.
+type Made struct {
+	log *Uses
+
+	mu     sync.Mutex // also held while a card gets its keys
+	cards  map[string]madeCard
+	counts map[string]int // different cards, by order
+}
+
+// madeCard is how often a card got its keys, and by which order.
+type madeCard struct {
+	order string
+	times int
+	// challenge is the last blank's: the same question again makes no other card. It is forgotten
+	// when the service stops.
+	challenge [8]byte
+}
+
+// Outcomes beside given: of a card that was made before, and of the same blank once more.
+const (
+	givenAgain = "given_again"
+	givenSame  = "given_same_blank"
+)
+
+// Watched is an outcome of an operation that somebody has to look at.
+type Watched struct {
+	Operation Operation
+	Outcome   string
+}
+
+// WatchedOutcomes are those: a card that is made once more, and what nobody ordered or permitted.
+func WatchedOutcomes() []Watched {
+	all := []Watched{{Personalise, givenAgain}}
+	for _, r := range []Refusal{NotOrdered, NotOfOrder, OtherOrder, MadeBefore, AllMade, NoBatch} {
+		all = append(all, Watched{Personalise, string(r)})
+	}
+	for _, o := range []Operation{PINs, Files} {
+		all = append(all, Watched{o, string(NoPermit)}, Watched{o, string(OldPermit)})
+	}
+	return all
+}
+
+// OpenMade opens the log of a directory, which it makes, and reads all of it. cut is how many bytes
+// of a torn line were cut off.
+func OpenMade(dir string) (m *Made, cut int64, err error) {
+	log, cut, err := OpenUses(dir)
+	if err != nil {
+		return nil, 0, err
+	}
+	m = &Made{log: log, cards: map[string]madeCard{}, counts: map[string]int{}}
+	names := map[string]string{} // one string for all lines of an order
+	checked, err := CheckUses(dir, 0, "", func(u *Use) {
+		if u.Operation != Personalise || !strings.HasPrefix(u.Outcome, given) {
+			return
+		}
+		if names[u.Order] == "" {
+			names[u.Order] = u.Order
+		}
+		m.count(names[u.Order], u.Card, [8]byte{})
+	})
+	if err == nil && checked.First > 1 {
+		err = language.Textf("the log of cards begins with line %d: a file is missing, and which cards were made is not known", checked.First)
+	}
+	if err != nil {
+		return nil, cut, fmt.Errorf("%w, %w", err, log.Close())
+	}
+	return m, cut, nil
+}
+
+// count notes that a card got its keys; the caller holds the lock, or is alone.
+func (m *Made) count(order, card string, challenge [8]byte) {
+	before, known := m.cards[card]
+	if !known {
+		m.counts[order]++
+		before.order = order
+	}
+	before.times++
+	before.challenge = challenge
+	m.cards[card] = before
+}
+
+// make gives a card its keys, if an order may make it once more, and completes the use. The log has
+// it before make returns; the same blank once more is in it already.
+func (m *Made) make(o *making, b Blank, use *Use, give func() error) (Refusal, error) {
+	card := b.Card.String()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	before, known := m.cards[card]
+	same := known && before.challenge == b.Challenge && before.challenge != [8]byte{}
+	switch {
+	case known && before.order != o.name:
+		return OtherOrder, nil
+	case known && before.times > o.again && !same:
+		return MadeBefore, nil
+	case !known && m.counts[o.name] >= o.most:
+		return AllMade, nil
+	}
+	if err := give(); err != nil {
+		return "", err
+	}
+	switch use.Detail = "batch " + o.batch; {
+	case same:
+		use.Outcome = givenSame
+		return "", nil
+	case known:
+		use.Outcome = givenAgain
+	}
+	if err := m.log.Add([]Use{*use}, true); err != nil {
+		return "", err
+	}
+	m.count(o.name, card, b.Challenge)
+	return "", nil
+}
+
+// Cards is how many different cards were made.
+func (m *Made) Cards() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.cards)
+}
+
+// Log is the log of them.
+func (m *Made) Log() *Uses { return m.log }

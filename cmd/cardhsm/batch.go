@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"citycard/cardos/hsm"
+	"citycard/cardos/keys"
+	"citycard/cmd/keyserver"
+	"citycard/cmd/service"
+)
+
+func batchCommand() *ffcli.Command {
+	c := begin("batch")
+	c.registerToken(c.flags)
+	c.registerDry()
+	var batch, file string
+	c.flags.StringVar(&batch, "batch", "", "`name` of the batch of blanks; orders of the key service name it")
+	c.flags.StringVar(&file, "batch-key-file", "", "`file` of its transport key, or of that key's components; -: standard input")
+	return newCommand(
+		c, "batch", "bring the transport key of a batch of blank cards into a token",
+		"The file has one line of 32 hexadecimal digits, or several, which are components and are combined by XOR. In the token\n"+
+			"the key can encipher and do nothing else, and cannot be read. The check value must be the one that the maker of the\n"+
+			"blanks states.",
+		func(ctx context.Context) error {
+			key, err := keyserver.ReadTransportKey(file)
+			if err != nil {
+				return err
+			}
+			return c.within(func(token *hsm.Token) error { return c.takesBatch(ctx, token, batch, key) })
+		},
+	)
+}
+
+func (c *command) takesBatch(ctx context.Context, token *hsm.Token, batch string, key keys.Key) error {
+	add := token.AddTransport
+	if c.dry {
+		add = func(_ context.Context, batch string, key keys.Key) error {
+			_, err := new(keys.Store).WithTransport(batch, key)
+			return err
+		}
+	}
+	err := add(ctx, batch, key)
+	switch {
+	case errors.Is(err, keys.ErrBatchName), errors.Is(err, keys.ErrBatchKey):
+		return service.Exit(service.ExitUsage, service.Fail("no batch is added").Todo("correct --batch and --batch-key-file").Because(err))
+	case errors.Is(err, keys.ErrBatchKnown):
+		return service.Refuse("no batch is added").Todo("give the batch another name").Because(err)
+	case err != nil:
+		return explain(err)
+	}
+	if c.dry {
+		c.Print("the transport key of batch %s would be in the token; its check value is %s", batch, keys.TransportCheck(key))
+		return nil
+	}
+	c.Print("the transport key of batch %s is in the token; its check value is %s: compare it with the maker's", batch, keys.TransportCheck(key))
+	return nil
+}
