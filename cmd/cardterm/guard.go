@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -18,6 +20,9 @@ import (
 // recallWithin is how long a payment of the last run is remembered: the program may have ended
 // before the passenger was told, whose card may be in the reader still.
 const recallWithin = time.Minute
+
+// longestWait is how long a passenger waits for the result before trying the next door.
+const longestWait = time.Second
 
 // errRepeated: the card has just paid at this lane. Nothing more is sent to it, and nothing opens.
 var errRepeated = errors.New("the card has just paid here")
@@ -40,17 +45,34 @@ type cardKey struct {
 // are read from the records in the outbox, and remembered for at least recallWithin.
 type guard struct {
 	within time.Duration
-	cards  map[cardKey]passed
+
+	mu    sync.Mutex
+	cards map[cardKey]passed
+	doors []*guard // of the other lanes of the place
 }
 
-// add remembers a tap.
-func (g *guard) add(tap *message.Tap, at time.Time) { g.remember(tap, at, g.within) }
+// add remembers a tap whose result was shown after a time. Where that was too long, the passenger
+// may have gone to the next door: then all lanes of the place remember it, as after a restart.
+func (g *guard) add(tap *message.Tap, at time.Time, took time.Duration) {
+	if took < longestWait || g.within <= 0 {
+		g.remember(tap, at, g.within)
+		return
+	}
+	g.remember(tap, at, max(g.within, recallWithin))
+	for _, door := range g.doors {
+		if door.within > 0 {
+			door.remember(tap, at, max(door.within, recallWithin))
+		}
+	}
+}
 
 func (g *guard) remember(tap *message.Tap, at time.Time, within time.Duration) {
 	debit := tap.GetDebit()
 	if within <= 0 || len(debit.GetIssuer()) != 8 || len(debit.GetCard()) != 10 {
 		return
 	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	if g.cards == nil {
 		g.cards = map[cardKey]passed{}
 	}
@@ -62,15 +84,25 @@ func (g *guard) remember(tap *message.Tap, at time.Time, within time.Duration) {
 	g.cards[cardKey{[8]byte(debit.GetIssuer()), [10]byte(debit.GetCard())}] = passed{at, within, tap}
 }
 
-// join remembers what another guard does.
-func (g *guard) join(other *guard) {
-	for _, p := range other.cards {
-		g.remember(p.tap, p.at, p.within)
+// join has the guards of one place remember what any of them remembers from the last run, and
+// tell each other from now on. It is called before any of them serves a card.
+func join(doors []*guard) {
+	for i, g := range doors {
+		g.doors = append(slices.Clone(doors[:i]), doors[i+1:]...)
+		for _, p := range g.cards {
+			for _, other := range g.doors {
+				if other.within > 0 {
+					other.remember(p.tap, p.at, p.within)
+				}
+			}
+		}
 	}
 }
 
 // find returns the tap of a card that has just paid, or nil.
 func (g *guard) find(a tunion.Application, at time.Time) *message.Tap {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	p, there := g.cards[cardKey{a.Issuer, a.ASN}]
 	if since := at.Sub(p.at); !there || since < -p.within || since >= p.within {
 		return nil

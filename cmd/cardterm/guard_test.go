@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"citycard/cardos/apdu"
 	"citycard/cardos/chip"
 	"citycard/clearing/message"
 	"citycard/terminals/counter"
@@ -89,6 +91,44 @@ func TestRepeatGuard(t *testing.T) {
 	l.guard = guard{}
 	tap(65*time.Second, 4, "paid")
 	must(t, l.out.Close())
+}
+
+// slow is a card that is long in paying.
+type slow struct{ apdu.Card }
+
+func (s slow) Transmit(ctx context.Context, command []byte) ([]byte, error) {
+	if command[0] == 0x80 && command[1] == 0x54 {
+		time.Sleep(longestWait)
+	}
+	return s.Card.Transmit(ctx, command)
+}
+
+// TestLateResult: a passenger who waits too long for the result goes to the next door of the bus,
+// which knows that the card has paid, for a minute. One who was told at once may pay there for
+// somebody else.
+func TestLateResult(t *testing.T) {
+	front, back := newBus(t, filepath.Join(t.TempDir(), "outbox"), &lane{guard: guard{within: 5 * time.Second}}), newBus(t, filepath.Join(t.TempDir(), "outbox"), &lane{guard: guard{within: 5 * time.Second}})
+	unguarded := newBus(t, filepath.Join(t.TempDir(), "outbox"), &lane{})
+	join([]*guard{&front.guard, &back.guard, &unguarded.guard})
+	card, at := funded(t), time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)
+	tap := func(l *lane, held apdu.Card, after time.Duration, paid int) {
+		t.Helper()
+		card.PowerOn()
+		must(t, l.take(t.Context(), held, at.Add(after)))
+		if n := len(card.Describe().Transit.Log) - 1; n != paid { // the load is one
+			t.Errorf("after %v the card has paid %d times, want %d", after, n, paid)
+		}
+	}
+	tap(front, card, 0, 1)
+	tap(back, card, time.Second, 2)
+	tap(front, slow{card}, 10*time.Second, 3)
+	tap(back, card, 20*time.Second, 3)
+	tap(front, card, 69*time.Second, 3)
+	tap(back, card, 70*time.Second, 4)
+	tap(unguarded, card, 71*time.Second, 5)
+	for _, l := range []*lane{front, back, unguarded} {
+		must(t, l.out.Close())
+	}
 }
 
 // TestDisplay: who connects to the socket reads what passengers should see, with the number

@@ -117,6 +117,7 @@ func (l *lane) take(ctx context.Context, c apdu.Card, at time.Time) error {
 		return nil
 	}
 	l.marks = marks
+	began := time.Now()
 	s := &sight{Card: c, at: at}
 	tap, entry, at, err := l.settle(ctx, s, at)
 	if tap == nil && err == nil {
@@ -134,7 +135,7 @@ func (l *lane) take(ctx context.Context, c apdu.Card, at time.Time) error {
 		}
 	}
 	if tap != nil {
-		l.guard.add(tap, at)
+		l.guard.add(tap, at, time.Since(began))
 	}
 	l.display.show(l.result(tap, err, s))
 	return l.tell(tap, err)

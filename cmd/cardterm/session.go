@@ -211,7 +211,7 @@ func (l *lane) openOut(ctx context.Context) error {
 // lane concerns the others, and so does one of which the passenger may not have been told, who then
 // tries the next door. A lane whose outbox cannot be opened tries again, and says why.
 func openAll(ctx context.Context, lanes []*lane) {
-	places := map[intent.Place]*guard{}
+	places := map[intent.Place][]*guard{}
 	for _, l := range lanes {
 		if !l.settings.charges() || l.openOut(ctx) != nil {
 			continue
@@ -220,15 +220,10 @@ func openAll(ctx context.Context, lanes []*lane) {
 		if here.Mode == message.Mode_MODE_BUS && here.Vehicle == "" {
 			continue // it may be another bus
 		}
-		if places[here] == nil {
-			places[here] = &guard{}
-		}
-		places[here].join(&l.guard)
+		places[here] = append(places[here], &l.guard)
 	}
-	for _, l := range lanes {
-		if all := places[l.settings.place.passages(l.settings.role)]; all != nil && l.settings.charges() && l.guard.within > 0 {
-			l.guard.join(all)
-		}
+	for _, doors := range places {
+		join(doors)
 	}
 }
 
