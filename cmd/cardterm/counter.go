@@ -48,6 +48,7 @@ type counterProgram struct {
 	keyService keyserver.ClientSettings
 	print      printerFlags
 	json       bool
+	typed      typing
 }
 
 // tillFlags say whose counter it is, and where it asks for money.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,8 @@ const certificate = "410101195001010018"
 // socket at which the centre is asked.
 func (c *centre) clerk() (key, socket string) {
 	c.Helper()
-	key = c.path("mia.key")
+	key = c.path("clerks", "mia.key")
+	must(c.T, os.Mkdir(c.path("clerks"), 0o700))
 	must(c.T, os.WriteFile(c.path("secret"), []byte("a long passphrase\n"), 0o600))
 	run := func(args ...string) []byte {
 		c.Helper()
@@ -82,13 +84,13 @@ func TestCounterPageAtTheCentre(t *testing.T) {
 	key, socket := c.clerk()
 	ctx := browser(t)
 	address := startPageOf(t, "counter", "--reader", "00 00", "--data", t.TempDir(), "--loads", loads, "--token", c.path("counter.token"),
-		"--channel", "counter", "--terminal", "491030000001", "--server", "unix:"+socket, "--identity", key)
+		"--channel", "counter", "--terminal", "491030000001", "--server", "unix:"+socket, "--identity", filepath.Dir(key))
 	k := &keyboard{t, ctx}
 	_, err := chromedp.Run(ctx, chromedp.Navigate(address))
 	must(t, err)
 	k.wait("no card")
 	k.named()
-	k.press("Mia", "a long passphrase", kb.Enter)
+	k.press("Mia", "m", kb.Tab, "a long passphrase", kb.Enter)
 	k.form("shift-open", "200")
 	k.agree("shift 1 is open, with 200.00 yuan")
 
@@ -124,7 +126,7 @@ func TestCounterActsAtTheCentre(t *testing.T) {
 	key, socket := c.clerk()
 	s := &shop{T: t, args: []string{
 		"--reader", "00 00", "--data", t.TempDir(), "--loads", loads, "--token", c.path("counter.token"), "--channel", "counter", "--demo",
-		"--terminal", "491030000001", "--server", "unix:" + socket, "--identity", key, "--identity-passphrase-file", c.path("secret"),
+		"--terminal", "491030000001", "--server", "unix:" + socket, "--identity", filepath.Dir(key), "--clerk", "mia", "--identity-passphrase-file", c.path("secret"),
 		"--keys", c.path("data", "keys.age"),
 	}}
 	shown, err := c.run("citycard", "publish-key", "show", "--data", c.path("data"))
@@ -140,7 +142,9 @@ func TestCounterActsAtTheCentre(t *testing.T) {
 	if out := s.gives("shift", "open", "--start", "200"); !strings.Contains(out, "shift 1 is open, with 200.00 yuan") {
 		t.Error(out)
 	}
-	sell := []string{"--product", "student", "--first-load", "50", "--certificate", certificate}
+	shows := c.path("certificate")
+	must(t, os.WriteFile(shows, []byte(certificate+"\n"), 0o600))
+	sell := []string{"--product", "student", "--first-load", "50", "--certificate-file", shows}
 	if out := s.gives("sell", append(sell, "--dry-run")...); !strings.Contains(out, "the customer pays 60.00 yuan") {
 		t.Error(out)
 	}
@@ -152,7 +156,7 @@ func TestCounterActsAtTheCentre(t *testing.T) {
 	}
 	office.Trusts(t, strings.TrimSpace(string(shown)))
 	s.unblocks(slot, held)
-	if out := s.gives("return", "--certificate", certificate, "--yes"); !strings.Contains(out, "return: done by order") {
+	if out := s.gives("return", "--certificate-file", shows, "--yes"); !strings.Contains(out, "return: done by order") {
 		t.Error(out)
 	}
 	if read := held.Describe().Transit; read.BalanceFen != 0 {
@@ -180,8 +184,8 @@ func TestCounterActsAtTheCentre(t *testing.T) {
 // refusesPIN has the counter unblock a PIN, which fails, and returns what it says.
 func (s *shop) refusesPIN() string {
 	s.Helper()
-	cmd := command(s.T, append([]string{"counter", "unblock-pin", "--certificate", certificate, "--yes"}, s.args...)...)
-	cmd.Stdin = strings.NewReader("654321\n")
+	cmd := command(s.T, append([]string{"counter", "unblock-pin", "--certificate-file", "-", "--yes"}, s.args...)...)
+	cmd.Stdin = strings.NewReader(certificate + "\n654321\n")
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		s.Fatalf("it is done: %s", out)
@@ -199,8 +203,8 @@ func (s *shop) unblocks(slot *vcard.Slot, held *chip.Chip) {
 		}
 	}
 	putIn(s.T, slot, held)
-	cmd := command(s.T, append([]string{"counter", "unblock-pin", "--certificate", certificate, "--yes"}, s.args...)...)
-	cmd.Stdin = strings.NewReader("654321\n")
+	cmd := command(s.T, append([]string{"counter", "unblock-pin", "--certificate-file", "-", "--yes"}, s.args...)...)
+	cmd.Stdin = strings.NewReader(certificate + "\n654321\n")
 	if out, err := cmd.CombinedOutput(); err != nil || strings.Contains(string(out), "654321") {
 		s.Fatalf("%v: %s", err, out)
 	}

@@ -18,7 +18,8 @@ import (
 type officeFlags struct {
 	server     string
 	books      string
-	identity   string
+	identity   string // a key, or a folder of them
+	clerk      string // whose of a folder
 	passphrase string // the file of it
 	demo       bool
 }
@@ -26,7 +27,8 @@ type officeFlags struct {
 func (f *officeFlags) register(flags *flag.FlagSet) {
 	flags.StringVar(&f.server, "server", "", "`URL` of the clearing centre, https://HOST:PORT, or unix:PATH of its socket on this machine; empty: the counter works without it")
 	flags.StringVar(&f.books, "books", "", "`identity` of the books that --server must have; empty: those that it says")
-	flags.StringVar(&f.identity, "identity", "", "key `FILE` with which you sign; one that ends in .pub: the ssh-agent has the key")
+	flags.StringVar(&f.identity, "identity", "", "key `FILE` with which you sign; one that ends in .pub: the ssh-agent has the key; or a folder with a key for each clerk, NAME.key or NAME.pub")
+	flags.StringVar(&f.clerk, "clerk", "", "with a folder of keys: `NAME` of yours; the page asks for it")
 	flags.StringVar(&f.passphrase, "identity-passphrase-file", "", "`FILE` of the passphrase of --identity; empty: it is asked for")
 	service.RegisterDemo(flags, &f.demo)
 }
@@ -56,8 +58,8 @@ func (f *officeFlags) reach(l language.Language) (*api.Client, error) {
 	return client, nil
 }
 
-// signIn opens a key and asks the centre whose it is. secret is asked for the passphrase.
-func (f *officeFlags) signIn(ctx context.Context, l language.Language, secret func() ([]byte, error)) (*office, error) {
+// signIn opens a clerk's key and asks the centre whose it is. secret is asked for the passphrase.
+func (f *officeFlags) signIn(ctx context.Context, l language.Language, clerk string, secret func() ([]byte, error)) (*office, error) {
 	client, err := f.reach(l)
 	if err != nil {
 		return nil, err
@@ -65,7 +67,11 @@ func (f *officeFlags) signIn(ctx context.Context, l language.Language, secret fu
 	if f.identity == "" {
 		return nil, service.Exit(service.ExitUsage, service.Fail("nobody is signed in").Todo("give --identity FILE; citycard person key makes one"))
 	}
-	key, err := staff.Open(f.identity, staff.Opening{Passphrase: secret, Agent: os.Getenv("SSH_AUTH_SOCK"), Demo: f.demo})
+	path, err := f.keyOf(clerk)
+	if err != nil {
+		return nil, err
+	}
+	key, err := staff.Open(path, staff.Opening{Passphrase: secret, Agent: os.Getenv("SSH_AUTH_SOCK"), Demo: f.demo})
 	if err != nil {
 		return nil, signInFailed(err)
 	}

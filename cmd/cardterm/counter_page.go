@@ -110,14 +110,14 @@ type clerk struct {
 	sold *api.ProductPage // what is sold; nil: not known
 }
 
-// signIn opens the clerk's key. The session is bound to the counter's channel.
-func (c *clerk) signIn(ctx context.Context, passphrase []byte) error {
+// signIn opens the key of a clerk. The session is bound to the counter's channel.
+func (c *clerk) signIn(ctx context.Context, who string, passphrase []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.office != nil {
 		return nil
 	}
-	o, err := c.centre.signIn(ctx, c.Language, func() ([]byte, error) { return passphrase, nil })
+	o, err := c.centre.signIn(ctx, c.Language, who, func() ([]byte, error) { return passphrase, nil })
 	if err != nil {
 		return err
 	}

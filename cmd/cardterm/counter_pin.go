@@ -1,16 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"flag"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
-	"golang.org/x/term"
 
 	"citycard/cmd/service"
 	"citycard/language"
@@ -102,27 +98,22 @@ func (p *counterProgram) askPIN() (string, error) {
 // askPINs asks for PINs on the terminal, for the last one twice; else they are the lines of
 // standard input.
 func (p *counterProgram) askPINs(questions ...*language.Text) (pins []string, err error) {
-	in := int(os.Stdin.Fd())
-	if !term.IsTerminal(in) {
-		lines := bufio.NewScanner(os.Stdin)
+	if !p.typed.onTerminal() {
 		for range questions {
-			if !lines.Scan() {
+			pin, ok := p.typed.line()
+			if !ok {
 				return nil, service.Exit(service.ExitUsage, service.Fail("no PIN").Todo("give each as a line, the old one first, or run the command on a terminal"))
 			}
-			pins = append(pins, strings.TrimSpace(lines.Text()))
+			pins = append(pins, pin)
 		}
 		return pins, nil
 	}
 	for _, q := range append(questions, language.Textf("the new PIN once more: ")) {
-		if _, err := os.Stderr.WriteString(q.In(p.Language)); err != nil {
-			return nil, err
-		}
-		secret, err := term.ReadPassword(in)
+		pin, err := p.typed.ask(q, p.Language)
 		if err != nil {
 			return nil, err
 		}
-		_, _ = os.Stderr.WriteString("\n") // the answer was read
-		pins = append(pins, string(secret))
+		pins = append(pins, pin)
 	}
 	if n := len(pins); pins[n-1] != pins[n-2] {
 		return nil, service.Refuse("the PIN is as it was").Todo("try again").Because(language.Textf("the two new ones differ"))

@@ -183,7 +183,7 @@ func counterAgainCommand() *ffcli.Command {
 	p := &stepProgram{counterProgram: newCounterProgram()}
 	p.LogLevel = 4
 	p.registerCounter(flags, 10*time.Second)
-	flags.StringVar(&p.certificate, "certificate", "", "`NUMBER` of the holder's certificate, if the act took one")
+	registerCertificate(flags, &p.shown)
 	drop := flags.Bool("give-up", false, "give the act up; it is listed, and a person finds out whether it was done")
 	flags.StringVar(&p.reason, "reason", "", "`WHY` it is given up")
 	return &ffcli.Command{
@@ -206,7 +206,11 @@ func counterAgainCommand() *ffcli.Command {
 			if err := t.signedIn(ctx, stack); err != nil {
 				return err
 			}
-			done, o, err := t.again(ctx, p.certificate)
+			certificate, err := p.certificate(p.shown)
+			if err != nil {
+				return err
+			}
+			done, o, err := t.again(ctx, certificate)
 			if err != nil || o == nil {
 				if err == nil {
 					p.Print("no act is without an answer")

@@ -40,6 +40,8 @@ func (c *clerk) state(ctx context.Context) *page.State {
 	o := c.present(ctx)
 	if o != nil {
 		s.Who = o.person.Name
+	} else if s.Keys {
+		c.showClerks(s)
 	}
 	shift, open := c.drawer.Shift()
 	if open {
@@ -67,6 +69,15 @@ func (c *clerk) state(ctx context.Context) *page.State {
 	away := c.askOffice(ctx, s, o, &seen)
 	c.acts(s, &seen, o, open, away, len(waits) > 0)
 	return s
+}
+
+// showClerks shows who can sign in.
+func (c *clerk) showClerks(s *page.State) {
+	names, err := c.centre.clerks()
+	if err != nil {
+		s.Notices = append(s.Notices, language.Textf("%w", err))
+	}
+	s.Clerks = names
 }
 
 // showCard shows what is on the card.

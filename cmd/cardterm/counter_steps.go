@@ -18,15 +18,15 @@ import (
 // stepProgram is a command that does one thing with a card.
 type stepProgram struct {
 	counterProgram
-	do          cards.Do
-	number      string // empty: the card in the reader
-	product     string
-	old         string
-	certificate string
-	reason      string
-	first       yuanValue
-	yes         bool
-	dry         bool
+	do      cards.Do
+	number  string // empty: the card in the reader
+	product string
+	old     string
+	shown   string // the file of the holder's certificate
+	reason  string
+	first   yuanValue
+	yes     bool
+	dry     bool
 }
 
 // stepOf completes the command of an act.
@@ -36,7 +36,7 @@ func stepOf(do cards.Do, c *ffcli.Command, extra func(*stepProgram, *flag.FlagSe
 	p.LogLevel = 4 // warnings; what was done is on standard output
 	p.registerCounter(flags, 10*time.Second)
 	flags.StringVar(&p.reason, "reason", "", "`WHY` it is done, for the audit")
-	flags.StringVar(&p.certificate, "certificate", "", "`NUMBER` of the holder's certificate, where the card is a person's; it is not kept")
+	registerCertificate(flags, &p.shown)
 	flags.BoolVar(&p.yes, "yes", false, "do not ask")
 	flags.BoolVar(&p.dry, "dry-run", false, "show what would be done and what it costs, and do nothing")
 	if extra != nil {
@@ -83,7 +83,7 @@ func counterStepCommands() []*ffcli.Command {
 		}, replace),
 		stepOf(cards.UnblockPIN, &ffcli.Command{
 			Name: "unblock-pin", ShortUsage: "cardterm counter unblock-pin [flags]", ShortHelp: "give the card in the reader a new PIN, and all tries back",
-			LongHelp: "Asks for the new PIN as cardterm counter pin does; where standard input is no terminal, it reads it as one line.",
+			LongHelp: "Asks for the new PIN as cardterm counter pin does; where standard input is no terminal, it reads it as one line, behind the certificate's if that is read there too.",
 		}, nil),
 		stepOf(cards.Extend, &ffcli.Command{
 			Name: "extend", ShortUsage: "cardterm counter extend [flags]", ShortHelp: "let the card in the reader be used for longer",
@@ -113,9 +113,12 @@ func (p *stepProgram) exec(ctx context.Context, args []string) (err error) {
 	if err := t.signedIn(ctx, stack); err != nil {
 		return err
 	}
-	a := &act{Do: p.do, Product: p.product, Certificate: p.certificate, Reason: p.reason, First: p.first.fen, Number: p.number}
+	a := &act{Do: p.do, Product: p.product, Reason: p.reason, First: p.first.fen, Number: p.number}
 	if p.do == cards.Replace {
 		a.Number = p.old
+	}
+	if a.Certificate, err = p.certificate(p.shown); err != nil {
+		return err
 	}
 	if p.do == cards.UnblockPIN {
 		if a.PIN, err = p.askPIN(); err != nil {
@@ -141,7 +144,7 @@ func (p *stepProgram) exec(ctx context.Context, args []string) (err error) {
 
 // signedIn signs the clerk in.
 func (t *till) signedIn(ctx context.Context, stack *service.Stack) error {
-	o, err := t.centre.signIn(ctx, t.Language, t.centre.secret(t.Language))
+	o, err := t.centre.signIn(ctx, t.Language, t.centre.clerk, t.centre.secret(t.Language))
 	if err != nil {
 		return err
 	}

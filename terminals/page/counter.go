@@ -21,7 +21,7 @@ type Till struct {
 	// Plan finds out what an act would do, and cost. Nothing is done.
 	Plan func(ctx context.Context, r Request) (*Plan, error)
 	// SignIn and SignOut begin and end the session of a clerk.
-	SignIn  func(ctx context.Context, passphrase []byte) error
+	SignIn  func(ctx context.Context, who string, passphrase []byte) error
 	SignOut func(ctx context.Context) error
 	// Receipt prints a receipt, once more if need be.
 	Receipt func(ctx context.Context, number string) error
@@ -31,9 +31,10 @@ type Till struct {
 
 // State is how things stand at a counter.
 type State struct {
-	Who      string // who is signed in; empty: nobody
-	Keys     bool   // somebody can sign in
-	Rows     []Row  // the shift, and the like
+	Who      string   // who is signed in; empty: nobody
+	Keys     bool     // somebody can sign in
+	Clerks   []string // who can, where each has a key of their own
+	Rows     []Row    // the shift, and the like
 	Notices  []*language.Text
 	Card     []Row // of the card in the reader
 	Findings []*language.Text
@@ -254,7 +255,7 @@ func (c *Counter) print(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Counter) signIn(w http.ResponseWriter, r *http.Request) {
-	if err := c.till.SignIn(r.Context(), []byte(r.PostFormValue("passphrase"))); err != nil {
+	if err := c.till.SignIn(r.Context(), r.PostFormValue("who"), []byte(r.PostFormValue("passphrase"))); err != nil {
 		c.stand(w, r, http.StatusConflict, err)
 		return
 	}
@@ -305,7 +306,7 @@ func Key(n int) string { return strconv.Itoa(n % 10) }
 
 // counterWords are the texts of the page itself.
 type counterWords struct {
-	Counter, Problem, Done, Question, Yes, No, Again, Card, Signed, SignIn, SignOut, Passphrase, Receipts, Print, Optional, Show string
+	Counter, Problem, Done, Question, Yes, No, Again, Card, Signed, SignIn, SignOut, Clerk, Passphrase, Receipts, Print, Optional, Show string
 }
 
 func counterWordsIn(l language.Language) counterWords {
@@ -320,6 +321,7 @@ func counterWordsIn(l language.Language) counterWords {
 		Signed:     l.Of("Signed in"),
 		SignIn:     l.Of("Sign in"),
 		SignOut:    l.Of("Sign out"),
+		Clerk:      l.Of("Whose key"),
 		Passphrase: l.Of("Passphrase of your key; empty if it has none"),
 		Receipts:   l.Of("Receipts that wait for the printer"),
 		Print:      l.Of("Print"),
