@@ -205,8 +205,8 @@ func TestDayOnToken(t *testing.T) {
 	s.signal(syscall.SIGTERM)
 	service.end(syscall.SIGTERM)
 	used := p.run(t, "citycard", "keyservice", "check", "--data", filepath.Join(secrets, "data"))
-	for operation, least := range map[string]int{"load": 20, "personalise": 300, "clearing": 1} {
-		found := regexp.MustCompile(`(?m)^` + operation + `: (\d+) lines`).FindStringSubmatch(used)
+	for operation, least := range map[string]int{"load": 20, "order samples: cards made": 301, "clearing": 1} {
+		found := regexp.MustCompile(`(?m)^` + operation + `: (\d+)\b`).FindStringSubmatch(used)
 		if n, err := strconv.Atoi(append(found, "0", "0")[1]); err != nil || n < least {
 			t.Errorf("%s: %d uses in the log, want at least %d\n%s", operation, n, least, used)
 		}
