@@ -43,7 +43,9 @@ type dayInTheCity struct {
 	shares plan.Shares
 	vpcd   list
 	taps   int
+	tills  bool
 	ask    func(reason string, from int) // for an update at the desk
+	serve  func(context.Context, city.Ask) error
 	flags  *flag.FlagSet
 
 	// without chips
@@ -66,6 +68,7 @@ func cityCommand() *ffcli.Command {
 	registerShares(flags, &c.shares)
 	flags.Var(&c.vpcd, "vpcd", "`HOST:PORT` of a slot of the virtual readers, once for each slot that the city was issued with; lanes of cardterm serve there")
 	flags.IntVar(&c.taps, "reader-taps", 0, "`NUMBER` of taps at the lanes")
+	flags.BoolVar(&c.tills, "counters", false, "before the lanes serve, cards are sold, loaded and taken back at these readers: what is wanted is said on standard output, and a line of standard input says that it was done")
 	c.registerDirect(flags)
 	flags.StringVar(&c.hot, "hot-operator", "", "direct: `ID` of the operator that has most of the rides")
 	flags.Uint64Var(&c.orderSeed, "order-seed", 0, "direct: `NUMBER` that shuffles the order of sending; 0: as it happened")
@@ -101,8 +104,8 @@ func (c *dayInTheCity) exec(ctx context.Context, args []string) (err error) {
 	if err := c.shares.Check(); err != nil {
 		return service.Exit(service.ExitUsage, err)
 	}
-	if c.slots = len(c.vpcd); c.taps < 0 || c.taps > 0 && c.slots == 0 {
-		return service.Exit(service.ExitUsage, service.Fail("taps at readers need their slots").Todo("give --vpcd for each"))
+	if c.slots = len(c.vpcd); c.taps < 0 || (c.taps > 0 || c.tills) && c.slots == 0 {
+		return service.Exit(service.ExitUsage, service.Fail("taps and counters at readers need their slots").Todo("give --vpcd for each"))
 	}
 	if names := c.onlyDirect(); !c.direct() && len(names) > 0 {
 		return service.Exit(service.ExitUsage, language.Textf("%s: only with --direct", strings.Join(names, " ")))
@@ -117,6 +120,9 @@ func (c *dayInTheCity) exec(ctx context.Context, args []string) (err error) {
 	defer func() { err = errors.Join(err, dir.Close()) }()
 	progress := newProgress(os.Stdout, time.Now)
 	c.ask = progress.ask
+	if c.tills {
+		c.serve = newTills(progress, os.Stdin).serve
+	}
 	issued, town, _, err := c.issue(ctx, day, "", store, counter.Maker{}, progress)
 	if err != nil {
 		return err
@@ -200,7 +206,7 @@ func (c *dayInTheCity) play(ctx context.Context, day plan.Day) (played *city.Pla
 		client.Close()
 		err = errors.Join(err, box.Close())
 	}()
-	played, err = city.Play(forwarding, city.Options{Day: day, Authority: authority, Outbox: box, Readers: city.Readers{Slots: c.vpcd, Taps: c.taps, Ask: c.ask}})
+	played, err = city.Play(forwarding, city.Options{Day: day, Authority: authority, Outbox: box, Readers: city.Readers{Slots: c.vpcd, Taps: c.taps, Ask: c.ask, Serve: c.serve}})
 	if err == nil {
 		err = box.Drain(forwarding)
 	}

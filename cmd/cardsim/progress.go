@@ -56,6 +56,16 @@ func (p *progress) ask(reason string, from int) {
 	}
 }
 
+// till asks for something at a counter.
+func (p *progress) till(line tillLine) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err == nil {
+		p.err = p.out.Encode(line)
+	}
+	return p.err
+}
+
 // Err is why lines could not be written: the listener is gone.
 func (p *progress) Err() error {
 	p.mu.Lock()

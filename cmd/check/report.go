@@ -50,6 +50,8 @@ type Report struct {
 	PCSCCards        int                `json:"pcsc_cards"`
 	PCSCTaps         int                `json:"pcsc_taps"`
 	PCSCUpdates      int                `json:"pcsc_updates"`
+	PCSCSales        int                `json:"pcsc_sales"`
+	PCSCLoads        int                `json:"pcsc_loads"`
 	Seconds          map[string]float64 `json:"seconds"`
 	ClearedPerSecond float64            `json:"cleared_per_second"`
 }
@@ -207,7 +209,7 @@ func (r *Report) ReadTrial(ctx context.Context, l *ledger.Ledger, day ledger.Day
 			r.Reserve.DepositsFen += owed
 		case row.Account.Code == chart.Passes:
 			r.Reserve.PassesFen += owed
-		case row.Account.Code == chart.Fees, row.Account.Code == chart.Commission, row.Account.Code == chart.Differences, row.Account.Code == chart.Overdrawn: // what shifts were over or short
+		case row.Account.Code == chart.Fees, row.Account.Code == chart.Commission, row.Account.Code == chart.Overdrawn: // below zero: borne
 			r.Reserve.FeesFen += owed
 		case row.Account.Code == chart.Differences:
 			r.Reserve.Differences += owed

@@ -41,8 +41,12 @@ func TestDemo(t *testing.T) {
 	if r.PCSCCards != 20 {
 		t.Errorf("%d cards went through PC/SC, want 20", r.PCSCCards)
 	}
-	if taps, updates := pcscTaps(); r.PCSCTaps != taps || r.PCSCUpdates != updates {
-		t.Errorf("%d taps and %d updates went through PC/SC, want %d and %d", r.PCSCTaps, r.PCSCUpdates, taps, updates)
+	if taps, updates, sales, loads := pcscTaps(); r.PCSCTaps != taps || r.PCSCUpdates != updates || r.PCSCSales != sales || r.PCSCLoads != loads {
+		t.Errorf("%d taps, %d updates, %d sales and %d loads went through PC/SC, want %d, %d, %d and %d",
+			r.PCSCTaps, r.PCSCUpdates, r.PCSCSales, r.PCSCLoads, taps, updates, sales, loads)
+	}
+	if back := r.ByPurpose["emptied"]; os.Geteuid() == 0 && back.Count != 3 {
+		t.Errorf("%d cards were taken back, want 3", back.Count)
 	}
 	for _, reason := range []string{"unknown_terminal", "unknown_card"} {
 		if !strings.Contains(string(text), reason) {
@@ -54,20 +58,20 @@ func TestDemo(t *testing.T) {
 	if !strings.Contains(v, ": 0 faults\n") {
 		t.Errorf("verify printed %s", v)
 	}
-	if people := p.run(t, "citycard", "person", "list", "--data", data, "--json"); strings.Count(people, "\n") != 4 || strings.Count(people, `"demo":true`) != 4 {
+	if people := p.run(t, "citycard", "person", "list", "--data", data, "--json"); strings.Count(people, "\n") != 5 || strings.Count(people, `"demo":true`) != 5 {
 		t.Errorf("the demonstration's people: %s", people)
 	}
 	checkKeys(t, text)
 	checkTaps(t, p, data, &r)
 }
 
-// pcscTaps is how many taps the demonstration makes at readers, and updates at a desk: root has
-// sixteen slots, others have two.
-func pcscTaps() (taps, updates int) {
+// pcscTaps is how many taps the demonstration makes at readers, updates at a desk, and sales and
+// loads at counters: root has sixteen slots, others have two.
+func pcscTaps() (taps, updates, sales, loads int) {
 	if os.Geteuid() == 0 {
-		return 200, 10
+		return 200, 10, 20, 45
 	}
-	return 200 * 2 / 16, 0
+	return 200 * 2 / 16, 0, 2, 5
 }
 
 // checkTaps looks up verdicts and compares their counts with the report.

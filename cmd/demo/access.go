@@ -3,7 +3,6 @@ package demo
 import (
 	"context"
 	"errors"
-	"path/filepath"
 
 	"citycard/clearing/people/access"
 	"citycard/cmd/demostaff"
@@ -26,7 +25,7 @@ func (d *demo) letIn(ctx context.Context) error {
 	}
 	notDone := func(err error) bool { return !errors.Is(err, ledger.ErrOutcomeUnknown) }
 	for _, channel := range d.server.Registry.Current().Channels() {
-		path := filepath.Join(d.dir.Join(tokens), channel.ID+".token")
+		path := d.tokenOf(channel.ID)
 		if _, _, err := server.IssueToken(access.Channel(channel.ID), 1, path, false, issue, notDone); err != nil {
 			return err
 		}

@@ -116,6 +116,7 @@ type demo struct {
 	daemon    *pcscd.Daemon     // of the readers, nil without
 	terminals []*agent          // behind them
 	desk      *desk             // among them, nil without
+	tills     *tills            // in their places before
 	staff     *demostaff.Staff
 	ops       *service.Ops
 	result    *dayclose.Result
@@ -306,7 +307,7 @@ func (d *demo) issue(ctx context.Context) error {
 		}
 		args = append(args, "--images", images, "--slots", strconv.Itoa(len(d.daemon.Slots)))
 	}
-	return d.cardsim(ctx, args)
+	return d.cardsim(ctx, args, nil)
 }
 
 func (d *demo) seedText() string { return strconv.FormatUint(d.seed, 10) }
@@ -347,40 +348,6 @@ func (d *demo) open(ctx context.Context) (err error) {
 	phase.Add(1)
 	phase.Done()
 	return nil
-}
-
-// play plays the city's day.
-func (d *demo) play(ctx context.Context) error {
-	if err := d.startAgents(ctx); err != nil {
-		return err
-	}
-	args := []string{
-		"city", "--direct=false", "--data", d.field, "--kafka", d.base.Kafka,
-		"--kafka-tls-ca", d.base.Access.CAFile, "--kafka-user", d.base.Access.User, "--kafka-password-file", d.base.Access.PasswordFile, "--api", d.server.API,
-		"--tokens", d.dir.Join(tokens), "--keys", d.KeyPath(d.dir.Path),
-		"--cards", strconv.Itoa(d.cards), "--seed", d.seedText(), "--day", d.day.String(), "--zone", d.Zone.String(),
-	}
-	if d.daemon != nil {
-		args = append(args, "--vpcd", strings.Join(d.daemon.Slots, ","), "--reader-taps", strconv.Itoa(d.readerTaps()))
-	}
-	city, end := context.WithCancel(ctx)
-	staff := make(chan error, 1)
-	go func() {
-		failed := d.serveDesk(ctx, city.Done())
-		if failed != nil {
-			end()
-		}
-		staff <- failed
-	}()
-	err := d.cardsim(city, args)
-	end()
-	if failed := <-staff; failed != nil {
-		err = failed // that is why the city has ended
-	}
-	if err == nil {
-		err = d.stopAgents(ctx)
-	}
-	return errors.Join(err, d.server.Failure())
 }
 
 // drain waits until everything that was sent is in the books.
@@ -434,6 +401,9 @@ func (d *demo) verify(ctx context.Context) error {
 	phase.Add(1)
 	if err := errors.Join(d.report.ReadDay(ctx, l, d.day), d.report.ReadTrial(ctx, l, d.day)); err != nil {
 		return err
+	}
+	if d.report.Reserve.DepositsFen != d.tills.deposits {
+		d.report.Fault("the counters hold deposits of %s yuan, the books have %s", d.tills.deposits, d.report.Reserve.DepositsFen)
 	}
 	phase.Add(1)
 	truthDir := filepath.Join(d.field, "truth")

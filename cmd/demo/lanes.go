@@ -45,12 +45,12 @@ type agent struct {
 	child *service.Child
 }
 
-// agents are the terminals at the readers. Each is a process of its own; in the books they are
-// terminals as all others.
-func (d *demo) agents() ([]*agent, error) {
+// readLanes reads which terminals there are at the readers. Each is a process of its own; in the
+// books they are terminals as all others.
+func (d *demo) readLanes() error {
 	lanes, err := plan.ReadLanes(d.field)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	issuer := plan.Issuer()
 	byName := map[string]*agent{}
@@ -75,30 +75,30 @@ func (d *demo) agents() ([]*agent, error) {
 		}
 		a.lanes = append(a.lanes, s)
 	}
-	return slices.SortedFunc(maps.Values(byName), func(a, b *agent) int { return strings.Compare(a.name, b.name) }), nil
+	d.terminals = slices.SortedFunc(maps.Values(byName), func(a, b *agent) int { return strings.Compare(a.name, b.name) })
+	return nil
 }
 
-// startAgents starts the terminals at the readers. They wait for their SAMs by themselves.
+// startAgents starts the terminals at the readers, and waits until they serve.
 func (d *demo) startAgents(ctx context.Context) error {
-	if d.daemon == nil {
-		return nil
-	}
-	agents, err := d.agents()
-	if err != nil {
-		return err
-	}
 	if err := durable.MkdirAll(d.dir.Join("agents")); err != nil {
 		return err
 	}
 	if err := durable.WriteFile(d.publisherFile(), []byte(hex.EncodeToString(d.publisher)+"\n")); err != nil {
 		return err
 	}
-	for _, a := range agents {
+	for _, a := range d.terminals {
 		if err := d.startAgent(ctx, a); err != nil {
 			return err
 		}
-		d.terminals = append(d.terminals, a)
 		d.stack.Push("terminal "+a.name, a.child.Stop)
+	}
+	ctx, cancel := context.WithTimeout(ctx, beginLimit)
+	defer cancel()
+	for _, a := range d.terminals {
+		if err := a.await(ctx, a.serves); err != nil {
+			return language.Textf("terminal %s: %w", a.name, err)
+		}
 	}
 	return nil
 }
@@ -147,15 +147,21 @@ func freeAddress(ctx context.Context) (string, error) {
 	return listener.Addr().String(), listener.Close()
 }
 
-// forwardLimit is how long terminals may take to send what is in their outboxes.
-const forwardLimit = time.Minute
+// How long terminals may take until they serve, and to send what is in their outboxes.
+const (
+	beginLimit   = time.Minute
+	forwardLimit = time.Minute
+)
 
 // stopAgents waits until the terminals have sent all their records, and ends them.
 func (d *demo) stopAgents(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, forwardLimit)
 	defer cancel()
 	for _, a := range d.terminals {
-		if err := a.awaitForwarded(ctx); err != nil {
+		if a.child == nil { // nobody rides
+			continue
+		}
+		if err := a.await(ctx, a.forwarded); err != nil {
 			return language.Textf("terminal %s: %w", a.name, err)
 		}
 		if err := a.child.Stop(ctx); err != nil {
@@ -165,44 +171,63 @@ func (d *demo) stopAgents(ctx context.Context) error {
 	return nil
 }
 
-// awaitForwarded waits until the outboxes of all lanes are empty.
-func (a *agent) awaitForwarded(ctx context.Context) error {
+// await waits until something is so, and fails with why it is not.
+func (a *agent) await(ctx context.Context, is func(context.Context) error) error {
 	for {
-		waiting, err := a.waiting(ctx)
-		if err == nil && waiting == 0 {
+		err := is(ctx)
+		if err == nil {
 			return nil
 		}
 		select {
 		case <-a.child.Done():
-			return errors.Join(language.Textf("ended before it had sent its records"), a.child.Wait())
+			return errors.Join(language.Textf("ended before that: %w", err), a.child.Wait())
 		case <-ctx.Done():
-			return errors.Join(language.Textf("lanes whose records are not all sent: %d", waiting), err, ctx.Err())
+			return errors.Join(err, ctx.Err())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
-// waiting is how many of the lanes do not say that no record waits.
-func (a *agent) waiting(ctx context.Context) (int, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.pages+"/metrics", nil)
+// page reads one of the pages of the terminal.
+func (a *agent) page(ctx context.Context, path string) (lines []string, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.pages+path, nil)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer answer.Body.Close() //nolint:errcheck // it is read to its end
-	lines := map[string]bool{}
 	scanner := bufio.NewScanner(io.LimitReader(answer.Body, 1<<20))
 	for scanner.Scan() {
-		lines[scanner.Text()] = true
+		lines = append(lines, scanner.Text())
 	}
-	waiting := 0
+	if err := scanner.Err(); err != nil {
+		return nil, err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return nil, errors.New(strings.Join(lines, " "))
+	}
+	return lines, nil
+}
+
+// serves fails as long as not all lanes are ready.
+func (a *agent) serves(ctx context.Context) error {
+	_, err := a.page(ctx, "/readyz")
+	return err
+}
+
+// forwarded fails as long as the outbox of a lane is not empty.
+func (a *agent) forwarded(ctx context.Context) error {
+	lines, err := a.page(ctx, "/metrics")
+	if err != nil {
+		return err
+	}
 	for _, l := range a.lanes {
-		if !lines[fmt.Sprintf("cardterm_outbox_waiting{lane=%q} 0", l.Name)] {
-			waiting++
+		if !slices.Contains(lines, fmt.Sprintf("cardterm_outbox_waiting{lane=%q} 0", l.Name)) {
+			return language.Textf("the records of lane %s are not all sent", l.Name)
 		}
 	}
-	return waiting, scanner.Err()
+	return nil
 }

@@ -98,7 +98,8 @@ func writeVerdicts(table *service.Table, r *check.Report, l language.Language) {
 }
 
 func writeEnd(out io.Writer, r *check.Report, l language.Language) error {
-	pcsc := language.Textf("%d cards, %d taps and %d updates at a desk went through PC/SC", r.PCSCCards, r.PCSCTaps, r.PCSCUpdates)
+	pcsc := language.Textf("%d cards, %d taps, %d updates at a desk, %d sales and %d loads at counters went through PC/SC",
+		r.PCSCCards, r.PCSCTaps, r.PCSCUpdates, r.PCSCSales, r.PCSCLoads)
 	if r.PCSCCards == 0 {
 		pcsc = language.Textf("the PC/SC leg was left out")
 	}
@@ -154,6 +155,16 @@ func purposeInChinese(name string) string {
 		return "解除挂账"
 	case "correction":
 		return "更正解除"
+	case "card_price":
+		return "卡费"
+	case "card_fee":
+		return "工本费"
+	case "card_deposit":
+		return "押金"
+	case "card_refund":
+		return "退卡退还"
+	case "emptied":
+		return "退卡清空余额"
 	case "settlement":
 		return "结算"
 	}

@@ -17,7 +17,7 @@ import (
 // TestText compares the report with the texts in testdata, in both languages.
 func TestText(t *testing.T) {
 	r := check.NewReport(20260105)
-	r.Sent, r.Cleared, r.Duplicate, r.PCSCCards, r.PCSCTaps, r.PCSCUpdates, r.ClearedPerSecond = 5763, 5634, 99, 20, 200, 10, 1338
+	r.Sent, r.Cleared, r.Duplicate, r.PCSCCards, r.PCSCTaps, r.PCSCUpdates, r.PCSCSales, r.PCSCLoads, r.ClearedPerSecond = 5763, 5634, 99, 20, 200, 10, 20, 45, 1338
 	r.Unconfirmed.Count, r.Unconfirmed.Late, r.Unconfirmed.OpenFen = 5, 2, 480
 	r.Suspended[verdict.UnknownTerminal], r.Rejected[verdict.BadTAC], r.Kept[verdict.Unbookable] = 4, 1200, 1
 	r.Findings = map[string]int{"counter_gap": 2}
@@ -77,7 +77,7 @@ func TestPurposes(t *testing.T) {
 			seen[purposeInChinese(word)] = word
 		}
 	}
-	if len(seen) != 18 || seen[""] != "" {
+	if len(seen) != 23 || seen[""] != "" {
 		t.Errorf("Chinese names of purposes: %v", slices.Sorted(maps.Keys(seen)))
 	}
 }

@@ -135,6 +135,17 @@ func makeKey(path, id string) (*people.Identity, error) {
 	return identity, nil
 }
 
+// Enrol has the keepers enrol one more person, and writes the key into a folder.
+func (s *Staff) Enrol(ctx context.Context, folder string, e people.Enrolment) error {
+	key, err := makeKey(KeyFile(folder, e.ID), e.ID)
+	if err != nil {
+		return err
+	}
+	e.Name, e.Key = reason, key.Public().String()
+	s.keys[e.ID] = key
+	return Two(ctx, s, Kim, Lee, people.ActEnrol, e, reason)
+}
+
 func (s *Staff) signer(id string) proposal.Sign {
 	return func(statement people.Statement) (chain.Signature, error) {
 		statement.Books, statement.Person, statement.At = s.books, id, time.Now()

@@ -12,6 +12,12 @@
 // in the outbox is left to chance, as in a real city. But a card's records keep their order, so it
 // is fixed which of two variants of a tap comes first.
 //
+// # Real readers
+//
+// The first cards of the city may ride at readers behind which terminals run that are programs of
+// their own, and the next ones are sold, loaded and taken back at counters there. What these cards
+// paid and got, they tell themselves, and so the truth knows it.
+//
 // # Faults
 //
 // Package plan lists them. Some cards are torn from a bus validator as they pay: the terminal sends

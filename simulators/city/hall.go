@@ -26,6 +26,9 @@ type Readers struct {
 	// Ask asks for an update of the card at the desk, by its code; from is the station at which the
 	// passenger got in, 0 if that is not asked for.
 	Ask func(reason string, from int)
+	// Serve has something done at a counter, and returns once it is done. It is called for several
+	// counters at a time. Nil: there are no counters.
+	Serve func(ctx context.Context, ask Ask) error
 }
 
 const (
@@ -41,12 +44,16 @@ const (
 // it knows of their taps it has from the cards.
 type hall struct {
 	*lot
-	readers Readers
-	lanes   []*post
-	sams    []*vcard.Slot
+	readers   Readers
+	riders    []*wallet
+	customers []*wallet // at the counters
+	lanes     []*post
+	counters  []*till
+	sams      []*vcard.Slot
 
 	mu            sync.Mutex // of the lot, whose counter serves one card at a time
 	taps, updates int
+	sales, loads  int // at the counters
 }
 
 // Updates at the desk, by their codes.
@@ -67,53 +74,67 @@ type post struct {
 func (d *day) newHall(images [][]byte) (*hall, error) {
 	l := &lot{day: d, number: plan.Lots, dice: newDice(d.City.Seed, "hall "+d.Date.Format(dayLayout), 0), sender: newSender(d.Outbox, d.sent)}
 	l.field = newField(l)
-	for i := range d.City.AtReaders() {
+	for i := range d.City.AtReaders() + d.City.AtCounters() {
 		c, err := powered(images[i])
 		if err != nil {
 			return nil, fmt.Errorf("card %d of the city: %w", i, err)
 		}
 		l.wallets = append(l.wallets, &wallet{index: i, card: &d.people.Transit[i], chip: c})
 	}
-	h := &hall{lot: l, readers: d.Readers}
-	if h.readers.Taps == 0 {
+	h := &hall{lot: l, readers: d.Readers, riders: l.wallets[:d.City.AtReaders()], customers: l.wallets[d.City.AtReaders():]}
+	if h.readers.Taps == 0 && h.readers.Serve == nil {
 		return h, nil
 	}
 	if len(h.readers.Slots) != d.City.Slots {
 		return nil, fmt.Errorf("%d slots of readers, the city was issued for %d", len(h.readers.Slots), d.City.Slots)
 	}
-	lanes, err := d.Town.Lanes(d.City.Day, d.City.Slots)
+	return h, errors.Join(h.build(), h.furnish())
+}
+
+// build puts up the lanes.
+func (h *hall) build() error {
+	if h.readers.Taps == 0 {
+		return nil
+	}
+	lanes, err := h.Town.Lanes(h.City.Day, h.City.Slots)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, lane := range lanes {
 		number, err := lane.Number()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		h.lanes = append(h.lanes, &post{Lane: lane, number: number, stand: passenger.NewStand(h.readers.Slots[lane.Slot])})
 	}
-	return h, nil
+	return nil
 }
 
-// live lets all cards ride side by side.
+// live lets the counters serve, and then all other cards ride side by side.
 func (h *hall) live(ctx context.Context) (err error) {
 	for _, w := range h.wallets {
 		if w.balance, err = w.read(ctx); err != nil {
 			return fmt.Errorf("card %d of the city: %w", w.index, err)
 		}
 	}
-	if len(h.lanes) == 0 || len(h.wallets) == 0 {
+	if err := h.serve(ctx); err != nil {
+		return err
+	}
+	if len(h.lanes) == 0 || len(h.riders) == 0 {
 		return nil
 	}
 	defer func() { err = errors.Join(err, h.takeModules()) }()
 	if err := h.putModules(ctx); err != nil {
 		return err
 	}
+	if err := h.open(ctx); err != nil {
+		return err
+	}
 	group, inner := errgroup.WithContext(ctx)
-	for i, w := range h.wallets {
+	for i, w := range h.riders {
 		acts := h.readers.Taps + h.updatesAll()
-		count := acts / len(h.wallets)
-		if i < acts%len(h.wallets) {
+		count := acts / len(h.riders)
+		if i < acts%len(h.riders) {
 			count++
 		}
 		group.Go(func() error {
@@ -155,6 +176,11 @@ func (h *hall) takeModules() (err error) {
 const (
 	ridesCycle = 10
 	backAfter  = 5
+	// metroLanes are the last lanes, where there are any: of each station the entry and the exit,
+	// and the desk.
+	metroLanes = 5
+	// remembered is longer than a bus takes a card that comes back for one that has paid.
+	remembered = 6 * time.Second
 )
 
 // metro says whether there are gates and a desk.
@@ -164,52 +190,89 @@ func (h *hall) metro() bool {
 
 // updatesAll is how many updates are asked for.
 func (h *hall) updatesAll() int {
-	if !h.metro() || h.readers.Ask == nil || h.readers.Taps < ridesCycle*len(h.wallets) {
+	if !h.metro() || h.readers.Ask == nil || h.readers.Taps < ridesCycle*len(h.riders) {
 		return 0
 	}
-	return min(2*updaters, len(h.wallets))
+	return min(2*updaters, len(h.riders))
 }
 
-// lane is the lane of a card's n-th act, and the update that it asks for where that is the desk.
-// Each card begins with another bus. The first cards leave the metro once by a gate that did not
-// see them, and have that put right; others come in so.
+// lane is the lane of a card's n-th act, nil for any bus, and the update that it asks for
+// where that is the desk. The first cards leave the metro once by a gate that did not see them, and
+// have that put right; others come in so.
 func (h *hall) lane(card, n int) (p *post, update string) {
-	buses := len(h.lanes)
+	if !h.metro() {
+		return nil, ""
+	}
+	gates, desk := h.lanes[h.buses():], h.lanes[len(h.lanes)-1]
+	asks := card < h.updatesAll()
+	switch {
+	case asks && card < updaters && n == 1:
+		return desk, hasEntry
+	case asks && card >= updaters && n == backAfter:
+		return desk, noEntry
+	}
+	switch n % ridesCycle {
+	case 0:
+		return gates[0], ""
+	case 1:
+		return gates[3], ""
+	case backAfter:
+		return gates[2], ""
+	case backAfter + 1:
+		return gates[1], ""
+	}
+	return nil, ""
+}
+
+// buses is how many lanes are buses, which come first.
+func (h *hall) buses() int {
 	if h.metro() {
-		const metro = 5 // the last lanes: of each station the entry and the exit, and the desk
-		buses -= metro
-		first, desk := h.lanes[buses:], h.lanes[len(h.lanes)-1]
-		asks := card < h.updatesAll()
-		switch {
-		case asks && card < updaters && n == 1:
-			return desk, hasEntry
-		case asks && card >= updaters && n == backAfter:
-			return desk, noEntry
+		return len(h.lanes) - metroLanes
+	}
+	return len(h.lanes)
+}
+
+// bus chooses a bus that the card did not take lately, and if possible one that nobody else boards
+// just now. Each card looks at another first. taken has those that it took, until that is long ago.
+func (h *hall) bus(ctx context.Context, first int, taken *sync.Map) (*post, error) {
+	for {
+		var best *post
+		for i := range h.buses() {
+			p := h.lanes[(first+i)%h.buses()]
+			if _, lately := taken.Load(p); !lately && (best == nil || p.stand.Free() && !best.stand.Free()) {
+				best = p
+			}
 		}
-		switch n % ridesCycle {
-		case 0:
-			return first[0], ""
-		case 1:
-			return first[3], ""
-		case backAfter:
-			return first[2], ""
-		case backAfter + 1:
-			return first[1], ""
+		if best != nil {
+			return best, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(remembered / 10):
 		}
 	}
-	return h.lanes[(3*card+n)%buses], ""
 }
 
 // travel makes a card's taps.
 func (h *hall) travel(ctx context.Context, w *wallet, place, count int) error {
 	card := passenger.Of(w.chip)
 	var inside *passenger.Debit
+	var taken sync.Map // of lanes
 	for n := range count {
 		p, update := h.lane(place, n)
+		if p == nil {
+			var err error
+			if p, err = h.bus(ctx, 3*place+n, &taken); err != nil {
+				return err
+			}
+		}
 		if err := h.fund(ctx, w); err != nil {
 			return err
 		}
 		made, err := h.pass(ctx, p, card, update)
+		taken.Store(p, true)
+		time.AfterFunc(remembered, func() { taken.Delete(p) })
 		if err != nil {
 			return fmt.Errorf("lane %s of %s: %w", p.Name, p.Agent, err)
 		}

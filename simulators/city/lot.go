@@ -64,7 +64,7 @@ func (d *day) newLot(number int, images [][]byte) (*lot, error) {
 	l := &lot{day: d, number: number, dice: newDice(d.City.Seed, "lot "+d.Date.Format(dayLayout), number), sender: newSender(d.Outbox, d.sent)}
 	l.field = newField(l)
 	for i := number; i < len(d.people.Transit); i += plan.Lots {
-		if i < d.City.AtReaders() {
+		if i < d.City.AtReaders()+d.City.AtCounters() {
 			continue
 		}
 		c, err := powered(images[i])

@@ -14,6 +14,13 @@ import (
 // card has gone before the next one comes.
 const noticed = 450 * time.Millisecond
 
+const (
+	// placings is how often a card is put in until its reader has seen it.
+	placings = 5
+	// unseen is how long that may take each time.
+	unseen = 2 * time.Second
+)
+
 // ErrNotServed: no terminal talked to the card in time.
 var ErrNotServed = language.Textf("no terminal talks to the card")
 
@@ -27,6 +34,49 @@ type Stand struct {
 func NewStand(address string) *Stand {
 	return &Stand{slot: vcard.NewSlot(address), turn: make(chan struct{}, 1)}
 }
+
+// Free says whether no card is held there, nor was a moment ago. It may be taken the next moment.
+func (s *Stand) Free() bool { return len(s.turn) == 0 }
+
+// Place puts a card into the reader and leaves it there, once the reader has seen it; remove takes
+// it out again, which may have lost its power meanwhile. Errors: ErrNotServed if the reader does
+// not see it, or those of the slot.
+func (s *Stand) Place(ctx context.Context, c *Card) (remove func() error, err error) {
+	select {
+	case s.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	for range placings {
+		before := c.powers()
+		if err = s.slot.Insert(ctx, c); err != nil {
+			break
+		}
+		if err = c.seen(ctx, before); err == nil {
+			return func() error {
+				defer s.leave()
+				return s.takeOut()
+			}, nil
+		}
+		if failed := s.takeOut(); failed != nil || ctx.Err() != nil {
+			err = errors.Join(err, failed)
+			break
+		}
+		pause(ctx, noticed)
+	}
+	s.leave()
+	return nil, err
+}
+
+func (s *Stand) takeOut() error {
+	if err := s.slot.Remove(); !errors.Is(err, chip.ErrPowerLost) {
+		return err
+	}
+	return nil
+}
+
+// leave lets the next card come, once pcscd has seen that this one has gone.
+func (s *Stand) leave() { time.AfterFunc(noticed, func() { <-s.turn }) }
 
 // Pass holds a card to the reader until a terminal has talked to it and let it go, or until the
 // card has lost its power, and takes it away. Errors: ErrNotServed after the time limit, or those
@@ -49,7 +99,7 @@ func (s *Stand) hold(ctx context.Context, c *Card, limit time.Duration, in func(
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { time.AfterFunc(noticed, func() { <-s.turn }) }()
+	defer s.leave()
 	left := c.leaves()
 	if err := s.slot.Insert(ctx, c); err != nil {
 		return err
@@ -70,8 +120,5 @@ func (s *Stand) hold(ctx context.Context, c *Card, limit time.Duration, in func(
 			err = ctx.Err()
 		}
 	}
-	if failed := s.slot.Remove(); failed != nil && !errors.Is(failed, chip.ErrPowerLost) {
-		err = errors.Join(err, failed)
-	}
-	return err
+	return errors.Join(err, s.takeOut())
 }

@@ -32,6 +32,7 @@ type City struct {
 const (
 	slotsMost   = 16 // pcscd has room for no more
 	atReaders   = 12
+	atCounters  = 20 // with all slots
 	chipsLeast  = 10
 	chipsMost   = 5_000_000
 	directLeast = 100
@@ -47,6 +48,12 @@ func (c *City) AtReaders() int {
 		return 0
 	}
 	return min(atReaders, c.Transit())
+}
+
+// AtCounters is how many of the next ones are sold, loaded and taken back at counters with real
+// readers, and are nowhere else.
+func (c *City) AtCounters() int {
+	return min(atCounters*c.Slots/slotsMost, c.Transit()-c.AtReaders())
 }
 
 // Transit is how many transit cards there are; the others are social-security cards.

@@ -111,7 +111,7 @@ func (r *Registry) terminals(add row) error {
 	return r.lanes(add)
 }
 
-// lanes are the terminals at real readers.
+// lanes are the terminals at real readers, those of counters among them.
 func (r *Registry) lanes(add row) error {
 	lanes, err := r.Town.Lanes(r.City.Day, r.City.Slots)
 	for _, l := range lanes {
@@ -121,6 +121,13 @@ func (r *Registry) lanes(add row) error {
 		}
 		operator, _ := r.Town.Operator(mode, l.Line)
 		add(l.Terminal, operator, mode, strconv.Itoa(l.Line), strconv.Itoa(l.Station), ValidFrom, "")
+	}
+	if err != nil {
+		return err
+	}
+	counters, err := r.Town.Counters(r.City.Slots)
+	for _, c := range counters {
+		add(c.Terminal, c.Payee(), "counter", "0", "0", ValidFrom, "")
 	}
 	return err
 }

@@ -26,6 +26,7 @@ const (
 	MetroExit      = "metro_exit"
 	Bus            = "bus"
 	Load           = "load"
+	Emptied        = "emptied" // a card that was taken back has paid what it held
 	MedicalFund    = "medical_fund"
 	MedicalAccount = "medical_account"
 	MedicalCash    = "medical_cash" // neither pays anything: kept, of 0 fen
