@@ -90,8 +90,10 @@ func (l *limits) alarms() []Alarm {
 
 // refuse says which limit the transfer would break; 0 is none.
 func (l *limits) refuse(t *Transfer) Reason {
-	if debit := l.accounts[t.Debit]; debit != nil && debit.account.Flags&DebitsMustNotExceedCredits != 0 && t.Amount > debit.canDebit() {
-		return ExceedsCredits
+	if debit := l.accounts[t.Debit]; debit != nil && debit.account.Flags&DebitsMustNotExceedCredits != 0 {
+		if t.Amount > debit.canDebit() || t.DebitCap != nil && t.Amount > debit.Available()+*t.DebitCap {
+			return ExceedsCredits
+		}
 	}
 	if credit := l.accounts[t.Credit]; credit != nil && credit.account.Flags&CreditsMustNotExceedDebits != 0 && t.Amount > credit.canCredit() {
 		return ExceedsDebits

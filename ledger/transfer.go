@@ -30,6 +30,11 @@ type Transfer struct {
 	// after it succeed or fail together.
 	Linked bool
 
+	// DebitCap is a cap of the debit account for this transfer alone; nil: there is none. It holds
+	// beside the account's own, for an account whose debits are limited, and for no other. It is no
+	// part of what the transfer is: a repeat is a duplicate whatever it says.
+	DebitCap *Fen
+
 	// Act is what the transfer does; the zero Act moves the amount.
 	Act Act
 	// Expires is when a Hold lapses, in whole seconds; the zero time is never.

@@ -65,7 +65,7 @@ func counterAt(t testing.TB, url, through string) *counter {
 	c.Office = &cards.Office{
 		Ledger: ledgertest.Connect(t, through, 4, ledger.WithBackoff(time.Millisecond, 2*time.Millisecond)), Owner: "test",
 		InForce: func(context.Context) (*cards.Figures, error) {
-			return &cards.Figures{Products: set.Products, Calendar: set.Calendar, Now: c.now}, nil
+			return &cards.Figures{Products: set.Products, Calendar: set.Calendar, Contracts: set.Contracts, Now: c.now}, nil
 		},
 		Token: func(_ context.Context, certificate string) (token [16]byte, err error) {
 			if certificate == "broken" {

@@ -97,6 +97,9 @@ func (o *Office) begin(ctx context.Context, order *Order, by ledger.Approval) (*
 	if err := o.channel(ctx, order.Channel, figures.today()); err != nil {
 		return nil, err
 	}
+	if err := figures.mayDo(order.Channel, order.Do); err != nil {
+		return nil, err
+	}
 	d := &doing{office: o, order: order, by: by, figures: figures}
 	if order.Certificate != "" {
 		token, err := o.Token(ctx, order.Certificate)

@@ -14,6 +14,7 @@ import (
 	"citycard/clearing/identity"
 	"citycard/clearing/registry"
 	"citycard/clearing/registry/index"
+	"citycard/clearing/transit/load"
 	"citycard/language"
 	"citycard/ledger"
 	"citycard/ledger/shadow"
@@ -23,7 +24,9 @@ import (
 type Figures struct {
 	Products *Rules
 	Calendar *calendar.Calendar
-	Now      time.Time
+	// Contracts say what each channel may do; nil: every channel all.
+	Contracts *load.Contracts
+	Now       time.Time
 }
 
 func (f *Figures) today() ledger.Day { return ledger.DayOf(f.Now) }
@@ -154,6 +157,22 @@ func (o *Office) channel(ctx context.Context, id string, today ledger.Day) error
 		}
 	}
 	return refusal(language.Textf("channel %q is not registered today", id), language.Textf("check the channel's id"))
+}
+
+// mayDo refuses what the channel's contract does not name.
+func (f *Figures) mayDo(channel string, do Do) error {
+	if f.Contracts == nil {
+		return nil
+	}
+	contract, ok := f.Contracts.On(f.today(), channel)
+	todo := language.Textf("the document contracts names what each channel may do")
+	switch {
+	case !ok:
+		return refusal(language.Textf("channel %q has no contract: it does nothing with cards but load them", channel), todo)
+	case !contract.May(string(do)):
+		return refusal(language.Textf("by its contract channel %q may not do this: %s", channel, string(do)), todo)
+	}
+	return nil
 }
 
 // shadowOf is what a card's purse should hold.

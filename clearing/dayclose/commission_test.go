@@ -21,7 +21,7 @@ import (
 func TestCommission(t *testing.T) {
 	o := newOffice(t)
 	contracts, err := load.LoadContracts([]byte(`{"versions": [{"version": "c", "effective_from": "20200101", "source": "test", "contracts": [
-		{"channel": "counter", "kind": "counter", "commission_share": "0.006", "commission_fen": 5, "limit_fen": 0}]}]}`))
+		{"channel": "counter", "kind": "counter", "commission_share": "0.006", "commission_fen": 5, "acts": ["load"], "limit_fen": 0}]}]}`))
 	o.must(err)
 	o.closer.Contracts = contracts
 	o.post("authorised", 0,

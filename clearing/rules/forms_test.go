@@ -97,6 +97,7 @@ func forms(kind rules.Kind) map[string]form {
 			"contracts[].channel": {sort: label}, "contracts[].kind": {sort: word}, "contracts[].commission_share": {sort: share},
 			"contracts[].commission_fen": {sort: whole, max: 100_000_000},
 			"contracts[].limit_fen":      {sort: whole, max: 1_000_000_000_000},
+			"contracts[].acts":           {sort: list, min: 1}, "contracts[].acts[]": {sort: word},
 		}))
 	case rules.Medical:
 		return head(form{sort: day}, figures("schemes[].", map[string]form{

@@ -73,7 +73,7 @@ func edits() map[string][][2]string {
 		"pension.json": {
 			{`"payday_on": "any"`, `"payday_on": "workday"`}, {`"person_fen": \d+`, `"person_fen": 450000`}, {`"batch_lines": \d+`, `"batch_lines": 60`},
 		},
-		"contracts.json": {{`"limit_fen": 1000000000`, `"limit_fen": 900000000`}},
+		"contracts.json": {{`"limit_fen": 20000000`, `"limit_fen": 10000000`}},
 		"products.json":  {{`"deposit_fen": 3000`, `"deposit_fen": 2000`}},
 		"payouts.json":   {{`"value_workdays": 1`, `"value_workdays": 2`}},
 		// The day itself is none on which pensions are paid.

@@ -39,6 +39,7 @@ func (c *Server) startAuthority(ctx context.Context, s *Settings, dir string, op
 	}, []string{"reason"})
 	ops.Registry().MustRegister(answers)
 	ops.Check("load authority", gatherer.Check)
+	stack.Go(ctx, "watch of channels' caps", func(ctx context.Context) { c.watchCaps(ctx, authority.Contracts, log) })
 	stack.Go(ctx, "load authority's watch", func(ctx context.Context) { c.watchPoster(ctx, gatherer, watchEvery) })
 
 	api.openDoor(ctx, &access.Store{Ledger: c.Books.Ledger}, ops, stack, log)
@@ -59,6 +60,36 @@ func (c *Server) startAuthority(ctx context.Context, s *Settings, dir string, op
 // watchEvery is the interval at which the load authority's stream is checked: an idle process would
 // not notice that it has lost the stream.
 const watchEvery = 2 * time.Second
+
+// capsEvery is the interval at which caps are compared with contracts.
+const capsEvery = 30 * time.Second
+
+// watchCaps warns of each channel whose account's cap is not what its contract in force says: once,
+// until one of them changes.
+func (c *Server) watchCaps(ctx context.Context, contracts func() *load.Contracts, log *slog.Logger) {
+	tick := time.NewTicker(capsEvery)
+	defer tick.Stop()
+	for warned := map[string]bool{}; ; {
+		now := map[string]bool{}
+		if accounts, err := c.Books.Accounts(ctx); err != nil {
+			log.Warn("caps of channels are not compared with their contracts", "error", err)
+			now = warned
+		} else if of := contracts(); of != nil {
+			for _, differs := range of.CapsThatDiffer(ledger.DayOf(time.Now().In(c.zone)), accounts.All()) {
+				text := differs.String()
+				if now[text] = true; !warned[text] {
+					log.Warn("the cap of a channel's account is not the limit of its contract", "channel", text)
+				}
+			}
+		}
+		warned = now
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
 
 // watchPoster ends the process when another one has taken the load authority's stream. The stream
 // belongs to the instance's name, so both processes would go on under one name, and the older one

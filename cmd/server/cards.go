@@ -52,7 +52,7 @@ func cardsOffice(l *ledger.Ledger, known *inForce, zone func(context.Context) (*
 			if err != nil {
 				return nil, err
 			}
-			return &cards.Figures{Products: set.Products, Calendar: set.Calendar, Now: time.Now().In(zone)}, nil
+			return &cards.Figures{Products: set.Products, Calendar: set.Calendar, Contracts: set.Contracts, Now: time.Now().In(zone)}, nil
 		},
 		Token: func(ctx context.Context, number string) (token [16]byte, err error) {
 			certificate, wrong := persons.ParseCertificate(number)

@@ -247,11 +247,32 @@ func (a *Authority) single(rule *Rule, at rulefile.Moment, channel string, fen l
 	if a.Contracts == nil {
 		return nil
 	}
-	contract, ok := a.Contracts().at(at, channel)
-	if most := rule.Single(contract.Kind); ok && fen > most {
+	most := rule.smallestSingle()
+	if contract, ok := a.Contracts().at(at, channel); ok {
+		if !contract.May(LoadAct) {
+			return &Refusal{verdict.ChannelMayNot, fmt.Sprintf("by its contract channel %q loads no cards", channel)}
+		}
+		most = rule.Single(contract.Kind)
+	}
+	if fen > most {
 		return &Refusal{verdict.AboveSingle, fmt.Sprintf("%d fen; one load of such a channel is at most %d", fen, most)}
 	}
 	return nil
+}
+
+// mayOwe is how much a channel may owe after a load, by its contract in force now; nil: contracts
+// say nothing. One without a contract may owe the smallest single load.
+func (a *Authority) mayOwe(channel string) *ledger.Fen {
+	if a.Contracts == nil || channel == "" {
+		return nil
+	}
+	at, _ := rulefile.SignedMoment(bcd.Time(a.Now()))
+	rules, _ := a.Rules()
+	most := rules.At(at).smallestSingle()
+	if contract, ok := a.Contracts().at(at, channel); ok {
+		most = contract.LimitFen
+	}
+	return &most
 }
 
 // allow checks channel and card in the registry as of now, and also at the signed time if that is
@@ -306,6 +327,7 @@ func (a *Authority) posting(ctx context.Context, r *message.LoadRequest, o keys.
 		{
 			Day: identity.NoDay, Subject: card.Subject(), ID: id,
 			Debit: ledger.IDOfCode(channel), Credit: ledger.IDOfCode(chart.Unwritten), Amount: ledger.Fen(o.Amount), Purpose: chart.PurposeLoadAuthorised, Evidence: evidence,
+			DebitCap: a.mayOwe(r.GetChannel()),
 		},
 		{
 			Day: identity.NoDay, Subject: ledger.Subject(channel), ID: identity.LoadOrder(r.GetOrder()), Act: ledger.KeepMemo,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed" // the example contracts
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -54,7 +55,24 @@ type Contract struct {
 	CommissionFen ledger.Fen `json:"commission_fen" jsonschema:"minimum=0,maximum=100000000"`
 	// LimitFen is how much it may owe; 0: it pays before it loads.
 	LimitFen ledger.Fen `json:"limit_fen" jsonschema:"minimum=0,maximum=1000000000000"`
+	// Acts are what its counters may do, as the API names it: load, and the acts on cards. What
+	// gives cash out or changes a social-security card is for a counter alone.
+	Acts []string `json:"acts" jsonschema:"minItems=1,pattern=^(load|sell|report_loss|report_loss_for_now|find|replace|extend|return|hand_in|refund|cut_deposit|unblock_pin|activate_social|suspend_social)$"`
 }
+
+// LoadAct is the act of a contract by which a channel loads cards.
+const LoadAct = "load"
+
+// Acts are all that contracts may name, and whether a channel of any kind may have it.
+func Acts() map[string]bool {
+	return map[string]bool{
+		LoadAct: true, "sell": true, "report_loss": true, "report_loss_for_now": true, "find": true, "replace": true, "extend": true, "hand_in": true, "unblock_pin": true,
+		"return": false, "refund": false, "cut_deposit": false, "activate_social": false, "suspend_social": false,
+	}
+}
+
+// May reports whether the channel may do something.
+func (c *Contract) May(act string) bool { return slices.Contains(c.Acts, act) }
 
 const mostLimit, mostCommission = 1_000_000_000_000, 100_000_000
 
@@ -98,8 +116,27 @@ func (c *Contract) check(at string) (faults []error) {
 	if !rulefile.IsShare(c.CommissionShare) {
 		faults = append(faults, fmt.Errorf("%s.commission_share: want a share from 0 to 1, with at most 9 decimals", at))
 	}
+	faults = append(faults, c.checkActs(at)...)
 	faults = append(faults, rulefile.Range(at+".commission_fen", c.CommissionFen, 0, mostCommission)...)
 	faults = append(faults, rulefile.Range(at+".limit_fen", c.LimitFen, 0, mostLimit)...)
+	return faults
+}
+
+func (c *Contract) checkActs(at string) (faults []error) {
+	if len(c.Acts) == 0 {
+		faults = append(faults, fmt.Errorf("%s.acts: empty, want what the channel may do", at))
+	}
+	for i, act := range c.Acts {
+		anybody, known := Acts()[act]
+		switch {
+		case !known:
+			faults = append(faults, fmt.Errorf("%s.acts[%d]: %q, want one of %s", at, i, act, strings.Join(slices.Sorted(maps.Keys(Acts())), ", ")))
+		case !anybody && c.Kind != OfCounter:
+			faults = append(faults, fmt.Errorf("%s.acts[%d]: %q is for a channel of kind counter alone", at, i, act))
+		case slices.Index(c.Acts, act) != i:
+			faults = append(faults, fmt.Errorf("%s.acts[%d]: %q is there twice", at, i, act))
+		}
+	}
 	return faults
 }
 

@@ -89,6 +89,10 @@ func (a *Authority) PlaceGroup(ctx context.Context, r *GroupOrder) (PlacedGroup,
 }
 
 func (a *Authority) placeGroup(ctx context.Context, g *group, transfers []ledger.Transfer) error {
+	most := a.mayOwe(g.Channel)
+	for i := range g.placements {
+		transfers[i+1].DebitCap = most
+	}
 	out, err := a.Books.PostOnce(ctx, a.Stream, a.Owner, 0, func(b *ledger.Batch) error {
 		b.Transfers = transfers
 		b.Finish = func(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) ([]byte, error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -41,11 +42,26 @@ type counter struct {
 	field     string // that the last answer names as wrong
 	rules     func() (*load.Rules, string)
 	fresh     error // that the rules are not known to be in force
+	contracts *load.Contracts
 }
 
 func newCounter(t *testing.T) *counter {
 	t.Helper()
 	return newCounterWith(t, func(*ledger.Account) {})
+}
+
+// contractsOf has contracts with the channels counter and web, and what web may owe; agent loads no
+// cards.
+func contractsOf(t *testing.T, limit ledger.Fen) *load.Contracts {
+	t.Helper()
+	all, err := load.LoadContracts(fmt.Appendf(nil, `{"versions": [{"version": "c", "effective_from": "20200101", "source": "test", "contracts": [
+		{"channel": "counter", "kind": "counter", "commission_share": "0", "commission_fen": 0, "limit_fen": 1000000000, "acts": ["load"]},
+		{"channel": "agent", "kind": "agent", "commission_share": "0", "commission_fen": 0, "limit_fen": 1000000000, "acts": ["sell"]},
+		{"channel": "web", "kind": "online", "commission_share": "0", "commission_fen": 0, "limit_fen": %d, "acts": ["load"]}]}]}`, limit))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 // newCounterWith opens accounts as edit changes them.
@@ -55,9 +71,12 @@ func newCounterWith(t *testing.T, edit func(*ledger.Account)) *counter {
 	if err := schema.Apply(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
-	town := clearingtest.New(t, func(files map[string]string) { files["channels.csv"] += "web,网上,Web,20200101,\n" })
+	town := clearingtest.New(t, func(files map[string]string) {
+		files["channels.csv"] += "web,网上,Web,20200101,\nagent,代理,Agent,20200101,\nnew,新,New,20200101,\n"
+	})
 	c := &counter{T: t, town: town, ledger: ledgertest.Connect(t, url, 8)}
 	c.rules = c.town.Rules.Loads
+	c.contracts = contractsOf(t, 1_000_000_000)
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -76,7 +95,7 @@ func newCounterWith(t *testing.T, edit func(*ledger.Account)) *counter {
 	authority := &load.Authority{
 		Registry: c.town.Registry, Keys: keys.NewKeyring(c.town.Keys), Poster: gatherer, Books: c.ledger, Rules: func() (*load.Rules, string) { return c.rules() },
 		Fresh: func() error { return c.fresh }, Now: func() time.Time { return at(12) }, Stream: "waiting", Owner: "test",
-		Contracts: func() *load.Contracts { return c.town.Rules.Current().Contracts },
+		Contracts: func() *load.Contracts { return c.contracts },
 	}
 	c.authority = authority
 	log, counted, door := slog.New(slog.DiscardHandler), func(verdict.Reason) {}, c.door()

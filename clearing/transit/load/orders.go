@@ -88,6 +88,7 @@ func (a *Authority) place(ctx context.Context, p *Placement) (Placed, error) {
 	if err != nil {
 		return Placed{}, err
 	}
+	transfer.DebitCap = a.mayOwe(p.Placer.Channel())
 	out, err := a.Books.PostOnce(ctx, a.Stream, a.Owner, 0, func(b *ledger.Batch) error {
 		b.Transfers = []ledger.Transfer{transfer}
 		b.Finish = func(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) ([]byte, error) {

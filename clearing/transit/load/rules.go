@@ -92,6 +92,11 @@ func (r *Rule) Single(kind ChannelKind) ledger.Fen {
 	return most
 }
 
+// smallestSingle is the smallest of all kinds.
+func (r *Rule) smallestSingle() ledger.Fen {
+	return min(r.Single(OfCounter), r.Single(OfMachine), r.Single(OfAgent), r.Single(Online))
+}
+
 // At is the version that holds at a moment.
 func (r *Rules) At(at rulefile.Moment) *Rule { return rulefile.At(r.versions, at) }
 
