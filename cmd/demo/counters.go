@@ -28,8 +28,9 @@ import (
 const (
 	// clerk serves at all counters.
 	clerk = "mia"
-	// certificate is that of all holders.
+	// certificate is that of all holders, and shownFile has it for the counters.
 	certificate = "410101195001010018"
+	shownFile   = "certificate"
 )
 
 // tills are the counters at readers: what should be in their drawers, and in the books.
@@ -124,10 +125,10 @@ func (t *tills) product(of byte) (cards.Product, error) {
 	return cards.Product{}, language.Textf("no product is a card of type %d that is taken back", of)
 }
 
-// shown is the certificate, where a product is a person's.
-func shown(p *cards.Product) []string {
+// shown is the file with the certificate, where a product is a person's.
+func (d *demo) shown(p *cards.Product) []string {
 	if p.Personal() {
-		return []string{"--certificate", certificate}
+		return []string{"--certificate-file", d.dir.Join(shownFile)}
 	}
 	return nil
 }
@@ -138,7 +139,7 @@ func (d *demo) sell(ctx context.Context, ask *city.Ask) error {
 		return err
 	}
 	first := ledger.Fen(ask.Fen)
-	if _, err := d.counter(ctx, ask, "sell", append(shown(&p), "--product", p.ID, "--first-load", first.String(), "--yes")...); err != nil {
+	if _, err := d.counter(ctx, ask, "sell", append(d.shown(&p), "--product", p.ID, "--first-load", first.String(), "--yes")...); err != nil {
 		return err
 	}
 	d.tills.took(ask, first+p.PriceFen+p.FeeFen, p.DepositFen)
@@ -150,7 +151,7 @@ func (d *demo) takeBack(ctx context.Context, ask *city.Ask) error {
 	if err != nil {
 		return err
 	}
-	if _, err := d.counter(ctx, ask, "return", append(shown(&p), "--keys", d.KeyPath(d.dir.Path), "--yes")...); err != nil {
+	if _, err := d.counter(ctx, ask, "return", append(d.shown(&p), "--keys", d.KeyPath(d.dir.Path), "--yes")...); err != nil {
 		return err
 	}
 	d.tills.took(ask, -ledger.Fen(ask.Fen), -p.DepositFen)
@@ -187,6 +188,9 @@ func (d *demo) begin(ctx context.Context, channel string) error {
 		return nil
 	}
 	d.tills.begun = true
+	if err := os.WriteFile(d.dir.Join(shownFile), []byte(certificate+"\n"), 0o600); err != nil {
+		return err
+	}
 	e := people.Enrolment{ID: clerk, Unit: access.Channel(channel), Role: people.Clerk}
 	if err := d.staff.Enrol(ctx, d.dir.Join(staffKeys), e); err != nil {
 		return err
