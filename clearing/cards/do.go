@@ -313,7 +313,7 @@ func (d *doing) fill(b *ledger.Batch) error {
 	o, m := d.order, d.plan
 	d.step = Record{
 		Step: d.card.steps + 1, Do: o.Do, At: d.at().Unix(), Unit: o.Unit(), Counter: o.Counter, Order: o.Number, Shift: d.shift, Amounts: m.Amounts,
-		Emptied: o.Emptied, Salt: o.Salt, Content: hex.EncodeToString(d.content[:]), Due: m.due, Left: m.left,
+		Emptied: o.Emptied, Salt: o.Salt[:saltDigits], Content: hex.EncodeToString(d.content[:]), Due: m.due, Left: m.left,
 	}
 	b.Transfers, d.other = nil, nil
 	if err := chained(b, d.card.card(), &d.step, m.moves); err != nil {

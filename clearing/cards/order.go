@@ -33,13 +33,16 @@ type Order struct {
 	Certificate string
 	// Emptied is what the purse of a returned card had, which a tap at the counter took.
 	Emptied ledger.Fen
-	// Salt is random, 32 hexadecimal digits. What is signed binds the whole numbers of cards and
-	// certificate by digests with it, which tell nobody the numbers.
+	// Salt is random, 64 hexadecimal digits. What is signed binds the whole numbers by digests:
+	// those of cards with its first half, which is kept, and that of the certificate with the other
+	// half, which is not, so that the digest tells nobody the number.
 	Salt string
 }
 
-// saltText is how a salt is written.
-var saltText = regexp.MustCompile("^[0-9a-f]{32}$")
+// saltText is how a salt is written, and saltDigits how long its first half is.
+var saltText = regexp.MustCompile("^[0-9a-f]{64}$")
+
+const saltDigits = 32
 
 // OrderError refuses an order by itself, and names its field as the API does.
 type OrderError struct {
@@ -78,7 +81,7 @@ func (o *Order) Check() error {
 		return wrong("emptied_fen", language.Textf("want what a tap took from the purse of a returned card, and only there"))
 	}
 	if !saltText.MatchString(o.Salt) {
-		return wrong("salt", language.Textf("want 32 hexadecimal digits in small letters"))
+		return wrong("salt", language.Textf("want 64 hexadecimal digits in small letters"))
 	}
 	return nil
 }
@@ -120,8 +123,8 @@ func (o *Order) Said() Said {
 		s.New = tunion.Masked(o.New)
 		numbers = append(numbers, whole(o.New))
 	}
-	if s.Cards = Bound(o.Salt, numbers...); o.Certificate != "" {
-		s.Shown = Bound(o.Salt, o.Certificate)
+	if s.Cards = Bound(o.Salt[:saltDigits], numbers...); o.Certificate != "" {
+		s.Shown = Bound(o.Salt[saltDigits:], o.Certificate)
 	}
 	return s
 }

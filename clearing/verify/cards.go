@@ -21,9 +21,9 @@ const besideLives = `
 	SELECT subject AS card, 0 AS what, id, evidence AS content, 0::INT8 AS number, booking_day::INT8 AS day, 0::INT8 AS debit, 0::INT8 AS credit, 0::INT8 AS fen, '' AS name, 0::INT8 AS at
 		FROM journal WHERE id >= '\x60' AND id < '\x61'
 	UNION ALL SELECT subject, 1, id, NULL, 0, booking_day::INT8, debit, credit, amount, '', 0 FROM journal WHERE id >= '\x61' AND id < '\x62' AND kind IS NULL
-	UNION ALL SELECT card, 2, id, record::BYTEA, number, day::INT8, 0, 0, 0, person, at FROM card_steps
-	UNION ALL SELECT card, 3, content, unit::BYTEA, step, 0, 0, 0, 0, number, 0 FROM card_orders WHERE length(card) > 0
-	UNION ALL SELECT card, 4, NULL, stands::BYTEA, steps, lapses::INT8, 0, 0, 0, state, 0 FROM cards
+	UNION ALL SELECT card, 2, id, convert_to(record, 'UTF8'), number, day::INT8, 0, 0, 0, person, at FROM card_steps
+	UNION ALL SELECT card, 3, content, convert_to(unit, 'UTF8'), step, 0, 0, 0, 0, number, 0 FROM card_orders WHERE length(card) > 0
+	UNION ALL SELECT card, 4, NULL, convert_to(stands, 'UTF8'), steps, lapses::INT8, 0, 0, 0, state, 0 FROM cards
 	ORDER BY card, what, number, id, name`
 
 // lifeRow is a row of besideLives.

@@ -18,7 +18,7 @@ import (
 const stockActs = `
 	SELECT id, 0 AS what, evidence AS content, booking_day::INT8 AS day, 0::INT8 AS number, 0::INT8 AS at, '' AS person, '' AS second
 		FROM journal WHERE id >= '\x62' AND id < '\x63'
-	UNION ALL SELECT id, 1, record::BYTEA, day::INT8, number, at, person, second FROM stock_acts
+	UNION ALL SELECT id, 1, convert_to(record, 'UTF8'), day::INT8, number, at, person, second FROM stock_acts
 	ORDER BY id, what`
 
 // stockRow is a row of stockActs.

@@ -33,7 +33,7 @@ func (c *Client) FindCard(ctx context.Context, number string) (Card, error) {
 // would cost.
 func (c *Client) StepCard(ctx context.Context, o *cards.Order, reason string, dry bool) (CardDone, error) {
 	salted := *o
-	var salt [16]byte
+	var salt [32]byte
 	_, _ = rand.Read(salt[:]) // it never fails
 	salted.Salt = hex.EncodeToString(salt[:])
 	if err := salted.Check(); err != nil {

@@ -57,7 +57,7 @@ func blanks(files map[string]string) {
 func blank(n int) string { return fmt.Sprintf("0310507020000001%04d", n) }
 
 // salt is that of the digests in what is signed.
-const salt = "00112233445566778899aabbccddeeff"
+const salt = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
 // half is how many of the blank cards are sold; the others take the place of one.
 const half = 500
