@@ -5,9 +5,9 @@
 #
 # A third of the time each: fuzz targets; properties over random input, random records and random
 # changes of the database; a big day through faults. Terminals at readers through faults take about
-# as long as all of these together. A part whose time is up has ended well; one
-# that fails names what it found. The seed is printed and repeats everything but the fuzzing, whose
-# finds are kept in testdata/fuzz. Exit code 1 if any part failed.
+# as long as all of these together, and counters a third of that. A part whose time is up has ended
+# well; one that fails names what it found. The seed is printed and repeats everything but the
+# fuzzing, whose finds are kept in testdata/fuzz. Exit code 1 if any part failed.
 set -u
 
 seed=$1 minutes=$2
@@ -61,6 +61,9 @@ run "a lane without a broker for a week" 600 env CITYCARD_SOAK_TAPS=1000000 $GO 
 
 # About three payments a second; it ends by itself.
 run "terminals, readers and cards through faults" $((minutes * 60)) env CITYCARD_SOAK_READER_TAPS=$((minutes * 10000 / 60)) $GO test -count=1 -timeout 24h -run TestTorture -v ./cmd/cardterm
+
+# Two acts a second at most, while cards are torn, and counters and the key service killed.
+run "counters, cards and the key service through faults" $((minutes * 60)) env CITYCARD_SOAK_COUNTER_ACTS=$((minutes * 2000 / 60)) $GO test -count=1 -timeout 24h -run TestCounterEndurance -v ./cmd/cardterm
 
 run "a big day through faults" "$third" env DAY_RECORDS=$((minutes * 15000)) $GO test -count=1 -timeout 24h -run TestCrowdDay ./cmd/citycard
 
