@@ -13,10 +13,11 @@ import (
 // Where build leaves the batch without rows and without Prepare, nothing is posted and the outcome
 // is nil.
 //
-// Another process that does the same at the same time takes the stream away, and a day may end
-// meanwhile. Then all of it is tried again after a pause, as often as a transaction is
-// (WithRetries): what build reads may have changed. In the end it is ErrBusy. What build posts must
-// have keys that make repeating it harmless.
+// Another process that does the same at the same time takes the stream away, or posts in it while
+// this ledger rehearses, whose lease nobody sees; and a day may end meanwhile. Then all of it is
+// tried again after a pause, as often as a transaction is (WithRetries): what build reads may have
+// changed. In the end it is ErrBusy. What build posts must have keys that make repeating it
+// harmless.
 func (l *Ledger) PostOnce(ctx context.Context, stream, owner string, day Day, build func(*Batch) error) (*Outcome, error) {
 	for tries := 1; ; tries++ {
 		lease, err := l.Lease(ctx, stream, owner, day)
@@ -28,7 +29,7 @@ func (l *Ledger) PostOnce(ctx context.Context, stream, owner string, day Day, bu
 			return nil, err
 		}
 		out, err := l.Post(ctx, b)
-		if !errors.Is(err, ErrFenced) && !errors.Is(err, ErrDayMoved) && !errors.Is(err, ErrDaySealed) {
+		if !errors.Is(err, ErrFenced) && !errors.Is(err, ErrPosition) && !errors.Is(err, ErrDayMoved) && !errors.Is(err, ErrDaySealed) {
 			return out, err
 		}
 		if tries > l.retries {

@@ -121,6 +121,29 @@ func TestPostOnceNextDay(t *testing.T) {
 	d.stands(60, 1)
 }
 
+// TestPostOnceRehearsed rehearses while the owner posts, whom a rehearsal does not fence. It begins
+// once more, and ends as it would then.
+func TestPostOnceRehearsed(t *testing.T) {
+	d := &desk{books: newBooks(t)}
+	lease, err := d.Lease(t.Context(), "desk", "test", 0)
+	d.must(err)
+	rehearsal, built := ledger.New(d.Pool(), d.Dialect(), ledger.WithRehearsal(), ledger.WithBackoff(time.Millisecond, 2*time.Millisecond)), 0
+	out, err := rehearsal.PostOnce(t.Context(), "desk", "test", 0, func(b *ledger.Batch) error {
+		if built++; built == 1 {
+			own := &ledger.Batch{Stream: "desk", Epoch: lease.Epoch, From: lease.Next, Next: lease.Next + 1, Day: lease.Day, Transfers: []ledger.Transfer{ride(1)}}
+			if _, err := d.Post(t.Context(), own); err != nil {
+				return err
+			}
+		}
+		b.Transfers = []ledger.Transfer{ride(1)}
+		return nil
+	})
+	if err != nil || out.Transfers[0].Result != ledger.Duplicate || built != 2 {
+		t.Errorf("%+v, %v, built %d times; expected a duplicate at the second", out, err, built)
+	}
+	d.stands(60, 1)
+}
+
 // TestPostOnceCommitCut breaks the connection during COMMIT, with the batch stored and not stored:
 // it is booked once, and the answer says so.
 func TestPostOnceCommitCut(t *testing.T) {
