@@ -104,6 +104,7 @@ const (
 	LoadEnded      Reason = "load_ended"
 	LoadHeld       Reason = "load_held"
 	AboveSingle    Reason = "above_single"
+	CardNotInUse   Reason = "card_not_in_use"
 	GroupTooSmall  Reason = "group_too_small"
 	LoadUncovered  Reason = "load_uncovered"
 	ChannelLimit   Reason = "channel_limit"
@@ -170,6 +171,7 @@ func List() []Entry {
 		{LoadEnded, Rejected, "the order was written to its card, or withdrawn", "该订单已圈存或已撤销"},
 		{LoadHeld, Rejected, "the card may have been loaded with the order before: a person decides", "卡片可能已圈存过该订单，须人工核实"},
 		{AboveSingle, Rejected, "the load is larger than one load of such a channel may be", "超过该类渠道单笔充值上限"},
+		{CardNotInUse, Rejected, "the card was not sold, or has come back", "卡片尚未售出，或已退回"},
 		{GroupTooSmall, Rejected, "the order is too small for a group's", "未达到团体订单的最低笔数或金额"},
 		{ChannelLimit, Rejected, "the channel has used up what it may owe", "充值渠道额度已用完"},
 		{ChannelMayNot, Rejected, "by its contract the channel may not do this", "合同未授权该渠道办理此项业务"},

@@ -37,6 +37,8 @@ type issueProgram struct {
 	job     string
 	report  string
 	dry     bool
+	// unstocked blanks have no serials.
+	unstocked bool
 }
 
 func issueCommand() *ffcli.Command {
@@ -50,6 +52,7 @@ func issueCommand() *ffcli.Command {
 	flags.StringVar(&p.batch, "batch", personalisation.Samples, "with --keys: `NAME` of the batch of the blanks, whose transport key the store has; samples have the published one, for TEST masters")
 	flags.StringVar(&p.job, "job", "", "make the cards of a job `FILE`, JSON lines or CSV, one after the other, in place of standard input")
 	flags.StringVar(&p.report, "report", "", "`FILE` that says which cards of --job are made, and which were spoilt; empty: FILE.report beside the job")
+	flags.BoolVar(&p.unstocked, "unstocked", false, "with --job: the blanks are in no stock, so their serials are not asked for; citycard card issued does not take such cards in")
 	flags.BoolVar(&p.dry, "dry-run", false, "with --job: check the job, say how many cards are left to be made, and make none")
 	return &ffcli.Command{
 		Name: "issue", ShortUsage: "cardterm issue --key-service URL --order NAME [--job FILE] [flags] < ORDERS",
@@ -60,7 +63,8 @@ func issueCommand() *ffcli.Command {
 			"The keys of a card come from the key service, which knows this counter by its certificate, for that card alone, under\n" +
 			"the transport key of the blanks that --order is for. --keys opens all masters here, for development.\n\n" +
 			"With --job it checks every line first, says when to put a card in and to take it out, and keeps a report; the same\n" +
-			"command goes on with the first card that is not made. A card that was pulled is put in once more: it may be finished.",
+			"command goes on with the first card that is not made. A card that was pulled is put in once more: it may be finished.\n" +
+			"The serial of each blank is in the job, or is read from standard input, where a scanner types it.",
 		FlagSet: flags, Exec: p.exec,
 	}
 }
@@ -158,6 +162,7 @@ type issueDesk struct {
 	readers  *reader.Observer
 	reader   *reader.Reader
 	standing standing
+	typed    *typedLines
 }
 
 // begin opens the reader for the first time. It waits for the service, and not for a reader that

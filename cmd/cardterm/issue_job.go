@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,47 +16,22 @@ import (
 	"citycard/terminals/reader"
 )
 
-// States of a card in a job's report.
-const (
-	jobBegun  = "begun"  // a card is being written
-	jobIssued = "issued" // the card is made, and was read back
-	jobSpoilt = "spoilt" // a card was written in part and takes no more: it is put aside
-	jobOther  = "other"  // a card that is no blank: it was not changed
-)
-
-// jobEntry is a line of the report of a job. The report is what a later run goes on from.
-type jobEntry struct {
-	Line   int             `json:"line"`
-	Number string          `json:"number"` // of the card to be made
-	State  string          `json:"state"`
-	Time   time.Time       `json:"time"`
-	ATR    string          `json:"atr,omitempty"`
-	Issued *counter.Issued `json:"issued,omitempty"`
-	Error  string          `json:"error,omitempty"`
-}
-
 // jobReport is the report of a job on the disk.
 type jobReport struct {
 	file   *os.File
 	states map[string]string // the last of each card
+	begun  map[string]int64  // serial of the blank that was begun last
+	used   map[int64]string  // serials of blanks that were spoilt, or made into a card
 	spoilt int
 }
 
 // openReport opens the report of a job, making it where it is not there.
 func openReport(path string) (r *jobReport, err error) {
-	r = &jobReport{states: map[string]string{}}
+	r = &jobReport{states: map[string]string{}, begun: map[string]int64{}, used: map[int64]string{}}
 	content, err := os.ReadFile(path)
-	whole := bytes.LastIndexByte(content, '\n') + 1 // a line that a crash has cut short is not there
+	whole := 0
 	if err == nil {
-		lines := bufio.NewScanner(bytes.NewReader(content[:whole]))
-		for n := 1; lines.Scan() && err == nil; n++ {
-			var e jobEntry
-			if err = json.Unmarshal(lines.Bytes(), &e); err != nil {
-				err = language.Textf("line %d: %w", n, err)
-			}
-			r.note(&e)
-		}
-		err = errors.Join(err, lines.Err())
+		whole, err = counter.ReadReport(content, func(_ int, e *counter.Entry) error { r.note(e); return nil })
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
@@ -72,17 +45,23 @@ func openReport(path string) (r *jobReport, err error) {
 	return r, r.file.Truncate(int64(whole))
 }
 
-func (r *jobReport) note(e *jobEntry) {
-	if r.states[e.Number] != jobIssued {
+func (r *jobReport) note(e *counter.Entry) {
+	if r.states[e.Number] != counter.Made {
 		r.states[e.Number] = e.State
 	}
-	if e.State == jobSpoilt {
+	switch e.State {
+	case counter.Begun:
+		r.begun[e.Number] = e.Serial
+	case counter.Spoilt:
 		r.spoilt++
+		r.used[e.Serial] = e.Number
+	case counter.Made:
+		r.used[e.Serial] = e.Number
 	}
 }
 
 // add appends an entry; it is on the disk when add returns.
-func (r *jobReport) add(e *jobEntry) error {
+func (r *jobReport) add(e *counter.Entry) error {
 	line, err := json.Marshal(e)
 	if err != nil {
 		return err
@@ -100,7 +79,7 @@ func (r *jobReport) add(e *jobEntry) error {
 // left are the orders of a job whose cards are not made.
 func (r *jobReport) left(orders []counter.JobOrder) (left []counter.JobOrder) {
 	for _, o := range orders {
-		if r.states[o.ID()] != jobIssued {
+		if r.states[o.ID()] != counter.Made {
 			left = append(left, o)
 		}
 	}
@@ -172,7 +151,7 @@ func (p *issueProgram) makeAll(ctx context.Context, report *jobReport, left []co
 		return err
 	}
 	d := &issueDesk{issueProgram: p, by: maker, log: log, readers: reader.Observe()}
-	d.standing.log = log
+	d.standing.log, d.typed = log, lines(os.Stdin)
 	defer func() { err = errors.Join(err, d.readers.Close()) }()
 	if err := d.begin(ctx); err != nil {
 		return err
@@ -183,7 +162,8 @@ func (p *issueProgram) makeAll(ctx context.Context, report *jobReport, left []co
 		say := func(text *language.Text) {
 			_, _ = fmt.Fprintln(progress, language.Textf("%d of %d: %w", n+1, len(left), text).In(p.Language))
 		}
-		if err := d.make(ctx, report, &o, say); err != nil {
+		m := &cardMaking{issueDesk: d, report: report, order: &o, say: say}
+		if err := m.make(ctx); err != nil {
 			return err
 		}
 		phase.Add(1)
@@ -192,91 +172,9 @@ func (p *issueProgram) makeAll(ctx context.Context, report *jobReport, left []co
 	return nil
 }
 
-// make makes one card of a job, with as many blanks as it takes.
-func (d *issueDesk) make(ctx context.Context, report *jobReport, o *counter.JobOrder, say func(*language.Text)) error {
-	begun := report.states[o.ID()] == jobBegun
-	for spoilt := 0; spoilt < mostSpoilt; {
-		if begun {
-			say(language.Textf("this card was begun and its end is not known: put the same card in once more"))
-		} else {
-			say(language.Textf("put a blank card in"))
-		}
-		made, again, err := d.makeOnce(ctx, report, o, begun, say)
-		switch {
-		case err != nil:
-			return err
-		case made:
-			say(language.Textf("done: take the card out"))
-		case again && !begun:
-			begun = true
-		default:
-			spoilt, begun = spoilt+1, false
-		}
-		if err := d.emptied(ctx); err != nil {
-			return err
-		}
-		if made {
-			return nil
-		}
-	}
-	return service.Fail("cards that were spoilt one after the other: %d", mostSpoilt).Todo("look at the reader and the blanks; the same command goes on with this card")
-}
-
-// makeOnce makes a card of what is in the reader. again says that it has to be seen once more.
-func (d *issueDesk) makeOnce(ctx context.Context, report *jobReport, o *counter.JobOrder, begun bool, say func(*language.Text)) (made, again bool, err error) {
-	var card *reader.Card
-	if err := d.withReader(ctx, func() (err error) { card, err = d.card(ctx, d.reader); return err }); err != nil {
-		if errors.Is(err, reader.ErrUnresponsive) {
-			say(language.Textf("the card does not answer: put it aside, it counts as spoilt"))
-			return false, false, report.add(&jobEntry{Line: o.Line, Number: o.ID(), State: jobSpoilt, Time: time.Now(), Error: err.Error()})
-		}
-		return false, false, stoppedAt(o, err)
-	}
-	defer func() {
-		if failed := card.Close(); failed != nil { // the card is what it is
-			d.log.Debug("card not let go", logged(failed))
-		}
-	}()
-	entry := jobEntry{Line: o.Line, Number: o.ID(), Time: time.Now(), ATR: fmt.Sprintf("%x", card.ATR())}
-	if begun {
-		issued, finished, err := counter.Finished(ctx, card, card.ATR(), o.Order)
-		if err == nil && finished {
-			entry.State, entry.Issued = jobIssued, &issued
-			return true, false, report.add(&entry)
-		}
-	} else {
-		entry.State = jobBegun
-		if err := report.add(&entry); err != nil {
-			return false, false, err
-		}
-	}
-	issued, err := counter.Issue(ctx, card, card.ATR(), d.by, o.Order)
-	if err == nil {
-		entry.State, entry.Issued = jobIssued, &issued
-		return true, false, report.add(&entry)
-	}
-	if !begun && (errors.As(err, new(*counter.SpoiltError)) || errors.Is(err, reader.ErrCardGone)) {
-		return false, true, nil
-	}
-	if keyservice.Failed(err) { // the card is as it was: one that was begun is so still
-		if entry.State, entry.Error = jobOther, err.Error(); begun {
-			return false, false, stoppedAt(o, err)
-		}
-		return false, false, errors.Join(stoppedAt(o, err), report.add(&entry))
-	}
-	entry.State, entry.Error = jobSpoilt, err.Error()
-	if begun || errors.As(err, new(*counter.SpoiltError)) {
-		say(language.Textf("the card is not finished and takes no more: put it aside, it counts as spoilt: %w", err))
-	} else {
-		entry.State = jobOther
-		say(language.Textf("this is no blank, and it was not changed: %w", err))
-	}
-	return false, false, report.add(&entry)
-}
-
 // stoppedAt ends a job at a card.
 func stoppedAt(o *counter.JobOrder, err error) error {
-	if errors.Is(err, reader.ErrNoCard) || keyservice.Failed(err) {
+	if errors.Is(err, reader.ErrNoCard) || errors.Is(err, errNotTyped) || keyservice.Failed(err) {
 		return service.Fail("the job stops at line %d", o.Line).Todo("the same command goes on there").Because(err)
 	}
 	return err

@@ -30,8 +30,8 @@ func TestIssueByKeyService(t *testing.T) {
 	job := jobFile(t, 3)
 	office := keyservicetest.Open(t, keyservice.Software{Keyring: ring}, time.Now, keyservice.Personalise)
 	b := startIssue(t, job, append(office.Args, "--order", keyservicetest.Batch)...)
-	b.put(slot, blankOf(1), "1 of 3: put a blank card in", "done: take the card out")
-	b.until("2 of 3: put a blank card in")
+	b.put(slot, blankOf(1), "1 of 3: put blank 1000 in", "done: take the card out")
+	b.until("2 of 3: put blank 1001 in")
 	must(t, slot.Insert(t.Context(), blankOf(2)))
 	b.until("done: take the card out")
 	if runtime.GOOS == "linux" {
@@ -40,7 +40,7 @@ func TestIssueByKeyService(t *testing.T) {
 	office.Close()
 	must(t, slot.Remove())
 	blank := blankOf(3)
-	b.until("3 of 3: put a blank card in")
+	b.until("3 of 3: put blank 1002 in")
 	must(t, slot.Insert(t.Context(), blank))
 	b.until("the key service does not answer")
 	if err := b.cmd.Wait(); err == nil || blank.Describe().Personalised {
@@ -52,7 +52,7 @@ func TestIssueByKeyService(t *testing.T) {
 
 	office = keyservicetest.Open(t, keyservice.Software{Keyring: ring}, time.Now, keyservice.Personalise)
 	b = startIssue(t, job, append(office.Args, "--order", keyservicetest.Batch, "--reader", "00 01")...) // the first has just been emptied
-	b.until("1 of 1: put a blank card in")
+	b.until("1 of 1: put blank")
 	must(t, slots[1].Insert(t.Context(), blankOf(5)))
 	b.until("done: take the card out")
 	must(t, slots[1].Remove())
@@ -66,7 +66,7 @@ func TestIssueByKeyService(t *testing.T) {
 	// A counter whose certificate may do something else makes nothing.
 	other := keyservicetest.Open(t, keyservice.Software{Keyring: ring}, time.Now, keyservice.PINs)
 	b = startIssue(t, jobFile(t, 1), append(other.Args, "--order", keyservicetest.Batch)...)
-	b.until("put a blank card in")
+	b.until("put blank 1000 in")
 	must(t, slot.Insert(t.Context(), blankOf(4)))
 	b.until(`does not allow us the operation "personalise"`)
 	if err := b.cmd.Wait(); err == nil {
@@ -83,7 +83,7 @@ func blankOf(seed uint64) *chip.Chip {
 // wantNoKeys looks for all masters and for all keys of the cards of the job.
 func wantNoKeys(t *testing.T, pid int, store *keys.Store, seed uint64) {
 	t.Helper()
-	secrets := map[string][]byte{"what a job asks for": []byte("put a blank card in")}
+	secrets := map[string][]byte{"what a job asks for": []byte("put blank")}
 	for role := keys.RoleCardMaster; role <= keys.RolePersonData; role++ {
 		secrets[fmt.Sprint("master ", role)] = keyservicetest.Master(role, seed)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 func cardCommand() *ffcli.Command {
-	return group("card", "cards as counters know them", "Who does something with a card sits at a counter: cardterm counter.", cardShowCommand())
+	return group("card", "cards as counters know them", "Who does something with a card sits at a counter: cardterm counter.", cardShowCommand(), cardIssuedCommand())
 }
 
 // cardStepLine is a step of a card as it is printed.
@@ -37,6 +37,9 @@ func cardShowCommand() *ffcli.Command {
 			return writeJSON(os.Stdout, card)
 		}
 		c.Print("card %s: %s; product %s, holder %s, good until %s, on the hotlist %t", tunion.Masked(card.Number), string(card.State), card.Product, card.Holder, card.Expires.String(), card.Listed)
+		if card.Serial != 0 {
+			c.Print("it was made of blank %d", card.Serial)
+		}
 		c.Print("the purse should hold %s yuan; a deposit of %s is held", card.Shadow.String(), card.Deposit.String())
 		for _, w := range card.Waiting {
 			c.Print("%s yuan wait for it, by order %s", w.Fen.String(), w.Order)

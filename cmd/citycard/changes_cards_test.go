@@ -6,9 +6,11 @@ import (
 	"strings"
 
 	"citycard/clearing/cards"
+	"citycard/clearing/clearingtest"
 	"citycard/clearing/people"
 	"citycard/clearing/people/peopletest"
 	"citycard/clearing/registry"
+	"citycard/clearing/stock"
 	"citycard/ledger"
 )
 
@@ -58,6 +60,7 @@ func (l *lived) counter(staff *peopletest.Staff) {
 		l.must(err)
 		l.must(l.town.Registry.Update(l.Context(), registry.NewStore(l.Pool()), l.adopt))
 	}
+	l.stock(office, signed)
 	shift("open-1", false)
 	does(cards.Sell, livedCard(0), "registered", "", 1000, "paper")
 	does(cards.Sell, livedCard(1), "ordinary", "", 1000, "")
@@ -69,4 +72,37 @@ func (l *lived) counter(staff *peopletest.Staff) {
 	does(cards.ReportBrief, livedCard(2), "", "", 0, "paper")
 	shift("close-1", true)
 	shift("open-2", false)
+}
+
+// stock has blanks received, moved, made into cards, spoilt and counted. The registry gets one of
+// two cards.
+func (l *lived) stock(office *cards.Office, signed func(act, what string) ledger.Approval) {
+	const shop people.Unit = "channel:counter"
+	decided(l, "kim", "lee", people.ActEnrol, people.Enrolment{
+		ID: "sara", Name: "Sara Hu", Unit: shop, Role: people.Supervisor, Key: peopletest.Key(l, "sara").Public().String(),
+	})
+	two(l, stock.KindReceive, stock.Receipt{Store: people.Issuer, Kind: stock.Card, Product: "ordinary", Serials: []stock.Range{{First: 1, Last: 100}}})
+	two(l, stock.KindReceive, stock.Receipt{Store: people.Issuer, Kind: stock.SAM, Serials: []stock.Range{{First: 1, Last: 9}}})
+	decided(l, "ann", "sara", stock.KindMove, stock.Moving{From: people.Issuer, To: shop, Kind: stock.Card, Serials: []stock.Range{{First: 1, Last: 50}}})
+	for n := range 2 {
+		report := &cards.Report{Store: shop, Lines: []cards.ReportLine{{Line: 1, Serial: int64(10 * n)}, {Line: 2, Serial: int64(10*n + 1), Made: &stock.Made{
+			Number: fmt.Sprintf("0310507020000000030%d", n), Issuer: clearingtest.Issuer, Type: 1, Begins: 20200101, Expires: 20401231,
+		}}}}
+		said, err := report.Said()
+		l.must(err)
+		_, err = office.Issue(l.Context(), report, signed(cards.ActIssue, said.What()))
+		l.must(err)
+		if n == 0 {
+			_, err = office.FollowIssued(l.Context())
+			l.must(err)
+			l.must(l.town.Registry.Update(l.Context(), registry.NewStore(l.Pool()), l.adopt))
+		}
+	}
+	spoilt := stock.Spoiling(shop, stock.Card, stock.Range{First: 40, Last: 41})
+	_, err := office.Stock().Spoil(l.Context(), spoilt, signed(spoilt.Act(), spoilt.What()))
+	l.must(err)
+	counted, ranges, err := stock.Counting(shop, stock.Card, []stock.Range{{First: 2, Last: 39}})
+	l.must(err)
+	_, err = office.Stock().Count(l.Context(), counted, ranges, signed(counted.Act(), counted.What()))
+	l.must(err)
 }

@@ -57,6 +57,13 @@ const dryRuns = `
 = proposal approve --identity {bob} --hash {hash} {last}
   load withdraw --placer channel:counter --order w-1 --identity {ann} --reason complaint
 = proposal approve --identity {bob} --hash {hash} {last}
+  stock receive --serials 1-9 --product ordinary --identity {ann} --reason delivery
+= proposal approve --identity {bob} --hash {hash} {last}
+  stock move --serials 1-2 --to channel:counter --identity {ann} --reason order
+= proposal withdraw --identity {ann} {last}
+= stock spoilt --serials 9 --identity {ann} --reason bent
+= stock count --identity {ann} {counted}
+= card issued --identity {ann} --reason job {report}
   account limit --code agent --cap 20 --identity {ann} --reason trusted
 = proposal approve --identity {bob} --hash {hash} {last}
   account limit --code agent --cap 30 --identity {ann} --reason trusted
@@ -114,7 +121,7 @@ const dryRuns = `
 
 // withoutDryRun are the commands that change nothing, and those that run until they are stopped.
 var withoutDryRun = []string{
-	"access list", "account", "audit export", "card show", "channel statement", "audit find", "day findings", "day held", "day status", "demo", "export", "fares quote", "holds", "keyservice", "keyservice check", "load waiting", "person history", "person list", "person whoami", "person-token", "persons report", "proposal list", "proposal show", "prove", "quarantine list", "ready",
+	"access list", "account", "audit export", "card show", "stock show", "channel statement", "audit find", "day findings", "day held", "day status", "demo", "export", "fares quote", "holds", "keyservice", "keyservice check", "load waiting", "person history", "person list", "person whoami", "person-token", "persons report", "proposal list", "proposal show", "prove", "quarantine list", "ready",
 	"registry diff", "registry history", "registry show", "registry status", "rules calendar", "rules check", "rules diff", "rules history", "rules show", "rules status", "rules try", "publish-key show", "seal-key list", "seal-key show", "serve", "statement", "suspense list", "tap cash", "tap exits", "tap find", "tap show", "tap unconfirmed",
 	"trial-balance", "verify", "version",
 }
@@ -359,6 +366,7 @@ func newDryRun(t *testing.T) *dryRun {
 	beside := clearingtest.WriteFiles(t, map[string]string{
 		"roster.csv": persons.Header + "\nresident,419999196001010028,张三,,present,20200101,\n", "number": "419999196001010028\n",
 	})
+	blanks := clearingtest.WriteFiles(t, map[string]string{"counted": "1-8\n", "report": `{"line":2,"number":"1","state":"spoilt","time":"2026-01-05T08:00:00Z","serial":8}` + "\n"})
 	document := func(kind rules.Kind, old, new string) string {
 		return clearingtest.WriteFiles(t, map[string]string{kind.File(): strings.Replace(string(kind.Example()), old, new, 1)})
 	}
@@ -373,7 +381,7 @@ func newDryRun(t *testing.T) *dryRun {
 	t.Cleanup(empty.Close)
 	return &dryRun{T: t, books: b, empty: empty, kafka: kadm.NewClient(client), dir: dir, words: strings.NewReplacer(
 		"{ann}", as("ann"), "{bob}", as("bob"), "{kim}", as("kim"), "{lee}", as("lee"), "{passphrase}", peopletest.PassphraseFile(t, keys), "{key}", filepath.Join(dir, "rita.key"),
-		"{bounds}", bounds, "{more}", operators("tram,电车,Tram,bus,20260101,\n"), "{other}", operators("ferry,轮渡,Ferry,bus,20260101,\n"),
+		"{bounds}", bounds, "{counted}", filepath.Join(blanks, "counted"), "{report}", filepath.Join(blanks, "report"), "{more}", operators("tram,电车,Tram,bus,20260101,\n"), "{other}", operators("ferry,轮渡,Ferry,bus,20260101,\n"),
 		"{medical}", document(rules.Medical, `"deductible_fen": `, `"deductible_fen": 1`), "{pension}", document(rules.Pension, `"source": "`, `"source": "again: `),
 		"{drafts}", filepath.Join(dir, "drafts"), "{nowhere}", filepath.Join(dir, "nowhere"), "{roster}", filepath.Join(beside, "roster.csv"), "{number}", filepath.Join(beside, "number"),
 		"{empty}", url)}

@@ -64,6 +64,7 @@ func treatments() []treatment {
 		{"docs/counter.md", "cardterm counter look", "", stand + "TestCounterTopUp and its neighbours do it"},
 		{"docs/counter.md", "cardterm counter shift open", "", stand + "TestCounterAtTheCentre does it"},
 		{"docs/counter.md", "cardterm issue --job", "", stand + "TestIssueJob does it"},
+		{"docs/counter.md", "citycard stock receive", "", stand + "TestStockCommands does it"},
 		{"docs/persons.md", "citycard persons import", "", stand + "TestPersons does it"},
 		{"docs/operations.md", "pg_dump", "", postgres},
 		{"docs/operations.md", "createdb", "", postgres},

@@ -75,6 +75,13 @@ const followEvery = 10 * time.Second
 // ended are looked at each time.
 const byRulePage = 100
 
+// FollowIssued brings the cards that were issued into the registry, once.
+func FollowIssued(ctx context.Context, l *ledger.Ledger) error {
+	office := cardsOffice(l, new(inForce), func(ctx context.Context) (*time.Location, error) { return Zone(ctx, l) }, nil)
+	_, err := office.FollowIssued(ctx)
+	return err
+}
+
 // followCards does, until ctx ends, what is due of cards by rule, and has the registry follow what
 // counters do.
 func followCards(ctx context.Context, l *ledger.Ledger, every time.Duration, log *slog.Logger) {

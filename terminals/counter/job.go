@@ -71,17 +71,29 @@ func ParseJob(in io.Reader, today time.Time) (orders []JobOrder, faults []error,
 		parse = jobLines
 	}
 	orders, faults, err = parse(content)
-	seen := map[string]int{}
+	seen, blanks := map[string]int{}, map[int64]int{}
 	for _, o := range orders {
+		blank := o.Blank()
 		switch before := seen[o.ID()]; {
 		case before != 0:
 			faults = append(faults, &JobError{o.Line, language.Textf("the number is that of line %d", before)})
+		case blank != 0 && blanks[blank] != 0:
+			faults = append(faults, &JobError{o.Line, language.Textf("the serial is that of line %d", blanks[blank])})
 		case o.expiry() < today.Format("20060102"):
 			faults = append(faults, &JobError{o.Line, language.Textf("the card would be expired on the day on which it is made")})
 		}
-		seen[o.ID()] = o.Line
+		seen[o.ID()], blanks[blank] = o.Line, o.Line
 	}
 	return orders, faults, err
+}
+
+// Blank is the serial of the blank of which the card is to be made; 0: of any.
+func (o *JobOrder) Blank() int64 {
+	serial, err := ParseSerial(o.Serial)
+	if err != nil {
+		return 0
+	}
+	return serial
 }
 
 func (o *JobOrder) expiry() string {
@@ -139,12 +151,14 @@ func jobCSV(content []byte) (orders []JobOrder, faults []error, err error) {
 // orderOf makes an order of the values of a line; empty ones are left out.
 func orderOf(names, cells []string) (Order, error) {
 	fields := map[string]json.RawMessage{}
-	kind := ""
+	kind, serial := "", ""
 	for i, name := range names {
 		switch cell := strings.TrimSpace(cells[i]); {
 		case cell == "":
 		case name == "kind":
 			kind = cell
+		case name == "serial":
+			serial = cell
 		case name == "card_type":
 			n, err := strconv.ParseUint(cell, 10, 8)
 			if err != nil {
@@ -173,7 +187,7 @@ func orderOf(names, cells []string) (Order, error) {
 	if Kind(kind) == SocialSecurity {
 		part = "social_security"
 	}
-	whole, err := json.Marshal(map[string]json.RawMessage{"kind": strconv.AppendQuote(nil, kind), part: inner})
+	whole, err := json.Marshal(map[string]json.RawMessage{"kind": strconv.AppendQuote(nil, kind), "serial": strconv.AppendQuote(nil, serial), part: inner})
 	if err != nil {
 		return Order{}, err
 	}

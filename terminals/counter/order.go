@@ -30,6 +30,8 @@ type Order struct {
 	Kind           Kind                 `json:"kind"`
 	Transit        *TransitOrder        `json:"transit,omitempty"`
 	SocialSecurity *SocialSecurityOrder `json:"social_security,omitempty"`
+	// Serial is that of the blank of which the card is to be made; empty: any.
+	Serial string `json:"serial,omitempty"`
 }
 
 // TransitOrder is a card of the transit union.
@@ -66,6 +68,11 @@ type SocialSecurityOrder struct {
 
 // Validate names the first field that prevents making a card.
 func (o Order) Validate() error {
+	if o.Serial != "" {
+		if _, err := ParseSerial(o.Serial); err != nil {
+			return fmt.Errorf("%w: %w", ErrOrder, err)
+		}
+	}
 	switch {
 	case o.Kind == Transit && o.Transit != nil && o.SocialSecurity == nil:
 		_, err := o.Transit.content()

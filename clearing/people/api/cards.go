@@ -27,6 +27,7 @@ type Card struct {
 	Number  string         `json:"number"`
 	Product string         `json:"product,omitempty" doc:"As what it was sold"`
 	Type    string         `json:"type,omitempty" doc:"Its card type as the registry has it, two hexadecimal digits"`
+	Serial  int64          `json:"serial,omitempty" doc:"Of the blank that it was made of"`
 	Holder  string         `json:"holder" enum:"registered,anonymous,unknown" doc:"Whether it is a person's. Who that is, nothing here says"`
 	State   cards.State    `json:"state" doc:"unknown, issued, spoilt, active, lost_for_now, lost, handed_in, replaced, returned, refunded, inactive"`
 	Social  cards.Function `json:"social_security,omitempty" doc:"Of a social-security card its function: waiting, active, suspended, ended"`
@@ -238,7 +239,7 @@ func (c caller) seesCards() error {
 
 func cardOf(l language.Language, f *cards.Found) Card {
 	c := Card{
-		Number: f.Number, Product: f.Product, Holder: "unknown", State: f.State, Social: f.Social, Bank: f.Bank, Since: f.Since, Expires: f.Expires, Expired: f.Expired,
+		Number: f.Number, Product: f.Product, Serial: f.Serial, Holder: "unknown", State: f.State, Social: f.Social, Bank: f.Bank, Since: f.Since, Expires: f.Expires, Expired: f.Expired,
 		Listed: f.Listed, Shadow: f.Purse, Deposit: f.Deposit, Waiting: []WaitingLoad{}, Steps: []CardStep{}, May: []CardChoice{},
 	}
 	if f.Known {

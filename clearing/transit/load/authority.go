@@ -84,6 +84,18 @@ func (a *Authority) dated(ctx context.Context, day ledger.Day) error {
 	return nil
 }
 
+// asOfNow asks the books at once whether an order's day is plausible, and whether its card takes
+// money.
+func (a *Authority) asOfNow(ctx context.Context, order keys.LoadOrder) error {
+	used := make(chan error, 1)
+	go func() { used <- a.inUse(ctx, identity.CardOf(order.Card)) }()
+	day, _ := identity.SignedDay(order.Time)
+	if err := a.dated(ctx, day); err != nil {
+		return err
+	}
+	return <-used
+}
+
 // Authorise returns MAC2, a *Refusal, or another error where the outcome is not
 // known; after that the caller asks again with the same request.
 func (a *Authority) Authorise(ctx context.Context, request *message.LoadRequest) (keys.MAC, error) {
@@ -92,8 +104,7 @@ func (a *Authority) Authorise(ctx context.Context, request *message.LoadRequest)
 		err = a.allow(request, order)
 	}
 	if err == nil {
-		day, _ := identity.SignedDay(order.Time)
-		err = a.dated(ctx, day)
+		err = a.asOfNow(ctx, order)
 	}
 	if err != nil {
 		return keys.MAC{}, err

@@ -85,6 +85,13 @@ func (a *Authority) PlaceGroup(ctx context.Context, r *GroupOrder) (PlacedGroup,
 	if err := a.mayPlaceGroup(g); err != nil {
 		return PlacedGroup{}, err
 	}
+	cards := make([]identity.Card, len(g.placements))
+	for i := range g.placements {
+		cards[i] = g.placements[i].Card
+	}
+	if err := a.inUse(ctx, cards...); err != nil {
+		return PlacedGroup{}, err
+	}
 	return placed, a.placeGroup(ctx, g, transfers)
 }
 

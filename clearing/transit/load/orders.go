@@ -76,6 +76,9 @@ func (a *Authority) Place(ctx context.Context, r *PlaceOrder) (Placed, error) {
 	if err := a.mayPlace(&p, id); err != nil {
 		return Placed{}, err
 	}
+	if err := a.inUse(ctx, p.Card); err != nil {
+		return Placed{}, err
+	}
 	return a.place(ctx, &p)
 }
 
