@@ -21,8 +21,8 @@ import (
 const besideDues = `
 	SELECT substring(subject, 5) AS key, 0 AS what, subject AS card, 0::INT8 AS step, evidence AS content, '' AS number, 0::INT8 AS since, 0::INT8 AS until, 0::INT8 AS expires, 0::INT8 AS change
 		FROM journal WHERE id >= '\x60' AND id < '\x61' AND length(subject) = $2
-	UNION ALL SELECT substring(card, 5), 1, card, step, reason::BYTEA, number, since, until, expires::INT8, change FROM registry_dues
-	UNION ALL SELECT r.key, 2, NULL, 0, r.record::BYTEA, '', r.kind, r.effective_from, 0, r.change FROM registry_rows AS r JOIN registry_versions AS v ON v.change = r.change
+	UNION ALL SELECT substring(card, 5), 1, card, step, convert_to(reason, 'UTF8'), number, since, until, expires::INT8, change FROM registry_dues
+	UNION ALL SELECT r.key, 2, NULL, 0, convert_to(r.record, 'UTF8'), '', r.kind, r.effective_from, 0, r.change FROM registry_rows AS r JOIN registry_versions AS v ON v.change = r.change
 		WHERE r.kind IN ($3, $4) AND (r.change = ANY($1) OR r.key IN (SELECT substring(card, 5) FROM registry_dues))
 	ORDER BY key, what, card, step, change, since, until`
 
