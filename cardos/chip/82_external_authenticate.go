@@ -5,6 +5,7 @@ import (
 
 	"citycard/cardos/apdu"
 	"citycard/cardos/keys"
+	"citycard/cardos/personalisation"
 	"citycard/cardos/ssc"
 )
 
@@ -81,10 +82,11 @@ func (c *Chip) authenticateMaker(data []byte) apdu.Status {
 	}
 	var block [8]byte
 	copy(block[:], challenge)
-	if subtle.ConstantTimeCompare(c.transportKey().Encrypt(block[:]), data) != 1 {
+	transport := c.transportKey()
+	if subtle.ConstantTimeCompare(personalisation.AnswerKey(transport).Encrypt(block[:]), data) != 1 {
 		return apdu.AuthenticationFailed
 	}
-	c.session.issuing = true
+	c.session.issuing, c.session.seal = true, personalisation.SealKey(transport, block)
 	return apdu.OK
 }
 

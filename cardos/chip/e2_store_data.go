@@ -68,9 +68,9 @@ func (c *Chip) group(g personalisation.Group) (func(), apdu.Status) {
 	d := c.session.current
 	switch {
 	case g.ID == personalisation.GroupTransitKeys && d.ep != nil:
-		return d.replaceKeys(g, c.transportKey(), func(i int) keys.Role { return keys.Role(i + 1) })
+		return d.replaceKeys(g, c.session.seal, func(i int) keys.Role { return keys.Role(i + 1) })
 	case g.ID == personalisation.GroupSocialKeys && d.social:
-		return d.replaceKeys(g, c.transportKey(), func(i int) keys.Role { return personalisation.SocialRoles()[i] })
+		return d.replaceKeys(g, c.session.seal, func(i int) keys.Role { return personalisation.SocialRoles()[i] })
 	case g.ID == personalisation.GroupPIN:
 		if !validPIN(g.Data) {
 			return nil, apdu.WrongData
@@ -93,10 +93,10 @@ func (c *Chip) group(g personalisation.Group) (func(), apdu.Status) {
 	}
 }
 
-// replaceKeys reads the entries of a grouping under a transport key as keys, each with the role of
+// replaceKeys reads the entries of a grouping under a sealing key as keys, each with the role of
 // its place; entries of type 00 are reserved.
-func (d *directory) replaceKeys(g personalisation.Group, transport keys.Key, role func(i int) keys.Role) (func(), apdu.Status) {
-	entries, err := personalisation.Entries(g, transport)
+func (d *directory) replaceKeys(g personalisation.Group, seal keys.Key, role func(i int) keys.Role) (func(), apdu.Status) {
+	entries, err := personalisation.Entries(g, seal)
 	if err != nil {
 		return nil, apdu.WrongData
 	}

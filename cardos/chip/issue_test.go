@@ -49,11 +49,12 @@ func refuse(t testing.TB, card apdu.Card, cmd apdu.Command, want apdu.Status) {
 	}
 }
 
-// open authenticates with the transport key.
-func open(t testing.TB, card apdu.Card) {
+// open authenticates with the transport key, and gives the key that seals.
+func open(t testing.TB, card apdu.Card) keys.Key {
 	t.Helper()
 	challenge := send(t, card, apdu.GetChallenge(8))
-	send(t, card, apdu.ExternalAuthenticate(0, personalisation.SampleKey().Encrypt(challenge)))
+	send(t, card, apdu.ExternalAuthenticate(0, personalisation.AnswerKey(personalisation.SampleKey()).Encrypt(challenge)))
+	return personalisation.SealKey(personalisation.SampleKey(), [8]byte(challenge))
 }
 
 func store(t testing.TB, card apdu.Card, final bool, groups ...personalisation.Group) {
@@ -90,7 +91,7 @@ func issueTransit(t testing.TB, keyStore *keys.Store, n uint64) (*chip.Chip, tun
 func personaliseTransit(t testing.TB, card apdu.Card, keyStore *keys.Store, n uint64) tunion.Application {
 	t.Helper()
 	send(t, card, apdu.Select(tunion.AIDPurse.Bytes()))
-	open(t, card)
+	seal := open(t, card)
 	region := tunion.ZhengzhouRegion(tunion.CardOrdinary).Encode()
 	send(t, card, apdu.UpdateBinary(tunion.RegionSFI, 0, region[:]))
 	holder, err := tunion.NewHolder("", "", 0)
@@ -101,7 +102,7 @@ func personaliseTransit(t testing.TB, card apdu.Card, keyStore *keys.Store, n ui
 	send(t, card, apdu.UpdateBinary(tunion.HolderSFI, 0, h[:]))
 	app := testApplication(t, n)
 	id := keys.CardID{Issuer: app.Issuer, ASN: app.ASN}
-	store(t, card, true, personalisation.TransitGroup(keyStore.CardKeys(id), personalisation.SampleKey()),
+	store(t, card, true, personalisation.TransitGroup(keyStore.CardKeys(id), seal),
 		personalisation.Group{ID: personalisation.GroupPIN, Data: []byte{0x12, 0x34, 0x56}})
 	a := app.Encode()
 	send(t, card, apdu.UpdateBinary(tunion.ApplicationSFI, 0, a[:]))
@@ -220,7 +221,7 @@ func personaliseSocial(t testing.TB, card *chip.Chip, keyStore *keys.Store, vers
 		Birthplace: [3]byte{0x41, 0x01, 0x00}, Birthday: [4]byte{0x19, 0x81, 0x01, 0x01},
 	}
 	send(t, card, ssc.Select())
-	open(t, card)
+	seal := open(t, card)
 	first, err := issuer.Records()
 	if err != nil {
 		t.Fatal(err)
@@ -240,7 +241,7 @@ func personaliseSocial(t testing.TB, card *chip.Chip, keyStore *keys.Store, vers
 		send(t, card, cmd)
 	}
 	store(t, card, true,
-		personalisation.SocialGroup(keyStore.SocialSecurityKeys(ssc.ProvinceFactor(region), ssc.CityFactor(region), factor), personalisation.SampleKey()),
+		personalisation.SocialGroup(keyStore.SocialSecurityKeys(ssc.ProvinceFactor(region), ssc.CityFactor(region), factor), seal),
 		personalisation.Group{ID: personalisation.GroupPIN, Data: []byte{0x12, 0x34, 0x56}})
 	return issuer, holder
 }

@@ -12,11 +12,12 @@ type session struct {
 	challenge [16]byte
 	fresh     int // length of the challenge that may still be used
 
-	issuing       bool   // authenticated with the transport key
-	stored        []byte // beginning of a data grouping
-	block         byte   // number of the next STORE DATA block
-	authenticated uint16 // bit per key identifier 0..15
-	verified      bool   // the holder's PIN
+	issuing       bool     // authenticated with the transport key
+	seal          keys.Key // of the keys that are stored then
+	stored        []byte   // beginning of a data grouping
+	block         byte     // number of the next STORE DATA block
+	authenticated uint16   // bit per key identifier 0..15
+	verified      bool     // the holder's PIN
 
 	waiting []byte // T=0: answer to be fetched
 	deal    deal

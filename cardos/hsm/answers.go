@@ -98,15 +98,11 @@ func (m *Masters) Personalise(ctx context.Context, b keyservice.Blank) (keyservi
 		if err != nil {
 			return err
 		}
-		seal, err := w.seals(b.Batch)
+		blank, err := w.sealer(b.Batch, b.Challenge)
 		if err != nil {
 			return err
 		}
-		answer, err := seal(b.Challenge[:])
-		if err != nil {
-			return err
-		}
-		issue = keyservice.Issue{Version: newest.version, Answer: [8]byte(answer)}
+		issue = keyservice.Issue{Version: newest.version, Answer: blank.answer}
 		for _, role := range b.Card.Roles() {
 			derived, err := w.diversify(newest.masters[role], b.Card.Factors(role), leaving())
 			if err != nil {
@@ -116,7 +112,7 @@ func (m *Masters) Personalise(ctx context.Context, b keyservice.Blank) (keyservi
 			if err != nil {
 				return err
 			}
-			sealed, err := seal(key[:])
+			sealed, err := blank.seal(key[:])
 			if err != nil {
 				return err
 			}

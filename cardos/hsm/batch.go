@@ -2,7 +2,6 @@ package hsm
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,8 +16,11 @@ import (
 // transportLabel begins the labels of transport keys; the name of the batch follows.
 const transportLabel = application + " transport key, batch "
 
-// transport are the attributes of the transport key of a batch: it enciphers, and nothing else.
-// What it has enciphered no one but the blanks can read.
+// transportID is CKA_ID of all transport keys.
+const transportID = "transport"
+
+// transport are the attributes of the transport key of a batch: as from a master, keys are derived
+// from it, and it does nothing else.
 func transport(batch string) template {
 	return template{
 		pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY),
@@ -27,12 +29,13 @@ func transport(batch string) template {
 		pkcs11.NewAttribute(pkcs11.CKA_PRIVATE, true),
 		pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, true),
 		pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, false),
-		pkcs11.NewAttribute(pkcs11.CKA_ENCRYPT, true),
+		pkcs11.NewAttribute(pkcs11.CKA_DERIVE, true),
+		pkcs11.NewAttribute(pkcs11.CKA_ENCRYPT, false),
 		pkcs11.NewAttribute(pkcs11.CKA_DECRYPT, false),
-		pkcs11.NewAttribute(pkcs11.CKA_DERIVE, false),
 		pkcs11.NewAttribute(pkcs11.CKA_WRAP, false),
 		pkcs11.NewAttribute(pkcs11.CKA_UNWRAP, false),
 		pkcs11.NewAttribute(pkcs11.CKA_LABEL, transportLabel+batch),
+		pkcs11.NewAttribute(pkcs11.CKA_ID, transportID),
 		pkcs11.NewAttribute(pkcs11.CKA_MODIFIABLE, false), // last: SoftHSM2 takes nothing after it
 	}
 }
@@ -46,23 +49,43 @@ func (w *work) findTransport(batch string) ([]pkcs11.ObjectHandle, error) {
 	})
 }
 
-// seals gives what enciphers for the blanks of a batch. It fails with keyservice.ErrBatch.
-func (w *work) seals(batch string) (func(blocks []byte) ([]byte, error), error) {
+// sealer answers a blank, and seals keys for it.
+type sealer struct {
+	answer [8]byte
+	seal   func(key []byte) ([]byte, error)
+}
+
+// sealer makes what a blank of a batch needs. It fails with keyservice.ErrBatch.
+func (w *work) sealer(batch string, challenge [8]byte) (s sealer, err error) {
 	if batch == personalisation.Samples {
-		key := personalisation.SampleKey()
-		return func(blocks []byte) ([]byte, error) { return key.Encrypt(blocks), nil }, nil
+		transport := personalisation.SampleKey()
+		s.answer = [8]byte(personalisation.AnswerKey(transport).Encrypt(challenge[:]))
+		s.seal = func(key []byte) ([]byte, error) {
+			return personalisation.SealKey(transport, challenge).Encrypt(key), nil
+		}
+		return s, nil
 	}
 	found, err := w.findTransport(batch)
+	switch {
+	case err != nil:
+		return s, err
+	case len(found) == 0:
+		return s, fmt.Errorf("%w: %q", keyservice.ErrBatch, batch)
+	case len(found) > 1:
+		return s, fmt.Errorf("%w: %d transport keys of batch %q", ErrBroken, len(found), batch)
+	}
+	answers, err := w.diversify(found[0], personalisation.AnswerFactors(), cipher())
 	if err != nil {
-		return nil, err
+		return s, err
 	}
-	switch len(found) {
-	case 0:
-		return nil, fmt.Errorf("%w: %q", keyservice.ErrBatch, batch)
-	case 1:
-		return func(blocks []byte) ([]byte, error) { return w.ecb(found[0], blocks) }, nil
+	answer, err := w.ecb(answers, challenge[:])
+	if err != nil {
+		return s, err
 	}
-	return nil, fmt.Errorf("%w: %d transport keys of batch %q", ErrBroken, len(found), batch)
+	seals, err := w.diversify(found[0], personalisation.SealFactors(challenge), cipher())
+	s.answer = [8]byte(answer)
+	s.seal = func(key []byte) ([]byte, error) { return w.ecb(seals, key) }
+	return s, err
 }
 
 // AddTransport brings the transport key of a batch of blanks into the token; it travels under a key
@@ -93,20 +116,11 @@ func (w *work) addTransport(in pair, batch string, key keys.Key) error {
 	if err != nil {
 		return err
 	}
-	check, err := w.transportCheck(object)
-	if err == nil && check != keys.TransportCheck(key) {
+	check, err := w.check(keys.RoleCardMaster, object) // as of a master
+	if err == nil && check != keys.CheckValue(key) {
 		err = fmt.Errorf("%w: the transport key of batch %q came into the token as another", ErrBroken, batch)
 	}
 	return err
-}
-
-// transportCheck is the check value of a transport key, as its maker states it.
-func (w *work) transportCheck(key pkcs11.ObjectHandle) (string, error) {
-	sealed, err := w.ecb(key, make([]byte, 8))
-	if err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(sealed[:keys.CheckValueSize]), nil
 }
 
 // Batch is the transport key of a batch of blanks as a person may see it.
@@ -119,7 +133,7 @@ func (t *Token) Batches(ctx context.Context) ([]Batch, error) {
 		all = nil
 		found, err := w.find(template{
 			pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY), pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true),
-			pkcs11.NewAttribute(pkcs11.CKA_ENCRYPT, true),
+			pkcs11.NewAttribute(pkcs11.CKA_ID, transportID),
 		})
 		if err != nil {
 			return err
@@ -133,7 +147,7 @@ func (t *Token) Batches(ctx context.Context) ([]Batch, error) {
 			if !ours {
 				continue
 			}
-			check, err := w.transportCheck(object)
+			check, err := w.check(keys.RoleCardMaster, object)
 			if err != nil {
 				return err
 			}

@@ -23,8 +23,8 @@
 //   - The TAC masters, which clearing verifies with. A card's TAC key is left half XOR right
 //     half of what is derived, for which PKCS#11 has no mechanism, so the service checks TACs in
 //     its memory.
-//   - The keys of one card while it is personalised. They go onto the card under the transport key
-//     of its batch, which stays in the token and does nothing but encipher. SoftHSM2 wraps under no
+//   - The keys of one card while it is personalised. They go onto the card under a key that is
+//     derived from the transport key of its batch, and stays in the token. SoftHSM2 wraps under no
 //     triple-DES key, so a card's keys come out and go in once more as the text that is enciphered.
 //
 // Both leave wrapped with RSA-OAEP under a key that the process made for itself. But for that text

@@ -14,8 +14,8 @@ import (
 )
 
 // A batch of blank cards comes from its maker under a transport key, which the issuer and the maker
-// alone know. It lies beside the masters: what leaves for a blank is sealed under it, and it
-// answers the blank's challenge.
+// alone know. It lies beside the masters: from it come the keys that seal what leaves for a blank,
+// and that answer its challenge.
 
 // Bounds of transport keys.
 const (

@@ -151,9 +151,10 @@ type Blank struct {
 // Issue is what makes a blank card a card.
 type Issue struct {
 	Version byte    // of the keys
-	Answer  [8]byte // to the challenge, for EXTERNAL AUTHENTICATE with the transport key
-	// Keys are the card's keys under the transport key: of a transit card those of roles 1 to
-	// keys.CardRoles, of a social-security card those of personalisation.SocialRoles.
+	Answer  [8]byte // to the challenge, for EXTERNAL AUTHENTICATE as the blank's issuer
+	// Keys are the card's keys, sealed for the blank that gave the challenge: of a transit card
+	// those of roles 1 to keys.CardRoles, of a social-security card those of
+	// personalisation.SocialRoles.
 	Keys []personalisation.Sealed
 }
 

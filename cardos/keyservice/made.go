@@ -1,6 +1,8 @@
 package keyservice
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"sync"
@@ -10,7 +12,7 @@ import (
 
 // Made are the cards that were made. It remembers them from a log of its own, which has a line for
 // each card that got its keys, and which is read whole when it is opened: a card that was made by
-// one order is made by no other, and by its own no oftener than that says. Some fifty bytes of
+// one order is made by no other, and by its own no oftener than that says. Some 200 bytes of
 // memory a card.
 type Made struct {
 	log *Uses
@@ -24,9 +26,7 @@ type Made struct {
 type madeCard struct {
 	order string
 	times int
-	// challenge is the last blank's: the same question again makes no other card. It is forgotten
-	// when the service stops.
-	challenge [8]byte
+	blank string // the last one: the same question again makes no other card
 }
 
 // Outcomes beside given: of a card that was made before, and of the same blank once more.
@@ -69,7 +69,7 @@ func OpenMade(dir string) (m *Made, cut int64, err error) {
 		if names[u.Order] == "" {
 			names[u.Order] = u.Order
 		}
-		m.count(names[u.Order], u.Card, [8]byte{})
+		m.count(names[u.Order], u.Card, u.Blank)
 	})
 	if err == nil && checked.First > 1 {
 		err = language.Textf("the log of cards begins with line %d: a file is missing, and which cards were made is not known", checked.First)
@@ -81,25 +81,32 @@ func OpenMade(dir string) (m *Made, cut int64, err error) {
 }
 
 // count notes that a card got its keys; the caller holds the lock, or is alone.
-func (m *Made) count(order, card string, challenge [8]byte) {
+func (m *Made) count(order, card, blank string) {
 	before, known := m.cards[card]
 	if !known {
 		m.counts[order]++
 		before.order = order
 	}
 	before.times++
-	before.challenge = challenge
+	before.blank = blank
 	m.cards[card] = before
+}
+
+// blankOf tells blanks apart by their challenges.
+func blankOf(challenge [8]byte) string {
+	sum := sha256.Sum256(challenge[:])
+	return hex.EncodeToString(sum[:8])
 }
 
 // make gives a card its keys, if an order may make it once more, and completes the use. The log has
 // it before make returns; the same blank once more is in it already.
 func (m *Made) make(o *making, b Blank, use *Use, give func() error) (Refusal, error) {
 	card := b.Card.String()
+	use.Blank = blankOf(b.Challenge)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	before, known := m.cards[card]
-	same := known && before.challenge == b.Challenge && before.challenge != [8]byte{}
+	same := known && before.blank == use.Blank
 	switch {
 	case known && before.order != o.name:
 		return OtherOrder, nil
@@ -121,7 +128,7 @@ func (m *Made) make(o *making, b Blank, use *Use, give func() error) (Refusal, e
 	if err := m.log.Add([]Use{*use}, true); err != nil {
 		return "", err
 	}
-	m.count(o.name, card, b.Challenge)
+	m.count(o.name, card, use.Blank)
 	return "", nil
 }
 
@@ -130,6 +137,30 @@ func (m *Made) Cards() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.cards)
+}
+
+// Note says where the log ends, for the log of uses.
+func (m *Made) Note() string {
+	number, chained := m.log.Head()
+	return fmt.Sprintf("log of cards: %d lines, %s", number, chained)
+}
+
+// After refuses a log that is not the one of a note, or that lost its end.
+func (m *Made) After(note string) error {
+	at := strings.Index(note, "log of cards: ")
+	if at < 0 {
+		return nil
+	}
+	var lines int64
+	var chained string
+	if _, err := fmt.Sscanf(note[at:], "log of cards: %d lines, %64s", &lines, &chained); err != nil {
+		return nil //nolint:nilerr // a note of another kind
+	}
+	number, own := m.log.Head()
+	if number < lines || number == lines && own != chained {
+		return language.Textf("the log of cards ends with line %d, and line %d was noted: it was cut or replaced", number, lines)
+	}
+	return nil
 }
 
 // Log is the log of them.

@@ -14,6 +14,7 @@ import (
 	"citycard/cardos/keys"
 	"citycard/cardos/keyservice"
 	"citycard/cardos/keyservice/keyservicetest"
+	"citycard/cardos/personalisation"
 	"citycard/language"
 )
 
@@ -110,6 +111,12 @@ func TestSameBlankAgain(t *testing.T) {
 		_, err := o.asks(o.all).Personalise(t.Context(), blank)
 		o.must(err)
 	}
+	o.must(o.service.Made.Log().Close())
+	again, _, err := keyservice.OpenMade(o.made)
+	o.must(err)
+	o.service.Made = again
+	_, err = o.asks(o.all).Personalise(t.Context(), blank)
+	o.must(err)
 	blank.Challenge[0]++
 	if _, err := o.asks(o.all).Personalise(t.Context(), blank); !errors.Is(err, keyservice.ErrRefused) {
 		t.Errorf("another blank: %v", err)
@@ -156,6 +163,16 @@ func TestMadeIsWhole(t *testing.T) {
 	if n := o.service.Made.Cards(); n != 1 {
 		t.Errorf("%d cards, want 1", n)
 	}
+	note := "started; " + o.service.Made.Note()
+	if err := o.service.Made.After(note); err != nil {
+		t.Error(err)
+	}
+	empty, _, err := keyservice.OpenMade(t.TempDir())
+	o.must(err)
+	if err := empty.After(note); err == nil {
+		t.Error("a log of cards that lost its end is gone on with")
+	}
+	o.must(empty.Log().Close())
 	files, err := filepath.Glob(filepath.Join(o.made, "*.log"))
 	o.must(err)
 	late := t.TempDir()
@@ -266,7 +283,7 @@ func TestTransportKeyIsFollowed(t *testing.T) {
 	with := keyservicetest.WithBatch(t, ring.Store())
 	o.must(with.WithWorkFactor(2).Save(path, "p"))
 	issue, err := o.asks(o.all).Personalise(t.Context(), blank)
-	if transport := keyservicetest.TransportKey(); err != nil || string(issue.Answer[:]) != string(transport.Encrypt(make([]byte, 8))) {
+	if answers := personalisation.AnswerKey(keyservicetest.TransportKey()); err != nil || string(issue.Answer[:]) != string(answers.Encrypt(make([]byte, 8))) {
 		t.Errorf("once it has: %v", err)
 	}
 	if now, err := ring.Held(t.Context()); err != nil || now != held {

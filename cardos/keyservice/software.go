@@ -63,8 +63,9 @@ func (s Software) Personalise(_ context.Context, b Blank) (Issue, error) {
 	if !ok {
 		return Issue{}, fmt.Errorf("%w: %q", ErrBatch, b.Batch)
 	}
-	issue := Issue{Answer: [8]byte(transport.Encrypt(b.Challenge[:]))}
-	seal := func(k keys.Key) { issue.Keys = append(issue.Keys, personalisation.Seal(k, transport)) }
+	issue := Issue{Answer: [8]byte(personalisation.AnswerKey(transport).Encrypt(b.Challenge[:]))}
+	sealing := personalisation.SealKey(transport, b.Challenge)
+	seal := func(k keys.Key) { issue.Keys = append(issue.Keys, personalisation.Seal(k, sealing)) }
 	switch f := b.Card.Social; b.Card.Kind {
 	case Transit:
 		card := store.CardKeys(b.Card.Transit)

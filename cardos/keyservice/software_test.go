@@ -33,16 +33,17 @@ func TestPersonalise(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := transport.Encrypt(blank.Challenge[:]); !bytes.Equal(issue.Answer[:], want) {
+		if want := personalisation.AnswerKey(transport).Encrypt(blank.Challenge[:]); !bytes.Equal(issue.Answer[:], want) {
 			t.Errorf("%s: answer %x, want %x", card.Kind, issue.Answer, want)
 		}
 		group, err := issue.Group(card.Kind)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := personalisation.TransitGroup(store.CardKeys(card.Transit), transport)
+		seal := personalisation.SealKey(transport, blank.Challenge)
+		want := personalisation.TransitGroup(store.CardKeys(card.Transit), seal)
 		if card.Kind == keyservice.SocialSecurity {
-			want = personalisation.SocialGroup(store.SocialSecurityKeys(card.Social.Province, card.Social.City, card.Social.Card), transport)
+			want = personalisation.SocialGroup(store.SocialSecurityKeys(card.Social.Province, card.Social.City, card.Social.Card), seal)
 		}
 		if group.ID != want.ID || !bytes.Equal(group.Data, want.Data) {
 			t.Errorf("%s: grouping %x, want %x", card.Kind, group.Data, want.Data)

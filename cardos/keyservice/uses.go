@@ -24,6 +24,7 @@ type Use struct {
 	Operation Operation `json:"operation"`
 	Order     string    `json:"order,omitempty"`
 	Card      string    `json:"card,omitempty"`   // the bytes that its keys are derived from
+	Blank     string    `json:"blank,omitempty"`  // that a card was made of: 16 digits of its challenge's SHA-256
 	Amount    uint32    `json:"amount,omitempty"` // fen, of a load
 	Detail    string    `json:"detail,omitempty"`
 	Outcome   string    `json:"outcome"` // "given", or the code of a refusal
@@ -67,9 +68,10 @@ type Uses struct {
 
 	disk    sync.Mutex
 	file    *os.File
-	written int64 // bytes in it
-	synced  int64 // the number of the newest line that is on disk
-	fault   error // after a failed write nothing more is written
+	written int64  // bytes in it
+	synced  int64  // the number of the newest line that is on disk
+	note    string // the last that the service noted before it was opened
+	fault   error  // after a failed write nothing more is written
 }
 
 // ErrUses says that the log of uses cannot be written or goes no further.
@@ -103,7 +105,11 @@ func (u *Uses) resume(segments []string) (cut int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	s := scan{file: name}
+	s := scan{file: name, each: func(use *Use, _ chain) {
+		if use.Operation == noted {
+			u.note = use.Detail
+		}
+	}}
 	if err := s.segment(content); err != nil {
 		return 0, err
 	}
@@ -240,6 +246,10 @@ func syncDir(dir string) error {
 	}
 	return errors.Join(d.Sync(), d.Close())
 }
+
+// LastNote is what the service noted last before the log was opened; it is empty if that is not in
+// the newest file.
+func (u *Uses) LastNote() string { return u.note }
 
 // Head is the number of the newest use, and the chain up to it.
 func (u *Uses) Head() (number int64, chained string) {

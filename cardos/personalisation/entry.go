@@ -27,8 +27,26 @@ func SampleKey() keys.Key {
 	return k
 }
 
+// AnswerFactors derive, from a transport key, the key that answers a blank's challenge. It is
+// another one than seals, so that who chooses challenges has nothing sealed.
+func AnswerFactors() []keys.Factor { return []keys.Factor{{'a', 'n', 's', 'w', 'e', 'r'}} }
+
+// SealFactors derive, from a transport key, the key that seals keys for the blank that gave a
+// challenge: what was sealed for one blank is of no use to another.
+func SealFactors(challenge [8]byte) []keys.Factor {
+	return []keys.Factor{{'s', 'e', 'a', 'l'}, challenge}
+}
+
+// AnswerKey is the key by AnswerFactors.
+func AnswerKey(transport keys.Key) keys.Key { return keys.Diversify(transport, AnswerFactors()...) }
+
+// SealKey is the key by SealFactors.
+func SealKey(transport keys.Key, challenge [8]byte) keys.Key {
+	return keys.Diversify(transport, SealFactors(challenge)...)
+}
+
 // Entry is one key as it is stored: type1 version1 algorithm1, and the key
-// enciphered with the transport key.
+// enciphered with the sealing key.
 type Entry struct {
 	Type      byte
 	Version   byte
@@ -56,17 +74,17 @@ func keyType(r keys.Role) byte {
 	}
 }
 
-// Sealed is a key that is enciphered under a transport key, 3DES-ECB.
+// Sealed is a key that is enciphered under a sealing key, 3DES-ECB.
 type Sealed [16]byte
 
 // Seal enciphers a key.
-func Seal(key, transport keys.Key) Sealed { return Sealed(transport.Encrypt(key[:])) }
+func Seal(key, seal keys.Key) Sealed { return Sealed(seal.Encrypt(key[:])) }
 
 // TransitGroup is the grouping with the keys of a transit card.
-func TransitGroup(card keys.CardKeys, transport keys.Key) Group {
+func TransitGroup(card keys.CardKeys, seal keys.Key) Group {
 	var sealed [keys.CardRoles]Sealed
 	for i := range sealed {
-		sealed[i] = Seal(card.Key(keys.Role(i+1)), transport)
+		sealed[i] = Seal(card.Key(keys.Role(i+1)), seal)
 	}
 	return SealedTransitGroup(card.Version, sealed)
 }
@@ -90,10 +108,10 @@ func SocialRoles() []keys.Role {
 }
 
 // SocialGroup is the grouping with the keys of a social-security card, by SocialRoles.
-func SocialGroup(card keys.SocialSecurityKeys, transport keys.Key) Group {
+func SocialGroup(card keys.SocialSecurityKeys, seal keys.Key) Group {
 	var sealed [socialEntries]Sealed
 	for i, k := range []keys.Key{card.Write, card.Identity, card.PIN, card.Read, card.Genuine} {
-		sealed[i] = Seal(k, transport)
+		sealed[i] = Seal(k, seal)
 	}
 	return SealedSocialGroup(card.Version, sealed)
 }
@@ -109,7 +127,7 @@ func SealedSocialGroup(version byte, sealed [socialEntries]Sealed) Group {
 
 // Entries reads the keys of a grouping: fifteen of a transit card, five of a
 // social-security card.
-func Entries(g Group, transport keys.Key) ([]Entry, error) {
+func Entries(g Group, seal keys.Key) ([]Entry, error) {
 	want := transitEntries
 	if g.ID == GroupSocialKeys {
 		want = socialEntries
@@ -120,7 +138,7 @@ func Entries(g Group, transport keys.Key) ([]Entry, error) {
 	all := make([]Entry, want)
 	for i := range all {
 		b := g.Data[i*entrySize:]
-		all[i] = Entry{b[0], b[1], b[2], keys.Key(transport.Decrypt(b[3:entrySize]))}
+		all[i] = Entry{b[0], b[1], b[2], keys.Key(seal.Decrypt(b[3:entrySize]))}
 	}
 	return all, nil
 }

@@ -114,7 +114,8 @@ func TestSecretsStayOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	send(ssc.Select())
-	send(apdu.ExternalAuthenticate(0, personalisation.SampleKey().Encrypt(send(apdu.GetChallenge(8)))))
+	challenge := send(apdu.GetChallenge(8))
+	send(apdu.ExternalAuthenticate(0, personalisation.AnswerKey(personalisation.SampleKey()).Encrypt(challenge)))
 	for _, r := range records {
 		cmd, err := ssc.Write(r)
 		if err != nil {
@@ -122,7 +123,7 @@ func TestSecretsStayOut(t *testing.T) {
 		}
 		send(cmd)
 	}
-	group := personalisation.SocialGroup(keys.GenerateTest(1).SocialSecurityKeys(keys.Factor{}, keys.Factor{}, keys.Factor{}), personalisation.SampleKey())
+	group := personalisation.SocialGroup(keys.GenerateTest(1).SocialSecurityKeys(keys.Factor{}, keys.Factor{}, keys.Factor{}), personalisation.SealKey(personalisation.SampleKey(), [8]byte(challenge)))
 	blocks, err := personalisation.StoreData([]personalisation.Group{group, {ID: personalisation.GroupPIN, Data: []byte{0x97, 0x53, 0x13}}}, true)
 	if err != nil {
 		t.Fatal(err)

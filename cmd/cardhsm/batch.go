@@ -16,20 +16,19 @@ func batchCommand() *ffcli.Command {
 	c := begin("batch")
 	c.registerToken(c.flags)
 	c.registerDry()
-	var batch, file string
-	c.flags.StringVar(&batch, "batch", "", "`name` of the batch of blanks; orders of the key service name it")
-	c.flags.StringVar(&file, "batch-key-file", "", "`file` of its transport key, or of that key's components; -: standard input")
+	var batch keyserver.BatchFlags
+	batch.Register(c.flags)
 	return newCommand(
 		c, "batch", "bring the transport key of a batch of blank cards into a token",
-		"The file has one line of 32 hexadecimal digits, or several, which are components and are combined by XOR. In the token\n"+
-			"the key can encipher and do nothing else, and cannot be read. The check value must be the one that the maker of the\n"+
-			"blanks states.",
+		"A file has a line of 32 hexadecimal digits. Given for each of several files, they are components and are combined by\n"+
+			"XOR. In the token keys are derived from it, it does nothing else and cannot be read. The check value must be the one\n"+
+			"that the maker of the blanks states; cardhsm list shows another one, as of masters.",
 		func(ctx context.Context) error {
-			key, err := keyserver.ReadTransportKey(file)
+			key, err := batch.Key()
 			if err != nil {
 				return err
 			}
-			return c.within(func(token *hsm.Token) error { return c.takesBatch(ctx, token, batch, key) })
+			return c.within(func(token *hsm.Token) error { return c.takesBatch(ctx, token, batch.Name, key) })
 		},
 	)
 }

@@ -25,8 +25,7 @@ type keyMaking struct {
 	passphrase string // the file of it
 	rotate     bool
 	seed       uint64
-	batch      string // of blanks
-	batchKey   string // the file of its transport key
+	batch      keyserver.BatchFlags // of blanks
 }
 
 func keysCommand() *ffcli.Command {
@@ -37,16 +36,15 @@ func keysCommand() *ffcli.Command {
 			"holds: new cards are made with it, the cards of all generations are served. What was there is kept beside it. A\n"+
 			"running serve takes it up by itself; counters do when they start; gates and validators whose SAM does not hold\n"+
 			"the new version refuse new cards until it is rekeyed.\n\n"+
-			"With --batch a store gets the transport key of a batch of blank cards, which --batch-key-file has: one line of 32\n"+
-			"hexadecimal digits, or several, which are components and are combined by XOR. It prints the check value, which must be\n"+
+			"With --batch a store gets the transport key of a batch of blank cards, which --batch-key-file has: a line of 32\n"+
+			"hexadecimal digits. Given for each of several files, they are components and are combined by XOR. It prints the check value, which must be\n"+
 			"the one that the maker of the blanks states.")}
 	k.registerDry(&k.dry)
 	k.flags.StringVar(&k.path, "keys", "", "key store `file` to make; empty: keys.age in the data directory")
 	service.RegisterPassphrase(k.flags, &k.passphrase)
 	k.flags.BoolVar(&k.rotate, "rotate", false, "add new masters for transit cards to the store, under the next version; cards that are out keep theirs")
 	k.flags.Uint64Var(&k.seed, "seed", 0, "make TEST masters from this `number`, the same ones each time; 0: random ones")
-	k.flags.StringVar(&k.batch, "batch", "", "add the transport key of the batch of blanks of this `name`; orders of the key service name it")
-	k.flags.StringVar(&k.batchKey, "batch-key-file", "", "`file` of that key, or of its components; -: standard input")
+	k.batch.Register(k.flags)
 	return k.runs(func(context.Context) error {
 		passphrase, err := service.Passphrase(k.passphrase)
 		if err != nil {
@@ -54,7 +52,7 @@ func keysCommand() *ffcli.Command {
 		}
 		s := server.Settings{Keys: k.path}
 		path := s.KeyPath(k.Data)
-		if k.batch != "" || k.batchKey != "" {
+		if k.batch.Given() {
 			return k.takesBatch(path, passphrase)
 		}
 		if k.rotate { // under the store's own lock: the programs that use the data directory go on
@@ -122,10 +120,10 @@ func rotated(path, passphrase string, random io.Reader) (*keys.Store, error) {
 
 // takesBatch adds the transport key of a batch of blanks to a key store.
 func (k *keyMaking) takesBatch(path, passphrase string) error {
-	if k.rotate || k.seed != 0 || k.batch == "" {
+	if k.rotate || k.seed != 0 || k.batch.Name == "" {
 		return service.Exit(service.ExitUsage, language.Textf("--batch NAME and --batch-key-file FILE go together, without --rotate and --seed"))
 	}
-	key, err := keyserver.ReadTransportKey(k.batchKey)
+	key, err := k.batch.Key()
 	if err != nil {
 		return err
 	}
@@ -133,7 +131,7 @@ func (k *keyMaking) takesBatch(path, passphrase string) error {
 	if k.dry {
 		add = wouldAdd
 	}
-	switch err := add(path, passphrase, k.batch, key); {
+	switch err := add(path, passphrase, k.batch.Name, key); {
 	case errors.Is(err, keys.ErrBatchName), errors.Is(err, keys.ErrBatchKey):
 		return service.Exit(service.ExitUsage, service.Fail("no batch is added").Todo("correct --batch and --batch-key-file").Because(err))
 	case errors.Is(err, keys.ErrBatchKnown), errors.Is(err, keys.ErrBatches):
@@ -143,7 +141,7 @@ func (k *keyMaking) takesBatch(path, passphrase string) error {
 	case err != nil:
 		return server.CannotOpenKeys(path, err)
 	}
-	k.Print("the transport key of batch %s is in %s; its check value is %s: compare it with the maker's", k.batch, path, keys.TransportCheck(key))
+	k.Print("the transport key of batch %s is in %s; its check value is %s: compare it with the maker's", k.batch.Name, path, keys.TransportCheck(key))
 	return nil
 }
 

@@ -5,9 +5,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -143,6 +145,11 @@ func (p *process) start(ctx context.Context, dir *service.DataDir, stack *servic
 }
 
 func (p *process) openLogs(dir string, stack *service.Stack) error {
+	_, made := os.Stat(MadePath(dir))
+	if _, used := os.Stat(UsesPath(dir)); used == nil && errors.Is(made, fs.ErrNotExist) {
+		return service.Fail("there is a log of uses and no log of cards in %s", dir).
+			Todo("put it back from its backup: without it the service does not know which cards were made")
+	}
 	if err := p.openMade(dir, stack); err != nil {
 		return err
 	}
@@ -172,16 +179,20 @@ func (p *process) openUses(dir string, stack *service.Stack) error {
 			Todo("put its newest file elsewhere and keep it: the log then goes on behind the file before").Because(err)
 	}
 	p.uses = uses
+	if err := p.made.After(uses.LastNote()); err != nil {
+		return errors.Join(service.Fail("the log of cards cannot be gone on with").
+			Todo("put it back from its backup: without it the service does not know which cards were made").Because(err), uses.Close())
+	}
 	if cut > 0 {
 		p.log.Warn("key service: the end of the log of uses was torn and is cut off: what stood there was not answered", "bytes", cut)
 	}
 	stack.Push("log of uses", func(context.Context) error {
-		err := errors.Join(uses.Note(time.Now(), "stopped", ""), uses.Close())
+		err := errors.Join(uses.Note(time.Now(), "stopped", p.made.Note()), uses.Close())
 		number, head := uses.Head()
 		p.log.Info("key service: stopped", "uses", number, "chain", head)
 		return err
 	})
-	return uses.Note(time.Now(), "started", fmt.Sprintf("%s %s, %d bytes of a torn end cut off", p.program, service.ReadVersion(p.program).Number, cut))
+	return uses.Note(time.Now(), "started", fmt.Sprintf("%s %s, %d bytes of a torn end cut off; %s", p.program, service.ReadVersion(p.program).Number, cut, p.made.Note()))
 }
 
 // counts are the metrics of what is done.

@@ -142,6 +142,7 @@ func secure(t *testing.T, backend keyservice.Backend, first, second *keys.Store,
 func personalise(t *testing.T, backend keyservice.Backend, store *keys.Store, batch string, transport keys.Key) {
 	person := social()
 	person.Social.Card[0] = batch[0]
+	sealed := map[personalisation.Sealed]bool{}
 	for n := range byte(8) {
 		for _, card := range []keyservice.Card{transit(n + batch[0]&0x10), person} {
 			blank := keyservice.Blank{Order: batch, Batch: batch, Card: card, Challenge: [8]byte{1, 2, 3, 4, 5, 6, 7, n}}
@@ -149,16 +150,21 @@ func personalise(t *testing.T, backend keyservice.Backend, store *keys.Store, ba
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := transport.Encrypt(blank.Challenge[:]); !bytes.Equal(issue.Answer[:], want) {
+			if want := personalisation.AnswerKey(transport).Encrypt(blank.Challenge[:]); !bytes.Equal(issue.Answer[:], want) {
 				t.Errorf("%s: answer %x, want %x", card.Kind, issue.Answer, want)
 			}
 			group, err := issue.Group(card.Kind)
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := personalisation.TransitGroup(store.CardKeys(card.Transit), transport)
+			if before := sealed[issue.Keys[0]]; before {
+				t.Errorf("%s: what was sealed for another blank is sealed for this one", card.Kind)
+			}
+			sealed[issue.Keys[0]] = true
+			seal := personalisation.SealKey(transport, blank.Challenge)
+			want := personalisation.TransitGroup(store.CardKeys(card.Transit), seal)
 			if card.Kind == keyservice.SocialSecurity {
-				want = personalisation.SocialGroup(store.SocialSecurityKeys(card.Social.Province, card.Social.City, card.Social.Card), transport)
+				want = personalisation.SocialGroup(store.SocialSecurityKeys(card.Social.Province, card.Social.City, card.Social.Card), seal)
 			}
 			if group.ID != want.ID || !bytes.Equal(group.Data, want.Data) {
 				t.Errorf("%s: grouping %x, want %x", card.Kind, group.Data, want.Data)

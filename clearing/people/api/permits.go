@@ -10,6 +10,8 @@ import (
 	"citycard/cardos/keys"
 	"citycard/cardos/keyservice"
 	"citycard/clearing/cards"
+	"citycard/clearing/people"
+	"citycard/clearing/people/access"
 	"citycard/ledger"
 )
 
@@ -61,10 +63,14 @@ func (s *Server) permitOf(ctx context.Context, done *cards.Done) *Permit {
 // ofRegistry names the order of a last day that no act has changed.
 const ofRegistry = "registry"
 
-// permitFor is the permit for the last day that the centre has of a card: nobody can have another
-// one written with it.
+// permitFor is the permit for the last day that the centre has of a card that is in use, for who
+// serves at a counter: nobody can have another day written with it.
 func (s *Server) permitFor(ctx context.Context, f *cards.Found) *Permit {
-	if !f.Known {
+	who := callerOf(ctx).person
+	if who == nil || who.Role != people.Clerk && who.Role != people.Supervisor || who.Unit != people.Issuer && !access.IsChannel(who.Unit) {
+		return nil
+	}
+	if !f.Known || f.Listed || f.State != cards.Active && f.State != cards.Inactive && f.State != cards.Unknown {
 		return nil
 	}
 	for _, step := range slices.Backward(f.Steps) {
