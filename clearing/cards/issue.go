@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"citycard/clearing/identity"
 	"citycard/clearing/people"
 	"citycard/clearing/people/proposal"
 	"citycard/clearing/registry/index"
@@ -84,6 +86,7 @@ type issuing struct {
 	figures *Figures
 	cards   []held // of the lines, as they stood before
 	done    IssueDone
+	seen    map[identity.Card]bool // cards of lines before
 	steps   []madeStep
 }
 
@@ -158,6 +161,28 @@ func (o *Office) Issue(ctx context.Context, r *Report, by ledger.Approval) (*Iss
 	return &i.done, err
 }
 
+// check refuses a card that cannot be.
+func (l *ReportLine) check() error {
+	m := l.Made
+	switch {
+	case !l.transit() && !socialNumber.MatchString(m.Number):
+		return refusal(language.Textf("the number of a social-security card has 9 letters and digits"), nil)
+	case !l.transit():
+		return nil
+	case !transitNumber.MatchString(m.Number) || !issuerForm.MatchString(m.Issuer) || m.Type > 0xFF:
+		return refusal(language.Textf("want the 20 digits of the card's number, the 16 hexadecimal ones of its issuer, and a type of one byte"), nil)
+	case !m.Begins.Valid() || !m.Expires.Valid() || m.Expires < m.Begins:
+		return refusal(language.Textf("want two days, the first not after the last"), nil)
+	}
+	return nil
+}
+
+var (
+	socialNumber  = regexp.MustCompile(`^[0-9A-Z]{9}$`)
+	transitNumber = regexp.MustCompile(`^[0-9]{20}$`)
+	issuerForm    = regexp.MustCompile(`^[0-9a-f]{16}$`)
+)
+
 // transit reports whether a line is of a card that the registry is to have.
 func (l *ReportLine) transit() bool { return l.Made != nil && l.Made.Issuer != "" }
 
@@ -167,6 +192,9 @@ func (i *issuing) read(ctx context.Context) (err error) {
 		l, h := &i.report.Lines[n], &i.cards[n]
 		if !l.transit() {
 			continue
+		}
+		if l.check() != nil {
+			continue // it is disputed
 		}
 		if h.registered, err = i.office.lookUp(ctx, l.Made.Number, i.figures.Now); err != nil {
 			return refusal(language.Textf("line %d: %w", l.Line, err), language.Textf("look at the report"))
@@ -184,7 +212,7 @@ func (i *issuing) read(ctx context.Context) (err error) {
 }
 
 func (i *issuing) prepare(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error {
-	b.Transfers, i.done, i.steps = nil, IssueDone{}, nil
+	b.Transfers, i.done, i.steps, i.seen = nil, IssueDone{}, nil, map[identity.Card]bool{}
 	booking := &stock.Booking{By: i.by, At: i.at}
 	for n := range i.report.Lines {
 		l := &i.report.Lines[n]
@@ -228,6 +256,9 @@ func (i *issuing) line(ctx context.Context, tx pgx.Tx, b *ledger.Batch, booking 
 		}
 		return err
 	}
+	if err := l.check(); err != nil {
+		return err
+	}
 	again, err := i.again(ctx, tx, l)
 	if err != nil {
 		return err
@@ -244,7 +275,10 @@ func (i *issuing) line(ctx context.Context, tx pgx.Tx, b *ledger.Batch, booking 
 	if h.was, h.steps, err = standing(ctx, tx, h.card(), locking); err != nil {
 		return err
 	}
-	if h.was.State != Unknown || h.used {
+	if l.transit() && i.seen[h.card()] {
+		return refusal(language.Textf("a line before is of the same card: the last sixteen digits and the issuer are those of one card"), nil)
+	}
+	if i.seen[h.card()] = l.transit(); h.was.State != Unknown || h.used {
 		return refusal(language.Textf("card %s is %s, or was used before", h.shown(), string(h.was.State)), nil)
 	}
 	if err := booking.Do(ctx, tx, b, r); err != nil {
@@ -293,6 +327,8 @@ func (i *issuing) fits(id string, l *ReportLine, h *held) (personal bool, err er
 		return false, refusal(language.Textf("it is of card type %d, and its blank is to be sold as %s, of type %d", l.Made.Type, id, product.CardType), nil)
 	case l.transit() && h.known && (h.kind != l.Made.Type || fmt.Sprintf("%x", h.id.Issuer) != l.Made.Issuer):
 		return false, refusal(language.Textf("the registry has card %s with another issuer or type", h.shown()), nil)
+	case l.transit() && h.known && (h.status != index.Active.String() || h.listed || h.expires != l.Made.Expires || h.person != product.Personal()):
+		return false, refusal(language.Textf("the registry has card %s blocked or listed, with another last day, or with a holder of another kind", h.shown()), nil)
 	}
 	return product.Personal(), nil
 }

@@ -20,28 +20,41 @@ type openCard struct {
 	Made   stock.Made
 }
 
-// FollowIssued brings the cards that were issued into the registry, and reports how many. A card
-// that the registry refuses keeps no other one back.
+// RegistryRefused marks an issued card that the registry refused: two people bring it in
+// (citycard registry import), or nobody does.
+const RegistryRefused = -2
+
+// FollowIssued brings up to a thousand of the cards that were issued into the registry, and reports
+// how many. A card that the registry refuses keeps no other one back: it is marked, and the error
+// names it once.
 func (o *Office) FollowIssued(ctx context.Context) (n int, err error) {
-	var faults []error
-	for after := int64(0); ; {
-		list, err := o.openCards(ctx, after)
-		if err != nil || len(list) == 0 {
-			return n, errors.Join(append(faults, err)...)
-		}
-		done, refused, err := o.followCards(ctx, list)
-		if err != nil {
-			return n, errors.Join(append(faults, err)...)
-		}
-		if refused != nil && len(faults) < mostNamed {
-			faults = append(faults, refused)
-		}
-		n, after = n+len(done), list[len(list)-1].Serial
+	list, err := o.openCards(ctx)
+	if err != nil || len(list) == 0 {
+		return 0, err
 	}
+	done, refused, err := o.followCards(ctx, list)
+	if refused == nil || err != nil {
+		return len(done), errors.Join(refused, err)
+	}
+	in := map[int64]bool{}
+	for _, c := range done {
+		in[c.Serial] = true
+	}
+	var out []int64
+	for _, c := range list {
+		if !in[c.Serial] {
+			out = append(out, c.Serial)
+		}
+	}
+	err = o.Ledger.Write(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE issued_cards SET change = $1 WHERE change = 0 AND blank = ANY($2)", RegistryRefused, out)
+		return err
+	})
+	return len(done), errors.Join(refused, err)
 }
 
-func (o *Office) openCards(ctx context.Context, after int64) (list []openCard, err error) {
-	rows, err := o.Ledger.Pool().Query(ctx, "SELECT blank, made FROM issued_cards WHERE change = 0 AND blank > $1 ORDER BY blank LIMIT $2", after, mostFollowed)
+func (o *Office) openCards(ctx context.Context) (list []openCard, err error) {
+	rows, err := o.Ledger.Pool().Query(ctx, "SELECT blank, made FROM issued_cards WHERE change = 0 ORDER BY blank LIMIT $1", mostFollowed)
 	if err == nil {
 		list, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (c openCard, err error) {
 			var text string
@@ -80,10 +93,17 @@ func (o *Office) followCards(ctx context.Context, list []openCard) (done []openC
 		}
 	}
 	refused = language.Textf("issued cards that the registry refuses: %w", faults)
-	if len(done) == 0 || len(wrong) == 0 {
+	switch {
+	case len(wrong) == 0: // none of the faults names a line
+		return nil, nil, refused
+	case len(done) == 0:
 		return nil, refused, nil
 	}
-	return done, refused, o.follow(ctx, done)
+	err = o.follow(ctx, done)
+	if errors.Is(err, registry.ErrStale) {
+		return nil, nil, nil
+	}
+	return done, refused, err
 }
 
 // firstRow is the line of the first row of a file of the registry.

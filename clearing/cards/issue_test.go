@@ -165,13 +165,29 @@ func TestReportDisputes(t *testing.T) {
 			t.Errorf("line %d: %v, want %q", d.Line, d.What, want[i])
 		}
 	}
+	blocked, odd := line(21, 21, number(2)), cards.ReportLine{Line: 22, Serial: 21, Made: &stock.Made{Number: `a\b`}}
+	twin := line(24, 23, "0999"+fresh(20)[4:])
+	twin.Made.Issuer = clearingtest.Issuer
+	done = c.brings(blocked, odd, line(23, 22, fresh(20)), twin, line(25, 24, "12"))
+	want = []string{"with another last day", "9 letters and digits", "a line before is of the same card", "want the 20 digits"}
+	if done.Issued != 1 || len(done.Disputes) != len(want) {
+		t.Fatalf("%+v", done)
+	}
+	for i, d := range done.Disputes {
+		if !strings.Contains(d.What.Error(), want[i]) {
+			t.Errorf("line %d: %v, want %q", d.Line, d.What, want[i])
+		}
+	}
 	// One that the registry refuses later keeps no other one back.
 	if done := c.brings(other, line(14, 14, fresh(14))); done.Issued != 2 {
 		t.Errorf("%+v", done)
 	}
 	n, err := c.FollowIssued(t.Context())
-	if n != 3 || err == nil || !strings.Contains(err.Error(), "that the registry refuses") {
+	if n != 4 || err == nil || !strings.Contains(err.Error(), "that the registry refuses") {
 		t.Errorf("%d, %v", n, err)
+	}
+	if n, err := c.FollowIssued(t.Context()); n != 0 || err != nil {
+		t.Errorf("it is said once more: %d, %v", n, err)
 	}
 	c.hold()
 }
@@ -200,6 +216,8 @@ func TestStockForged(t *testing.T) {
 		"UPDATE issued_cards SET blank = 7":                                           verify.StockCard,
 		"UPDATE issued_cards SET made = replace(made, 'true', 'false'), number = '1'": verify.StockCard,
 		"DELETE FROM issued_cards":                                                    verify.StockCard,
+		"UPDATE stock_acts SET at = at + 1 WHERE number = 1":                          verify.StockAct,
+		"DELETE FROM registry_rows WHERE kind = 8 AND record LIKE '%20301231%'":       verify.StockCard,
 		"UPDATE issued_cards SET change = 7":                                          verify.StockCard,
 		"UPDATE card_steps SET person = 'eve'":                                        verify.StockCard,
 	} {

@@ -136,10 +136,10 @@ func (o *Office) Spoil(ctx context.Context, s *Said, by ledger.Approval) (*Recor
 }
 
 // mostDifferent is how many ranges of a difference are kept.
-const mostDifferent = 1000
+const mostDifferent = 100
 
 // Count compares what was counted with what should be in a store. Of a difference the act has the
-// first thousand ranges.
+// first hundred ranges.
 func (o *Office) Count(ctx context.Context, s *Said, counted []Range, by ledger.Approval) (*Counted, error) {
 	var all Counted
 	r := &Record{Do: Count, Kind: s.Kind, From: s.Store}

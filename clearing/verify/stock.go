@@ -33,6 +33,7 @@ type stockRow struct {
 type doneBy struct {
 	act           string
 	first, second string
+	at            int64  // seconds since 1970
 	of            string // what exactly
 }
 
@@ -94,7 +95,7 @@ func (c *check) stockAct(s *shelves, r *stockRow, note []byte, noted bool, day i
 		c.fault(StockAct, where, "the act before is %d", s.last)
 	}
 	s.last = r.number
-	of := toldBefore(&is, r.person, r.second)
+	of := toldBefore(&is, r.person, r.second, r.at)
 	if s.told[of]--; s.told[of] < 0 {
 		c.fault(StockAct, where, "the audit has no such act: %s", of.of)
 	}
@@ -120,8 +121,8 @@ func (s *shelves) apply(r *stock.Record) error {
 }
 
 // toldBefore is how the audit must have an act.
-func toldBefore(r *stock.Record, first, second string) doneBy {
-	of := doneBy{first: first, second: second}
+func toldBefore(r *stock.Record, first, second string, at int64) doneBy {
+	of := doneBy{first: first, second: second, at: at}
 	switch {
 	case r.Report != "":
 		of.act, of.of = cards.ActIssue, fmt.Sprintf("%s of report %s in %s", r.Do, r.Report, r.From)
@@ -148,7 +149,7 @@ func (c *check) toldOfStock() map[doneBy]int {
 				c.fault(Unreadable, fmt.Sprintf("audit entry %d", e.Number), "%s: %v", e.Act, err)
 			}
 			for i := range records {
-				all[toldBefore(&records[i], e.First, e.Second)]++
+				all[toldBefore(&records[i], e.First, e.Second, e.At.Unix())]++
 			}
 		})
 	}
@@ -156,13 +157,13 @@ func (c *check) toldOfStock() map[doneBy]int {
 		told(c, act, func(e *chain.AuditEntry, of stock.Said) {
 			c.signedWhat(e, of.What())
 			r := stock.Record{Do: of.Do, Kind: of.Kind, Range: of.Range, From: of.Store, Counted: &stock.Counted{Pieces: of.Pieces}}
-			all[toldBefore(&r, e.First, "")]++
+			all[toldBefore(&r, e.First, "", e.At.Unix())]++
 		})
 	}
 	told(c, cards.ActIssue, func(e *chain.AuditEntry, of cards.IssueSaid) {
 		c.signedWhat(e, of.What())
 		for do, n := range map[stock.Do]int{stock.Issue: of.Issued, stock.Spoil: of.Spoilt} {
-			all[toldBefore(&stock.Record{Do: do, From: of.Store, Report: of.Report}, e.First, "")] += n
+			all[toldBefore(&stock.Record{Do: do, From: of.Store, Report: of.Report}, e.First, "", e.At.Unix())] += n
 		}
 	})
 	return all
@@ -193,7 +194,8 @@ func (c *check) stockLots(ctx context.Context, s *shelves) error {
 // Each card that a piece became, with the act and the card's first step.
 const issuedRows = `
 	SELECT i.blank, i.number, i.card, i.made, coalesce(a.record, ''), coalesce(a.person, ''), coalesce(a.at, 0), coalesce(a.number, 0),
-		coalesce(s.record, ''), coalesce(s.person, ''), coalesce(s.at, 0)
+		coalesce(s.record, ''), coalesce(s.person, ''), coalesce(s.at, 0),
+		i.change = $1 AND length(i.card) > 0 AND NOT EXISTS (SELECT 1 FROM registry_rows r WHERE r.kind = $2 AND r.key = substring(i.card, 5))
 	FROM issued_cards i LEFT JOIN stock_acts a ON a.number = i.act LEFT JOIN card_steps s ON s.card = i.card AND s.number = 1
 	ORDER BY i.blank`
 
@@ -202,7 +204,8 @@ func (c *check) issuedCards(ctx context.Context) error {
 	var serial, at, number, stepAt, rows, acts, steps, kept int64
 	var of, made, record, person, step, stepPerson string
 	var card []byte
-	err := c.each(ctx, issuedRows, []any{&serial, &of, &card, &made, &record, &person, &at, &number, &step, &stepPerson, &stepAt}, func() error {
+	var unsaid bool
+	err := c.each(ctx, issuedRows, []any{&serial, &of, &card, &made, &record, &person, &at, &number, &step, &stepPerson, &stepAt, &unsaid}, func() error {
 		rows++
 		var act stock.Record
 		var is stock.Made
@@ -214,11 +217,14 @@ func (c *check) issuedCards(ctx context.Context) error {
 			wrong = wrong || json.Unmarshal([]byte(step), &first) != nil || first.Do != cards.Issue || first.Left.Serial != serial ||
 				first.Left.Product != act.Product || first.Order != fmt.Sprintf("stock %d", number) || stepPerson != person || stepAt != at
 		}
+		if unsaid {
+			c.fault(StockCard, fmt.Sprintf("blank %d", serial), "the registry is said to have had the card before, and does not have it")
+		}
 		if wrong {
 			c.fault(StockCard, fmt.Sprintf("blank %d", serial), "the card that it became is not the one of its act and of the card's first step")
 		}
 		return nil
-	})
+	}, cards.SaidBefore, int64(registry.Cards))
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func (l *lived) counter(staff *peopletest.Staff) {
 		l.must(err)
 		l.must(l.town.Registry.Update(l.Context(), registry.NewStore(l.Pool()), l.adopt))
 	}
-	l.stock(office, signed)
+	l.stock(office, staff, signed)
 	shift("open-1", false)
 	does(cards.Sell, livedCard(0), "registered", "", 1000, "paper")
 	does(cards.Sell, livedCard(1), "ordinary", "", 1000, "")
@@ -76,7 +76,7 @@ func (l *lived) counter(staff *peopletest.Staff) {
 
 // stock has blanks received, moved, made into cards, spoilt and counted. The registry gets one of
 // two cards.
-func (l *lived) stock(office *cards.Office, signed func(act, what string) ledger.Approval) {
+func (l *lived) stock(office *cards.Office, staff *peopletest.Staff, signed func(act, what string) ledger.Approval) {
 	const shop people.Unit = "channel:counter"
 	decided(l, "kim", "lee", people.ActEnrol, people.Enrolment{
 		ID: "sara", Name: "Sara Hu", Unit: shop, Role: people.Supervisor, Key: peopletest.Key(l, "sara").Public().String(),
@@ -90,7 +90,9 @@ func (l *lived) stock(office *cards.Office, signed func(act, what string) ledger
 		}}}}
 		said, err := report.Said()
 		l.must(err)
-		_, err = office.Issue(l.Context(), report, signed(cards.ActIssue, said.What()))
+		by, err := staff.SignedFor(l.Context(), staff.Sign(l, "ann", cards.ActIssue, said.What(), ""), cards.ActIssue, shop)
+		l.must(err)
+		_, err = office.Issue(l.Context(), report, by)
 		l.must(err)
 		if n == 0 {
 			_, err = office.FollowIssued(l.Context())

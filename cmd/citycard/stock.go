@@ -64,7 +64,7 @@ func (p *pieces) read() (kind stock.Kind, ranges []stock.Range, err error) {
 
 func stockReceiveCommand() *ffcli.Command {
 	p := newProposing("stock receive", "--serials FIRST-LAST --product ID [--kind card] [--store UNIT]", "propose to take pieces in that came from their supplier",
-		"Somebody else of the unit approves it, who has looked at the pieces. Cards have the product as which they are to be\n"+
+		"Somebody else of the issuer approves it, who has looked at the pieces. Cards have the product as which they are to be\n"+
 			"sold, for good: each blank is sold as that.")
 	var of pieces
 	of.register(p.command)

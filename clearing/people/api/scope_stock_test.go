@@ -78,12 +78,12 @@ func (w *town) answersOfStock(ctx context.Context, count, refused func(string, e
 	_, err = cara.CountStock(ctx, "channel:nowhere", stock.Card, nil, "", false)
 	refused("count-stock", err)
 	report := &cards.Report{Store: shop, Lines: []cards.ReportLine{madeOf(1, 1), {Line: 2, Serial: 2}, madeOf(3, 70)}}
-	issued, err := cara.IssueCards(ctx, report, "", false)
+	issued, err := w.client("ann").IssueCards(ctx, report, "", false)
 	count("issue-cards", err)
 	if issued.Issued != 1 || issued.Spoilt != 1 || len(issued.Disputes) != 1 {
 		w.Errorf("issued: %+v", issued)
 	}
-	_, err = cara.IssueCards(ctx, &cards.Report{Store: "issuer", Lines: report.Lines}, "", false)
+	_, err = cara.IssueCards(ctx, report, "", false)
 	refused("issue-cards", err)
 	lots := 0
 	err = cara.Stock(ctx, stock.Card, "", func(l api.StockLot) error {
