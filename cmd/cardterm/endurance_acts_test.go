@@ -168,6 +168,18 @@ func (w *window) calmly(c *customer, act string, more ...string) (out []byte, ok
 	return nil, false
 }
 
+// again repeats a command that needs no card until it ends well.
+func (w *window) again(act string) bool {
+	words, code := "", 0
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		if _, words, code = w.run(0, act); code == 0 {
+			return true
+		}
+	}
+	w.fail("%s does not end well: %s", act, words)
+	return false
+}
+
 // act does the n-th act.
 func (w *window) act(n int) {
 	var active []*customer

@@ -61,15 +61,57 @@ func (e *endurance) open() {
 	e.startKeys()
 	e.Cleanup(e.stopKeys)
 	e.loads = fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(e.T))
-	c.serving = c.command("citycard", append([]string{
+	e.serve()
+	e.staff()
+	c.known("http://"+e.loads, "counter")
+}
+
+// serve starts the centre, and waits until it is ready.
+func (e *endurance) serve() {
+	c := e.centre
+	cmd := c.command("citycard", append([]string{
 		"serve", "--demo", "--examples", "--data", c.path("data"), "--registry", c.path("field", "registry"),
 		"--kafka-port", fmt.Sprint(c.kafka), "--api", e.loads, "--ops", "127.0.0.1:0",
 	}, e.keyFlags("serve")...)...)
-	c.serving.Stdout, c.serving.Stderr = &c.words, &c.words
-	must(e.T, c.serving.Start())
-	e.type_("citycard", "ready", "--data", c.path("data"))
-	e.staff()
-	c.known("http://"+e.loads, "counter")
+	cmd.Stdout, cmd.Stderr = &c.words, &c.words
+	if err := cmd.Start(); err != nil {
+		e.Error(err)
+		return
+	}
+	c.serving = cmd
+	for end := time.Now().Add(2 * time.Minute); ; {
+		_, err := c.run("citycard", "ready", "--data", c.path("data"))
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			e.Errorf("seed %d: the centre does not come up: %v\n%s", e.seed, err, c.words.all())
+			return
+		}
+	}
+}
+
+// killCentre kills the centre, its database and its broker with it.
+func (e *endurance) killCentre() {
+	_ = e.centre.serving.Process.Kill()
+	_ = e.centre.serving.Wait() // it was killed
+}
+
+// asked runs a command that reads from the centre, which may be away for a while.
+func (e *endurance) asked(into any, args ...string) {
+	var out []byte
+	var err error
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		if out, err = e.centre.run("citycard", args...); err == nil {
+			break
+		}
+	}
+	if err == nil {
+		err = json.Unmarshal(out, into)
+	}
+	if err != nil {
+		e.Errorf("seed %d: %v", e.seed, err)
+	}
 }
 
 // type_ types a command at the centre.
@@ -167,6 +209,7 @@ func (e *endurance) staff() {
 	must(e.T, err)
 	identity, err := people.FromKey(private)
 	must(e.T, err)
+	must(e.T, os.WriteFile(c.path("certificate"), []byte(certificate+"\n"), 0o600))
 	must(e.T, os.WriteFile(c.path("mia.key"), pem.EncodeToMemory(block), 0o600))
 	must(e.T, os.WriteFile(c.path("mia.key.pub"), []byte(identity.Public().String()+" mia\n"), 0o600))
 	e.type_("citycard", append([]string{
@@ -198,7 +241,8 @@ func (w *window) flags() []string {
 
 // words are a command of a counter with its flags, as each act needs them.
 func (w *window) words(act string, more ...string) []string {
-	shown := []string{"--certificate", certificate}
+	const file = "--certificate-file"
+	shown := []string{file, w.centre.path("certificate")}
 	args := map[string][]string{
 		"open":    {"shift", "open", "--start", "0"},
 		"close":   {"shift", "close"},
@@ -215,7 +259,7 @@ func (w *window) words(act string, more ...string) []string {
 	if args[0] == "shift" {
 		names = 2
 	}
-	if args[0] == "--certificate" { // the command's name comes first
+	if args[0] == file { // the command's name comes first
 		args = append([]string{args[2], args[0], args[1]}, args[3:]...)
 	}
 	all := append(append([]string{"counter"}, args[:names]...), w.flags()...)
@@ -260,27 +304,15 @@ type shownCard struct {
 }
 
 func (e *endurance) show(number string) (s shownCard) {
-	out, err := e.centre.run("citycard", "card", "show", number, "--json", "--data", e.centre.path("data"), "--identity", e.centre.path("mia.key"), "--demo")
-	if err == nil {
-		err = json.Unmarshal(out, &s)
-	}
-	if err != nil {
-		e.Error(err)
-	}
+	e.asked(&s, "card", "show", number, "--json", "--data", e.centre.path("data"), "--identity", e.centre.path("mia.key"), "--demo")
 	return s
 }
 
 // holds is an account's balance: credits less debits.
 func (e *endurance) holds(account string) (fen int64) {
-	out, err := e.centre.run("citycard", "account", "--code", account, "--data", e.centre.path("data"), "--json")
 	var a struct {
 		Balance int64 `json:"balance"`
 	}
-	if err == nil {
-		err = json.Unmarshal(out, &a)
-	}
-	if err != nil {
-		e.Error(err)
-	}
+	e.asked(&a, "account", "--code", account, "--data", e.centre.path("data"), "--json")
 	return a.Balance
 }

@@ -24,14 +24,14 @@ import (
 )
 
 // The endurance run has counters at real readers that sell, load, replace and take back cards,
-// while cards are torn at any command or pulled out, and counters and the key service are killed at
-// any moment. What everybody has is then read from outside: from the cards themselves, and by
-// commands.
+// while cards are torn at any command or pulled out, and counters, the key service and the centre
+// are killed at any moment. What everybody has is then read from outside: from the cards
+// themselves, and by commands.
 
 const (
 	// enduranceActs is how many acts the short form has; CITYCARD_SOAK_COUNTER_ACTS says it of the
 	// long one.
-	enduranceActs = 12
+	enduranceActs = 10
 	// soakReaders are the readers of the long form, with two counters each.
 	soakReaders = 4
 )
@@ -51,8 +51,9 @@ type endurance struct {
 	keys       string // address of the key service
 	keyService *exec.Cmd
 
-	mu  sync.Mutex
-	did map[string]int
+	falls sync.Mutex // one at a time
+	mu    sync.Mutex
+	did   map[string]int
 }
 
 // TestCounterEndurance: whatever is torn, pulled or killed, in the end every yuan that customers
@@ -93,27 +94,33 @@ func TestCounterEndurance(t *testing.T) {
 	e.judge(windows)
 }
 
-// endure has the counters do so many acts together, while the key service is killed now and then.
+// kills kills something and starts it again, again and again, until over ends.
+func (e *endurance) kills(over context.Context, what string, least, most time.Duration, kill, start func()) {
+	for {
+		select {
+		case <-over.Done():
+			return
+		case <-time.After(e.random.pause(least, most)):
+		}
+		e.count(what)
+		e.falls.Lock() // without the key service the centre does not start
+		kill()
+		time.Sleep(e.random.pause(0, 2*time.Second))
+		start()
+		e.falls.Unlock()
+	}
+}
+
+// endure has the counters do so many acts together, while the key service and the centre are killed
+// now and then.
 func (e *endurance) endure(windows []*window, acts int) {
 	over, cancel := context.WithCancel(e.Context())
 	var all, beside sync.WaitGroup
-	beside.Go(func() {
-		for {
-			select {
-			case <-over.Done():
-				return
-			case <-time.After(e.random.pause(2*time.Second, 8*time.Second)):
-			}
-			e.count("key service killed")
-			e.stopKeys()
-			time.Sleep(e.random.pause(0, 2*time.Second))
-			e.startKeys()
-		}
-	})
+	beside.Go(func() { e.kills(over, "key service killed", 2*time.Second, 8*time.Second, e.stopKeys, e.startKeys) })
+	beside.Go(func() { e.kills(over, "centre killed", 5*time.Second, 20*time.Second, e.killCentre, e.serve) })
 	for i, w := range windows {
 		all.Go(func() {
-			if _, words, code := w.run(0, "open"); code != 0 {
-				w.Errorf("%s: no shift: %s", w.name, words)
+			if w.doing = "the beginning"; !w.again("open") {
 				return
 			}
 			for n := i; n < acts && !w.Failed(); n += len(windows) {
