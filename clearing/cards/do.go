@@ -183,6 +183,7 @@ func (o *Office) refresh(ctx context.Context, h *held) (err error) {
 	if h.purse, err = o.shadowOf(ctx, h.card()); err != nil {
 		return err
 	}
+	h.purse += h.was.Shelved
 	torn, err := load.TornOf(ctx, o.Ledger, h.card())
 	if err != nil {
 		return err
@@ -313,7 +314,7 @@ func (d *doing) fill(b *ledger.Batch) error {
 	o, m := d.order, d.plan
 	d.step = Record{
 		Step: d.card.steps + 1, Do: o.Do, At: d.at().Unix(), Unit: o.Unit(), Counter: o.Counter, Order: o.Number, Shift: d.shift, Amounts: m.Amounts,
-		Emptied: o.Emptied, Salt: o.Salt[:saltDigits], Content: hex.EncodeToString(d.content[:]), Due: m.due, Left: m.left,
+		Emptied: o.Emptied, Salt: o.Salt[:saltDigits], Content: hex.EncodeToString(d.content[:]), Due: m.due, Float: m.unshelved, Left: m.left,
 	}
 	b.Transfers, d.other = nil, nil
 	if err := chained(b, d.card.card(), &d.step, m.moves); err != nil {

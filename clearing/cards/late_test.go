@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -114,9 +115,11 @@ func TestOverdrawn(t *testing.T) {
 	c.loads(number(2), -1200)
 	c.loads(number(3), -200)
 	c.does(cards.Return, number(3), cash(-800))
+	c.loads(number(3), 100) // late, too
 	c.now = afterWait
 	c.does(cards.Refund, number(2))
-	c.follow(2, 2)
+	c.follow(3, 2)
+	c.waits(number(3), 100) // in its own name
 	c.stands(number(1), cards.Active, 700)
 	c.ends(number(0), number(2), number(3))
 	if borne := c.balance(chart.Overdrawn); borne != -1200+1000 {
@@ -198,4 +201,28 @@ func (c *counter) confirms(card string, sequence uint16, fen ledger.Fen) {
 	if err != nil || out.Transfers[0].Result != ledger.Inserted {
 		c.Fatal(err, out)
 	}
+}
+
+// TestLateAtOnce has several processes look at a card at once: what came late follows it once.
+func TestLateAtOnce(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	c.does(cards.Sell, number(0), product("registered"), cash(1000), shown("Li"))
+	c.does(cards.Replace, number(0), another(number(1)), cash(600), shown("Li"))
+	c.now = afterWait
+	c.follow(1, 1)
+	c.loads(number(0), 2500)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			if _, _, err := c.Late(t.Context(), nil, 10); err != nil {
+				t.Logf("it is done at the next look: %v", err)
+			}
+		})
+	}
+	all.Wait()
+	c.late()
+	c.waits(number(1), 2500)
+	c.ends(number(0))
+	c.hold()
 }

@@ -49,12 +49,13 @@ type move struct {
 // plan is what an order does.
 type plan struct {
 	Choice
-	product  Product
-	left     Standing
-	newLeft  *Standing
-	moves    []move // of the card
-	newMoves []move // of the new card
-	due      *Due
+	product   Product
+	left      Standing
+	newLeft   *Standing
+	moves     []move // of the card
+	newMoves  []move // of the new card
+	due       *Due
+	unshelved ledger.Fen // of an inactive card: goes back to its purse
 }
 
 // planner makes plans as of a moment.
@@ -139,6 +140,9 @@ func (p *planner) make(do Do, h *held, product string, fresh *held) (*plan, erro
 	}
 	m := &plan{Choice: Choice{Do: do, Product: of.ID}, product: of, left: h.was}
 	m.left.Number, m.left.Since = index.Number(h.id.ASN).Digits(), today
+	if m.unshelved, m.left.Shelved = h.was.Shelved, 0; m.unshelved > 0 {
+		m.moves = append(m.moves, move{chart.Inactive, chart.Float, m.unshelved, chart.PurposeInactive})
+	}
 	m.Holder = of.Personal() && (do != HandIn || h.was.Holder != "")
 	return m, p.fill(m, h, fresh)
 }
@@ -260,7 +264,11 @@ func (p *planner) giveBack(m *plan, h *held) error {
 		return refusal(language.Textf("card %s is on the hotlist", h.shown()), language.Textf("have it reported found first, or hand it in"))
 	}
 	m.Empties = true
-	p.stays(m, h.waits)
+	open := h.waits
+	if h.purse < 0 { // a load whose word is on its way would make up for it
+		open += h.torn
+	}
+	p.stays(m, open)
 	p.overdrawn(m, h)
 	p.pays(m, Deposit, chart.Deposits, -h.was.Deposit, chart.PurposeCardRefund)
 	m.left.State, m.left.Deposit, m.left.Lapses = Returned, 0, 0
@@ -320,7 +328,7 @@ func (p *planner) extend(m *plan, h *held) error {
 	m.left.Expires = months(max(today, last), m.product.ExtendMonths)
 	m.Becomes, m.due = m.left.Expires, &Due{Expires: m.left.Expires}
 	if m.left.State == Inactive {
-		m.left.State = Active
+		m.left.State, m.left.Lapses = Active, 0
 	}
 	return nil
 }

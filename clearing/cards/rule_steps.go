@@ -14,6 +14,7 @@ import (
 	"citycard/clearing/verdict"
 	"citycard/language"
 	"citycard/ledger"
+	"citycard/ledger/shadow"
 )
 
 // What the program does with cards, by rule.
@@ -21,6 +22,10 @@ const (
 	Lapse    Do = "lapse"    // a loss for now is over
 	Transfer Do = "transfer" // the balance of a replaced card waits for the new one
 	Settle   Do = "settle"   // what an ended card is overdrawn is taken off the deposit, or borne
+	Owe      Do = "owe"      // what came late to a card that was given back waits to be paid out
+	Rest     Do = "rest"     // nobody uses the card: it is inactive
+	Shelve   Do = "shelve"   // the balance of an inactive card goes to an account
+	Wake     Do = "wake"     // an inactive card was used: it is active, and has its balance
 )
 
 // byRule is a step of the program.
@@ -30,7 +35,8 @@ type byRule struct {
 	card    identity.Card
 	purse   ledger.Fen
 	torn    []load.Torn
-	waits   bool // a load waits for it
+	waits   bool       // a load waits for it
+	used    ledger.Day // last, of one that is active or inactive
 
 	record Record
 	other  *byRule // a card whose deposit pays for this one
@@ -97,23 +103,22 @@ func (o *Office) due(ctx context.Context, today ledger.Day, after dueCard, page 
 	return list, nil
 }
 
-// Ended are the states of cards of which money may come when nothing is due any more.
-func ended() []string { return []string{string(Replaced), string(Returned), string(Refunded)} }
-
-// Late looks at the next ended cards behind one, and has what came late follow them. It reports up
-// to which it has come, nil at the end, and of how many cards something was done.
+// Late looks at the next cards behind one: what came late follows those that are ended, and those
+// that nobody uses become inactive, or active again. It reports up to which it has come, nil at the
+// end, and of how many cards something was done.
 func (o *Office) Late(ctx context.Context, after []byte, page int) (next []byte, n int, err error) {
 	figures, err := o.InForce(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
-	rows, err := o.Ledger.Pool().Query(ctx, "SELECT card FROM cards WHERE state = ANY($1) AND card > $2 ORDER BY card LIMIT $3", ended(), append([]byte{}, after...), page)
+	states := []string{string(Active), string(Inactive), string(Replaced), string(Returned), string(Refunded)}
+	rows, err := o.Ledger.Pool().Query(ctx, "SELECT card FROM cards WHERE state = ANY($1) AND card > $2 ORDER BY card LIMIT $3", states, append([]byte{}, after...), page)
 	var list [][]byte
 	if err == nil {
 		list, err = pgx.CollectRows(rows, pgx.RowTo[[]byte])
 	}
 	if err != nil {
-		return nil, 0, fmt.Errorf("read the cards that are ended: %w", err)
+		return nil, 0, fmt.Errorf("read the cards to look at: %w", err)
 	}
 	var failures []error
 	for _, card := range list {
@@ -131,8 +136,23 @@ func (o *Office) Late(ctx context.Context, after []byte, page int) (next []byte,
 	return next, n, errors.Join(failures[:min(len(failures), mostNamed)]...)
 }
 
-// late does a step of a card whose purse should be empty, and is not.
+// late does a step of a card that is ended and whose purse should be empty, or of one whose use or
+// disuse has it change.
 func (s *byRule) late(ctx context.Context) (did bool, err error) {
+	was, _, err := standing(ctx, s.office.Ledger.Pool(), s.card, "")
+	if err != nil {
+		return false, err
+	}
+	if was.State == Replaced && was.Lapses > 0 { // it is due on its day
+		return false, nil
+	}
+	if was.State == Active || was.State == Inactive {
+		if change, err := s.disused(ctx, &was); err != nil || !change {
+			return false, err
+		}
+		err := s.do(ctx)
+		return s.record.Step > 0, err
+	}
 	if s.purse, err = s.office.shadowOf(ctx, s.card); err != nil {
 		return false, err
 	}
@@ -147,9 +167,6 @@ func (s *byRule) late(ctx context.Context) (did bool, err error) {
 }
 
 func (s *byRule) do(ctx context.Context) (err error) {
-	if s.purse, err = s.office.shadowOf(ctx, s.card); err != nil {
-		return err
-	}
 	if s.torn, err = load.TornOf(ctx, s.office.Ledger, s.card); err != nil {
 		return err
 	}
@@ -169,6 +186,10 @@ func (s *byRule) prepare(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error 
 	if err != nil {
 		return err
 	}
+	// Another process may look at the same card: the balance is read with the card's row locked.
+	if s.purse, err = shadow.BalanceIn(ctx, tx, ledger.IDOfCode(chart.Float), s.card.Subject()); err != nil {
+		return err
+	}
 	b.Transfers, s.places, s.other, s.over, s.moving, s.record = nil, nil, nil, nil, nil, Record{}
 	due := was.Lapses > 0 && was.Lapses <= s.figures.today()
 	r := s.begun(was, steps)
@@ -185,14 +206,27 @@ func (s *byRule) prepare(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error 
 			return nil
 		}
 		s.record = r
-		return s.follows(ctx, tx, b, due)
+		return s.follows(ctx, tx, b)
 	case Returned, Refunded:
-		if s.purse < 0 {
+		if s.purse != 0 {
 			s.record = r
-			return s.settles(ctx, tx, b, -s.purse, nil)
+			return s.owes(b)
 		}
+	case Active, Inactive:
+		return s.rests(b, &r, &was, due)
 	}
-	return nil // what an ended card has is owed, and paid by people
+	return nil
+}
+
+// owes has what a returned or refunded card has wait in its own name, for two people to pay it out.
+// What it is overdrawn is settled.
+func (s *byRule) owes(b *ledger.Batch) error {
+	if s.purse < 0 {
+		return s.borne(b, -s.purse, nil)
+	}
+	s.record.Do = Owe
+	s.places = &load.Placement{Placer: load.PlacedFor(s.card), Number: load.BalanceNumber(s.card, s.record.Step), Card: s.card, Fen: s.purse, Source: chart.Float}
+	return s.fill(b, nil)
 }
 
 // begun is the record of the step after some.
@@ -204,8 +238,8 @@ func (s *byRule) begun(was Standing, steps int64) Record {
 
 // follows has what a replaced card has wait for the last card that took its place. Torn loads of
 // it count as its own: it is listed for good, so it can use none.
-func (s *byRule) follows(ctx context.Context, tx pgx.Tx, b *ledger.Batch, due bool) error {
-	other, stands, err := s.last(ctx, tx, s.record.Left.Other)
+func (s *byRule) follows(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error {
+	other, _, err := s.last(ctx, tx, s.record.Left.Other)
 	if err != nil {
 		return err
 	}
@@ -216,29 +250,26 @@ func (s *byRule) follows(ctx context.Context, tx pgx.Tx, b *ledger.Batch, due bo
 	if err != nil {
 		return err
 	}
-	gone := slices.Contains(ended(), string(stands.State))
 	have := s.purse + s.record.Float
-	if !gone {
-		s.over = s.torn
-		if s.moving, err = load.MovingOf(ctx, tx, s.card, other.card()); err != nil {
-			return err
-		}
-		for i := range s.torn {
-			t := &s.torn[i]
-			s.record.Torn = append(s.record.Torn, GivenOver{t.Load.Kind, t.Load.Sequence, t.Load.Attempt, t.To(), t.Fen})
-			if t.Placer == "" { // else it waits again, and goes over in the next step
-				have += t.Fen
-			}
+	s.over = s.torn
+	if s.moving, err = load.MovingOf(ctx, tx, s.card, other.card()); err != nil {
+		return err
+	}
+	for i := range s.torn {
+		t := &s.torn[i]
+		s.record.Torn = append(s.record.Torn, GivenOver{t.Load.Kind, t.Load.Sequence, t.Load.Attempt, t.To(), t.Fen})
+		if t.Placer == "" { // else it waits again, and goes over in the next step
+			have += t.Fen
 		}
 	}
 	switch {
 	case have < 0:
-		return s.settles(ctx, tx, b, -have, back)
-	case have > 0 && !gone:
+		if err := s.offDeposit(ctx, tx, b, &other, -have); err != nil {
+			return err
+		}
+		return s.borne(b, -have, back)
+	case have > 0:
 		s.places = &load.Placement{Placer: load.PlacedFor(s.card), Number: load.BalanceNumber(s.card, s.record.Step), Card: other.card(), Fen: have, Source: chart.Float}
-	case gone && !due && len(back) == 0:
-		s.record = Record{} // it is owed, and was before
-		return nil
 	}
 	return s.fill(b, back)
 }
@@ -294,25 +325,15 @@ func (s *byRule) fill(b *ledger.Batch, moves []move) error {
 	return nil
 }
 
-// settles books what a card is overdrawn: the issuer bears it, but for what the deposit of the last
-// card that took its place has.
-func (s *byRule) settles(ctx context.Context, tx pgx.Tx, b *ledger.Batch, fen ledger.Fen, moves []move) error {
+// borne books what a card is overdrawn: the issuer bears it.
+func (s *byRule) borne(b *ledger.Batch, fen ledger.Fen, moves []move) error {
 	s.record.Do = Settle
 	s.record.Float += fen
-	if s.record.Left.State == Replaced {
-		if err := s.offDeposit(ctx, tx, b, fen); err != nil {
-			return err
-		}
-	}
 	return s.fill(b, append(moves, move{chart.Overdrawn, chart.Float, fen, chart.PurposeOverdrawn}))
 }
 
 // offDeposit takes what a card is overdrawn off the deposit of the last card that took its place.
-func (s *byRule) offDeposit(ctx context.Context, tx pgx.Tx, b *ledger.Batch, fen ledger.Fen) error {
-	other, _, err := s.last(ctx, tx, s.record.Left.Other)
-	if err != nil {
-		return err
-	}
+func (s *byRule) offDeposit(ctx context.Context, tx pgx.Tx, b *ledger.Batch, other *registered, fen ledger.Fen) error {
 	stands, steps, err := standing(ctx, tx, other.card(), locking)
 	if err != nil {
 		return err

@@ -29,22 +29,23 @@ type Rule struct {
 
 // Product is a type of card as it is sold.
 type Product struct {
-	ID                string     `json:"id" jsonschema:"maxLength=40,pattern=^[A-Za-z0-9.-]+$" doc:"Its name in orders"`                                                                    // its name in orders
-	Name              string     `json:"name" jsonschema:"minLength=1,maxLength=100" doc:"In Chinese"`                                                                                      // in Chinese
-	NameEn            string     `json:"name_en,omitempty" jsonschema:"maxLength=100" doc:"In English"`                                                                                     // in English; may be missing
-	CardType          uint32     `json:"card_type" jsonschema:"minimum=0,maximum=255" doc:"As the registry has it of its cards"`                                                            // as the registry has it of its cards
-	PriceFen          ledger.Fen `json:"price_fen" jsonschema:"minimum=0,maximum=100000000"`                                                                                                // the card is sold for
-	DepositFen        ledger.Fen `json:"deposit_fen" jsonschema:"minimum=0,maximum=100000000" doc:"Held as long as the card is out"`                                                        // held as long as the card is out
-	FeeFen            ledger.Fen `json:"fee_fen" jsonschema:"minimum=0,maximum=100000000" doc:"For issuing it"`                                                                             // for issuing it
-	ReplacementFeeFen ledger.Fen `json:"replacement_fee_fen" jsonschema:"minimum=0,maximum=100000000" doc:"For another card in its place"`                                                  // for another card in its place
-	GiveBack          bool       `json:"give_back,omitempty" doc:"What is held above deposit_fen is given back to who asks"`                                                                // true if what is held of a card above deposit_fen is given back to who asks for it
-	ExtendMonths      int        `json:"extend_months" jsonschema:"minimum=0,maximum=600" doc:"By how many months it is extended; 0: never"`                                                // by how many months it is extended; 0: never
-	Registered        bool       `json:"registered,omitempty" doc:"It is a person's, and can be reported lost"`                                                                             // true if it is a person's: only such a card can be reported lost
-	Refundable        bool       `json:"refundable,omitempty" doc:"It can be returned"`                                                                                                     // true if it can be returned
-	WaitWorkdays      int        `json:"wait_workdays" jsonschema:"minimum=1,maximum=60" doc:"Workdays until the balance of a card that cannot be presented is paid or comes onto another"` // workdays until the balance of a lost or unreadable card is paid or comes onto another one: by then late taps have come
-	BriefDays         int        `json:"brief_days" jsonschema:"minimum=1,maximum=60" doc:"Days after which a loss that was reported for now lapses"`                                       // days after which a loss that was reported for now lapses
-	InactiveMonths    int        `json:"inactive_months" jsonschema:"minimum=0,maximum=600" doc:"Months without a posting after which it is inactive; 0: never"`                            // months without a posting after which it is inactive; 0: never
-	SocialSecurity    bool       `json:"social_security,omitempty" doc:"It has a social-security function, and a bank's"`                                                                   // true if it has a social-security function, and a bank's
+	ID                string     `json:"id" jsonschema:"maxLength=40,pattern=^[A-Za-z0-9.-]+$" doc:"Its name in orders"`                                                                                                   // its name in orders
+	Name              string     `json:"name" jsonschema:"minLength=1,maxLength=100" doc:"In Chinese"`                                                                                                                     // in Chinese
+	NameEn            string     `json:"name_en,omitempty" jsonschema:"maxLength=100" doc:"In English"`                                                                                                                    // in English; may be missing
+	CardType          uint32     `json:"card_type" jsonschema:"minimum=0,maximum=255" doc:"As the registry has it of its cards"`                                                                                           // as the registry has it of its cards
+	PriceFen          ledger.Fen `json:"price_fen" jsonschema:"minimum=0,maximum=100000000"`                                                                                                                               // the card is sold for
+	DepositFen        ledger.Fen `json:"deposit_fen" jsonschema:"minimum=0,maximum=100000000" doc:"Held as long as the card is out"`                                                                                       // held as long as the card is out
+	FeeFen            ledger.Fen `json:"fee_fen" jsonschema:"minimum=0,maximum=100000000" doc:"For issuing it"`                                                                                                            // for issuing it
+	ReplacementFeeFen ledger.Fen `json:"replacement_fee_fen" jsonschema:"minimum=0,maximum=100000000" doc:"For another card in its place"`                                                                                 // for another card in its place
+	GiveBack          bool       `json:"give_back,omitempty" doc:"What is held above deposit_fen is given back to who asks"`                                                                                               // true if what is held of a card above deposit_fen is given back to who asks for it
+	ExtendMonths      int        `json:"extend_months" jsonschema:"minimum=0,maximum=600" doc:"By how many months it is extended; 0: never"`                                                                               // by how many months it is extended; 0: never
+	Registered        bool       `json:"registered,omitempty" doc:"It is a person's, and can be reported lost"`                                                                                                            // true if it is a person's: only such a card can be reported lost
+	Refundable        bool       `json:"refundable,omitempty" doc:"It can be returned"`                                                                                                                                    // true if it can be returned
+	WaitWorkdays      int        `json:"wait_workdays" jsonschema:"minimum=1,maximum=60" doc:"Workdays until the balance of a card that cannot be presented is paid or comes onto another"`                                // workdays until the balance of a lost or unreadable card is paid or comes onto another one: by then late taps have come
+	BriefDays         int        `json:"brief_days" jsonschema:"minimum=1,maximum=60" doc:"Days after which a loss that was reported for now lapses"`                                                                      // days after which a loss that was reported for now lapses
+	InactiveMonths    int        `json:"inactive_months" jsonschema:"minimum=0,maximum=600" doc:"Months without a use after which it is inactive; 0: never"`                                                               // months without a use after which it is inactive; 0: never
+	NoticeDays        int        `json:"notice_days,omitempty" jsonschema:"minimum=0,maximum=3650" doc:"Days after that until its balance goes to an account of its own, where it stays until the card is used; 0: never"` // days after that until its balance goes to another account; 0: never
+	SocialSecurity    bool       `json:"social_security,omitempty" doc:"It has a social-security function, and a bank's"`                                                                                                  // true if it has a social-security function, and a bank's
 }
 
 // Personal reports whether the card is a person's.
@@ -77,6 +78,7 @@ const (
 	mostFen    = 100_000_000
 	mostMonths = 600
 	mostDays   = 60
+	mostNotice = 3650
 )
 
 // check names what is wrong with a version.
@@ -114,6 +116,7 @@ func (p *Product) check(at string) (faults []error) {
 		rulefile.Range(at+".wait_workdays", p.WaitWorkdays, 1, mostDays),
 		rulefile.Range(at+".brief_days", p.BriefDays, 1, mostDays),
 		rulefile.Range(at+".inactive_months", p.InactiveMonths, 0, mostMonths),
+		rulefile.Range(at+".notice_days", p.NoticeDays, 0, mostNotice),
 	)
 }
 

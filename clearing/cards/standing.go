@@ -25,7 +25,10 @@ type Standing struct {
 	Holder string `json:"holder,omitempty"`
 	// Lapses is the first day on which a loss for now is over, or on which the money of a card that
 	// was handed in is paid.
-	Lapses  ledger.Day `json:"lapses,omitempty"`
+	Lapses ledger.Day `json:"lapses,omitempty"`
+	// Shelved is what the purse of an inactive card had, which is on another account until the card
+	// is used again.
+	Shelved ledger.Fen `json:"shelved_fen,omitempty"`
 	Expires ledger.Day `json:"expires,omitempty"` // after it was extended; 0: as the registry has it
 	Social  Function   `json:"social,omitempty"`
 	Bank    Function   `json:"bank,omitempty"`

@@ -253,6 +253,10 @@ func Desk(terminal []byte) ledger.Subject {
 	return ledger.Subject("desk:" + hex.EncodeToString(terminal))
 }
 
+// IsUse reports whether a row of a card is one that its holder made: a spend, or a load that is
+// written.
+func IsUse(id ledger.ID) bool { return len(id) > 0 && (id[0] == kindSpend || id[0] == kindLoadWritten) }
+
 // CardStep is the id of the note of what a unit's order did with a card, whose subject and clearing
 // day it has. The id has a hash of unit and order, since together they may be longer than an id.
 func CardStep(unit, order string) ledger.ID {

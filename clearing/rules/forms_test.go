@@ -124,6 +124,7 @@ func forms(kind rules.Kind) map[string]form {
 			"products[].id": {sort: label}, "products[].name": {sort: name}, "products[].name_en": {sort: translation, optional: true}, "products[].card_type": {sort: whole, max: 255},
 			"products[].price_fen": fen, "products[].deposit_fen": fen, "products[].fee_fen": fen, "products[].replacement_fee_fen": fen,
 			"products[].extend_months": months, "products[].inactive_months": months,
+			"products[].notice_days":   {sort: whole, max: 3650, optional: true},
 			"products[].wait_workdays": {sort: whole, min: 1, max: 60}, "products[].brief_days": {sort: whole, min: 1, max: 60},
 			"products[].give_back": {sort: mark, optional: true}, "products[].registered": {sort: mark, optional: true},
 			"products[].refundable": {sort: mark, optional: true}, "products[].social_security": {sort: mark, optional: true},

@@ -31,24 +31,52 @@ func distinct(days []int32) []int32 {
 // the few rows booked since.
 func Balance(ctx context.Context, l *ledger.Ledger, account ledger.AccountID, subject ledger.Subject, moment AsOf) (ledger.Fen, error) {
 	var balance ledger.Fen
-	err := l.ReadByKey(ctx, func(tx pgx.Tx) error {
-		v, err := moment.view(ctx, tx)
-		if err != nil {
-			return err
-		}
-		since, err := v.effectiveDays(ctx, tx, subject)
-		if err != nil {
-			return err
-		}
-		return tx.QueryRow(ctx, `SELECT coalesce((SELECT balance FROM checkpoints WHERE account = $3 AND subject = $4 AND day <= $5 ORDER BY day DESC LIMIT 1), 0)::INT8
-			+ coalesce((SELECT sum(CASE WHEN j.credit = $3 THEN j.amount ELSE -j.amount END) FROM journal j WHERE `+taken+`
-				AND j.effective_day = ANY($6::INT4[]) AND j.subject = $4 AND j.booking_day > $5 AND (j.debit = $3 OR j.credit = $3) AND `+chain.MovesMoney+`), 0)::INT8`,
-			v.last, v.at, account, []byte(subject), v.base, since).Scan(&balance)
+	err := l.ReadByKey(ctx, func(tx pgx.Tx) (err error) {
+		balance, err = balanceIn(ctx, tx, account, subject, moment)
+		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("balance of a subject: %w", err)
 	}
 	return balance, nil
+}
+
+// BalanceIn is Balance now, inside a caller's transaction, so that two who book on its ground at
+// the same time do not both book.
+func BalanceIn(ctx context.Context, tx pgx.Tx, account ledger.AccountID, subject ledger.Subject) (ledger.Fen, error) {
+	balance, err := balanceIn(ctx, tx, account, subject, AsOf{})
+	if err != nil {
+		return 0, fmt.Errorf("balance of a subject: %w", err)
+	}
+	return balance, nil
+}
+
+func balanceIn(ctx context.Context, tx pgx.Tx, account ledger.AccountID, subject ledger.Subject, moment AsOf) (balance ledger.Fen, err error) {
+	v, err := moment.view(ctx, tx)
+	if err != nil {
+		return 0, err
+	}
+	since, err := v.effectiveDays(ctx, tx, subject)
+	if err != nil {
+		return 0, err
+	}
+	err = tx.QueryRow(ctx, `SELECT coalesce((SELECT balance FROM checkpoints WHERE account = $3 AND subject = $4 AND day <= $5 ORDER BY day DESC LIMIT 1), 0)::INT8
+			+ coalesce((SELECT sum(CASE WHEN j.credit = $3 THEN j.amount ELSE -j.amount END) FROM journal j WHERE `+taken+`
+				AND j.effective_day = ANY($6::INT4[]) AND j.subject = $4 AND j.booking_day > $5 AND (j.debit = $3 OR j.credit = $3) AND `+chain.MovesMoney+`), 0)::INT8`,
+		v.last, v.at, account, []byte(subject), v.base, since).Scan(&balance)
+	return balance, err
+}
+
+// LastActive is the last effective day of a subject's rows that a checkpoint knows; 0 if there is
+// none.
+func LastActive(ctx context.Context, l *ledger.Ledger, subject ledger.Subject) (day ledger.Day, err error) {
+	err = l.Look(ctx, func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, "SELECT coalesce(max(effective_day), 0)::INT4 FROM activity WHERE subject = $1", []byte(subject)).Scan(&day)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("last day of a subject: %w", err)
+	}
+	return day, nil
 }
 
 // Statement calls fn for each row of a subject, transfers and memos, whose effective day is from
