@@ -85,7 +85,10 @@ func (o *Office) ShowRefund(ctx context.Context, r Refund) (*Plan, error) {
 		if err := o.unreported(ctx, order); err != nil {
 			return nil, err
 		}
-		plan.within = order.notWritten
+		if err := o.Ledger.Look(ctx, func(tx pgx.Tx) error { return order.notInvoiced(ctx, tx) }); err != nil {
+			return nil, err
+		}
+		plan.within = order.stands
 	} else {
 		plan.Rows[0].State = plan.Rows[0].Then
 	}
@@ -256,6 +259,28 @@ func (o *Office) unreported(ctx context.Context, p paidLoad) error {
 		return refuse("the card has it: written on %s", written).todo("it needs no refund")
 	}
 	return nil
+}
+
+// stands makes sure inside the refund's transaction that the order may be refunded: no card has it,
+// and no invoice that holds its money was asked for meanwhile.
+func (p *paidLoad) stands(ctx context.Context, tx pgx.Tx) error {
+	if err := p.notInvoiced(ctx, tx); err != nil {
+		return err
+	}
+	return p.notWritten(ctx, tx)
+}
+
+// notInvoiced refuses an order whose money goes back to its channel while its invoice holds it. One
+// that had waited goes on waiting, and keeps its invoice.
+func (p *paidLoad) notInvoiced(ctx context.Context, tx pgx.Tx) error {
+	if p.placer != "" {
+		return nil
+	}
+	err := load.NotInvoiced(ctx, tx, load.Placer(p.channel), p.number)
+	if refused, ok := errors.AsType[*proposal.Refusal](err); ok {
+		return &Refusal{Text: refused.Text, Todo: refused.Todo}
+	}
+	return err
 }
 
 // notWritten asks the same inside the refund's transaction. It conflicts there with a batch that

@@ -21,6 +21,7 @@ import (
 	"citycard/clearing/registry/index"
 	"citycard/clearing/rules"
 	"citycard/clearing/stock"
+	"citycard/clearing/transit/load"
 	"citycard/ledger/chain"
 )
 
@@ -30,7 +31,7 @@ func acts() []string {
 		registry.ActFound, registry.ActApprove, registry.ActFollow, registry.ActIssued, dayclose.ActClose, message.ActTopic, counters.ActPass,
 		rules.ActFound, rules.ActApprove, persons.ActImport, persons.ActTry, persons.ActUndo, persons.ActEnd,
 		access.ActIssue, access.ActRevoke, quarantine.ActJudge, quarantine.ActBooked,
-		offered.ActPropose, offered.ActReject, offered.ActWithdraw, receipt.ActBook, receipt.ActReverse,
+		load.ActAskInvoice, load.ActAnswers, offered.ActPropose, offered.ActReject, offered.ActWithdraw, receipt.ActBook, receipt.ActReverse,
 		cards.ActOpenShift, cards.ActCloseShift, cards.ActIssue, stock.ActReceive, stock.ActMove, stock.ActSpoil, stock.ActCount,
 	}
 	for _, do := range cards.Does() {

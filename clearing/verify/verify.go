@@ -30,6 +30,7 @@ const (
 	LoadRefund      books.Kind = "refunds of a load differ from journal"
 	WrittenLoad     books.Kind = "written load differs from journal"
 	WaitingLoad     books.Kind = "waiting load differs from journal"
+	LoadInvoice     books.Kind = "invoice of a load differs from the journal or the audit"
 	Release         books.Kind = "release differs from what it releases"
 	Unconfirmed     books.Kind = "tap without a TAC differs from the journal"
 	CardStep        books.Kind = "step of a card differs from the journal"
@@ -74,7 +75,7 @@ type check struct {
 func Tables(ctx context.Context, tx pgx.Tx, report func(books.Fault)) error {
 	c := &check{tx: tx, report: report, entries: map[string][]chain.AuditEntry{}, heads: map[string]bool{}, editions: map[string]bool{}, altered: map[int64]string{}, decided: map[mark]int{}}
 	for _, step := range []func(context.Context) error{
-		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.settlementDays, c.loads, c.waiting, c.waitingNotes, c.releases, c.unconfirmedTaps, c.lostCodes, c.counterActs, c.cardLives, c.shiftOrders, c.dues, c.stockNotes, c.closings, c.topics, c.passes, c.persons, c.staff, c.access, c.decidedRows, c.proposals, c.undecidedRows, c.judged,
+		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.settlementDays, c.loads, c.waiting, c.waitingNotes, c.invoices, c.releases, c.unconfirmedTaps, c.lostCodes, c.counterActs, c.cardLives, c.shiftOrders, c.dues, c.stockNotes, c.closings, c.topics, c.passes, c.persons, c.staff, c.access, c.decidedRows, c.proposals, c.undecidedRows, c.judged,
 	} {
 		if err := step(ctx); err != nil {
 			return err

@@ -33,7 +33,7 @@ func chineseActs() map[string]string {
 		counters.ActCloseWithout: "缺流日切", counters.ActPass: "卡片核对", dayclose.ActClose: "确定日切所用登记库",
 		receipt.ActBook: "登记到账", receipt.ActReverse: "冲正到账",
 		release.ActRefund: "圈存退款", release.ActRelease: "解除挂账", release.ActCorrect: "更正解除", release.ActPayout: "放行付款",
-		unconfirmed.ActResolve: "处理未确认扣款", load.ActWithdraw: "撤销待圈存订单",
+		unconfirmed.ActResolve: "处理未确认扣款", load.ActWithdraw: "撤销待圈存订单", load.ActAskInvoice: "申请充值开票或红冲", load.ActAnswers: "导入开票结果",
 		rules.ActFound: "初始规则", rules.ActApprove: "复核规则",
 		persons.ActImport: "导入人员", persons.ActTry: "试导入人员", persons.ActUndo: "撤销人员导入", persons.ActEnd: "人员导入结束", persons.ActRead: "查阅人员",
 		registry.ActFound: "初始登记", registry.ActFollow: "登记随卡务变更", registry.ActIssued: "登记随制卡新增", registry.ActApprove: "复核登记变更", registry.ActPublish: "批准下发黑名单",

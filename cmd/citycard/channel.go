@@ -37,7 +37,8 @@ func (c channelLine) cells(language.Language) []string {
 func channelStatementCommand() *ffcli.Command {
 	c := newCommand("channel statement", "--channel ID [--from DAY] [--to DAY]", "what a channel took, earned, paid in and owes, by clearing day",
 		"Loads and what it got back for them, cash of sales, returned cards, what its bank paid in, and the commission that the\n"+
-			"close of a day books by its contract. Amounts are in yuan, with --json in fen; above zero the channel owes more.")
+			"close of a day books by its contract; and how many orders have an invoice that was asked for, issued or red-lettered last\n"+
+			"on the day. Amounts are in yuan, with --json in fen; above zero the channel owes more.")
 	channel := c.flags.String("channel", "", "`ID` of the channel")
 	of := everyDay()
 	c.flags.Var(&of.from, "from", "first clearing `day` YYYYMMDD")

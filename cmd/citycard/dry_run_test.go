@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -55,6 +56,8 @@ const dryRuns = `
 = proposal approve --identity {bob} --hash {hash} {last}
   load refund --card 03105070200000000001 --order o-1 --not-written --identity {ann} --reason complaint
 = proposal approve --identity {bob} --hash {hash} {last}
+  load invoice ask --channel counter --order w-1 --identity {ann} --reason customer
+  load invoice import --identity {ann} --reason monthly {replies}
   load withdraw --placer channel:counter --order w-1 --identity {ann} --reason complaint
 = proposal approve --identity {bob} --hash {hash} {last}
   stock receive --serials 1-9 --product ordinary --identity {ann} --reason delivery
@@ -121,7 +124,7 @@ const dryRuns = `
 
 // withoutDryRun are the commands that change nothing, and those that run until they are stopped.
 var withoutDryRun = []string{
-	"access list", "account", "audit export", "card show", "stock show", "channel statement", "audit find", "day findings", "day held", "day status", "demo", "export", "fares quote", "holds", "keyservice", "keyservice check", "load waiting", "person history", "person list", "person whoami", "person-token", "persons report", "proposal list", "proposal show", "prove", "quarantine list", "ready",
+	"access list", "account", "audit export", "card show", "stock show", "channel statement", "audit find", "day findings", "day held", "day status", "demo", "export", "fares quote", "holds", "keyservice", "keyservice check", "load invoice export", "load invoice show", "load waiting", "person history", "person list", "person whoami", "person-token", "persons report", "proposal list", "proposal show", "prove", "quarantine list", "ready",
 	"registry diff", "registry history", "registry show", "registry status", "rules calendar", "rules check", "rules diff", "rules history", "rules show", "rules status", "rules try", "publish-key show", "seal-key list", "seal-key show", "serve", "statement", "suspense list", "tap cash", "tap exits", "tap find", "tap show", "tap unconfirmed",
 	"trial-balance", "verify", "version",
 }
@@ -196,6 +199,8 @@ const refusedRuns = `
 = receive reverse --reference unknown --identity {ann} --reason mistyped | no receipt is booked under reference unknown
 = suspense release --row 20260105/010149105070200000000001/010931000000009900000007 --to float:own --identity {ann} --reason late | nothing is proposed
 = suspense correct --row 20260105/010149105070200000000001/010931000000009900000007 --to operator:bus --because unlisted --identity {ann} --reason late | nothing is proposed
+= load invoice ask --channel counter --order none --identity {ann} --reason customer | channel counter has no paid order none
+= load invoice import --identity {ann} --reason monthly {file} | nothing was imported
 = tap resolve --row 20260105/010149105070200000000002/01093100000000020000002b --as lost --identity {ann} --reason old | nothing is proposed
 = account limit --code agnt --cap 20 --identity {ann} --reason trusted | no such account
 = proposal withdraw --identity {ann} 9 | there is no such proposal
@@ -364,7 +369,7 @@ func newDryRun(t *testing.T) *dryRun {
 		"list_bounds.csv": "list,few,grow_percent,shrink_percent,share_percent,effective_from,effective_to\nhotlist,0,0,0,0,20260101,\n",
 	})
 	beside := clearingtest.WriteFiles(t, map[string]string{
-		"roster.csv": persons.Header + "\nresident,419999196001010028,张三,,present,20200101,\n", "number": "419999196001010028\n",
+		"roster.csv": persons.Header + "\nresident,419999196001010028,张三,,present,20200101,\n", "number": "419999196001010028\n", "replies.csv": invoiceReplies(),
 	})
 	blanks := clearingtest.WriteFiles(t, map[string]string{"counted": "1-8\n", "report": `{"line":2,"number":"1","state":"spoilt","time":"2026-01-05T08:00:00Z","serial":8}` + "\n"})
 	document := func(kind rules.Kind, old, new string) string {
@@ -384,7 +389,13 @@ func newDryRun(t *testing.T) *dryRun {
 		"{bounds}", bounds, "{counted}", filepath.Join(blanks, "counted"), "{report}", filepath.Join(blanks, "report"), "{more}", operators("tram,电车,Tram,bus,20260101,\n"), "{other}", operators("ferry,轮渡,Ferry,bus,20260101,\n"),
 		"{medical}", document(rules.Medical, `"deductible_fen": `, `"deductible_fen": 1`), "{pension}", document(rules.Pension, `"source": "`, `"source": "again: `),
 		"{drafts}", filepath.Join(dir, "drafts"), "{nowhere}", filepath.Join(dir, "nowhere"), "{roster}", filepath.Join(beside, "roster.csv"), "{number}", filepath.Join(beside, "number"),
-		"{empty}", url)}
+		"{empty}", url, "{replies}", filepath.Join(beside, "replies.csv"))}
+}
+
+// invoiceReplies is a file of the invoicing system, which refuses to issue one.
+func invoiceReplies() string {
+	text := "channel,order,do,amount,result,invoice\ncounter,w-1,issue,50.00,refused,\n"
+	return fmt.Sprintf("%ssha256,1,%x\n", text, sha256.Sum256([]byte(text)))
 }
 
 // last replaces the number and the hash of the proposal that was made last, and more.

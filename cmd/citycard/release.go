@@ -15,7 +15,7 @@ import (
 )
 
 func loadCommand() *ffcli.Command {
-	return group("load", "loads that were paid for", "", loadRefundCommand(), loadWaitingCommand(), loadWithdrawCommand())
+	return group("load", "loads that were paid for", "", loadRefundCommand(), loadWaitingCommand(), loadWithdrawCommand(), loadInvoiceCommand())
 }
 
 func loadRefundCommand() *ffcli.Command {

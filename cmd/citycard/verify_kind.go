@@ -80,6 +80,7 @@ func clearingKinds() map[verify.Kind]string {
 		beside.LoadRefund:      "圈存退款与日记账不符",
 		beside.WrittenLoad:     "已写卡圈存与日记账不符",
 		beside.WaitingLoad:     "待补登圈存与日记账不符",
+		beside.LoadInvoice:     "充值发票记录与日记账或审计不符",
 		beside.Release:         "解除挂账与原挂账分录不符",
 		beside.Closing:         "日切与审计日志不符",
 		beside.Topic:           "主题与审计日志不符",

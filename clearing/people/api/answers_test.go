@@ -215,6 +215,7 @@ func TestAnswers(t *testing.T) {
 	w.answersOfPersons(ann, count, refused)
 	w.answersOfCards(count, refused)
 	w.answersOfStock(t.Context(), count, refused)
+	w.answersOfInvoices(count, refused)
 	w.answersOfLoads(count, refused)
 	w.answersOfFounding(count, refused)
 	for _, operation := range operations(t) {

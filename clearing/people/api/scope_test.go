@@ -19,6 +19,7 @@ import (
 	"citycard/clearing/people/proposal"
 	"citycard/clearing/persons"
 	"citycard/clearing/stock"
+	"citycard/clearing/transit/load"
 )
 
 // TestScope has everybody of every unit try everything that can be asked for: exactly what the
@@ -192,6 +193,10 @@ func (r *realm) alone(row scopeRow) {
 		case cards.ActOpenShift, cards.ActCloseShift:
 			o := r.shift(row.act == cards.ActCloseShift)
 			r.tried(row.act, m.ID, may, func() api.Kind { return r.shifts(m.ID, o) }, api.Denied)
+		case load.ActAskInvoice:
+			r.tried(row.act, m.ID, may, func() api.Kind { return r.asksInvoice(m.ID, fmt.Sprintf("i-%d", i)) }, api.Denied)
+		case load.ActAnswers:
+			r.tried(row.act, m.ID, may, func() api.Kind { return r.takesReplies(m.ID, fmt.Sprintf("a-%d", i)) }, api.Denied)
 		case stock.ActSpoil, stock.ActCount, cards.ActIssue:
 			r.tried(row.act, m.ID, may, func() api.Kind { return r.stores(m.ID, row) }, api.Denied)
 		default:

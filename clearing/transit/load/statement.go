@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/jackc/pgx/v5"
+
 	"citycard/clearing/chart"
 	"citycard/ledger"
 )
@@ -44,13 +46,18 @@ type StatementLine struct {
 }
 
 // Statement lists what was booked on a channel's account in each clearing day from first to last,
-// by purpose: loads, what was given back, cash of sales, returned cards, remittances, commission.
+// by purpose: loads, what was given back, cash of sales, returned cards, remittances, commission;
+// and how many orders have an invoice that came to its state on the day.
 func Statement(ctx context.Context, l *ledger.Ledger, channel string, first, last ledger.Day, fn func(StatementLine) error) error {
 	days, err := l.Days(ctx)
 	if err != nil {
 		return err
 	}
 	account := ledger.IDOfCode(chart.Channel(channel))
+	invoices, err := invoicesBy(ctx, l, channel, first, last)
+	if err != nil {
+		return err
+	}
 	for _, d := range days {
 		if d.Day < first || d.Day > last {
 			continue
@@ -81,6 +88,35 @@ func Statement(ctx context.Context, l *ledger.Ledger, channel string, first, las
 				return err
 			}
 		}
+		for _, line := range invoices[d.Day] {
+			if err := fn(line); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
+}
+
+// invoicesBy counts, by the day of the last change, a channel's orders by how their invoices stand.
+func invoicesBy(ctx context.Context, l *ledger.Ledger, channel string, first, last ledger.Day) (map[ledger.Day][]StatementLine, error) {
+	all := map[ledger.Day][]StatementLine{}
+	err := l.Look(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT day, state, count(*) FROM load_invoices WHERE channel = $1 AND day >= $2 AND day <= $3 AND state <> 'none'
+			GROUP BY day, state ORDER BY day, state`, channel, first, last)
+		if err != nil {
+			return err
+		}
+		var line StatementLine
+		var state InvoiceState
+		_, err = pgx.ForEachRow(rows, []any{&line.Day, &state, &line.Count}, func() error {
+			line.Purpose = "invoice " + string(state)
+			all[line.Day] = append(all[line.Day], line)
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("statement of a channel: %w", err)
+	}
+	return all, nil
 }

@@ -71,6 +71,11 @@ func (o *Withdrawals) show(ctx context.Context, r Withdraw) (*withdrawal, error)
 	case w.State == StateWritten:
 		return nil, refused(language.Textf("its card has it"), language.Textf("nothing is to be taken back"))
 	}
+	if w.State != StateWithdrawn {
+		if err := o.Ledger.Look(ctx, func(tx pgx.Tx) error { return NotInvoiced(ctx, tx, r.Placer, r.Order) }); err != nil {
+			return nil, err
+		}
+	}
 	if r.To, err = payee(r); err != nil {
 		return nil, err
 	}
@@ -131,6 +136,9 @@ func (o *Withdrawals) do(ctx context.Context, w *withdrawal, by ledger.Approval)
 			is, found, err := WaitingIn(ctx, tx, w.Placer, w.Order, true)
 			if err == nil && (!found || is.State != w.state) {
 				err = refused(language.Textf("it was authorised or taken back just now"), language.Textf("look at it again"))
+			}
+			if err == nil {
+				err = NotInvoiced(ctx, tx, w.Placer, w.Order)
 			}
 			return err
 		}

@@ -1,0 +1,282 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/csv"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"citycard/language"
+	"citycard/ledger"
+)
+
+// What the city's invoicing system is asked to do, and what it answers.
+const (
+	doIssue, doRed         = "issue", "red"
+	answerDone, answerNone = "done", "refused"
+)
+
+// The files end with this word, how many rows they have, and the SHA-256 of all before this row.
+const endsWith = "sha256"
+
+// MaxAnswers is how many rows a file of answers may have: they are one commit.
+const MaxAnswers = 5000
+
+// ExportInvoices writes what waits for the invoicing system, oldest order numbers first:
+//
+//	channel,order,do,amount,item,tax,invoice
+//	counter,o-1,issue,50.00,prepaid card,none,
+//	counter,o-2,red,20.00,prepaid card,none,24952000000000000001
+//	sha256,2,HASH
+//
+// A row stays in it until its answer is imported; the system knows a row again by channel, order,
+// do and invoice.
+func ExportInvoices(ctx context.Context, l *ledger.Ledger, out io.Writer) (rows int, err error) {
+	hash := sha256.New()
+	w := csv.NewWriter(io.MultiWriter(out, hash))
+	if err := w.Write([]string{"channel", "order", "do", "amount", "item", "tax", "invoice"}); err != nil {
+		return 0, err
+	}
+	err = l.Look(ctx, func(tx pgx.Tx) error {
+		list, err := tx.Query(ctx, "SELECT channel, number, state, fen, invoice FROM load_invoices WHERE state IN ('asked', 'red_asked') ORDER BY channel, number")
+		if err != nil {
+			return err
+		}
+		var channel, order, invoice string
+		var state InvoiceState
+		var fen ledger.Fen
+		_, err = pgx.ForEachRow(list, []any{&channel, &order, &state, &fen, &invoice}, func() error {
+			rows++
+			do := doIssue
+			if state == InvoiceRedAsked {
+				do = doRed
+			}
+			return w.Write([]string{channel, order, do, fen.String(), "prepaid card", "none", invoice})
+		})
+		return err
+	})
+	w.Flush()
+	if err = errors.Join(err, w.Error()); err != nil {
+		return rows, fmt.Errorf("export invoices: %w", err)
+	}
+	_, err = fmt.Fprintf(out, "%s,%d,%x\n", endsWith, rows, hash.Sum(nil))
+	return rows, err
+}
+
+// InvoiceAnswers is a file of the invoicing system's answers:
+//
+//	channel,order,do,amount,result,invoice
+//	counter,o-1,issue,50.00,done,24952000000000000001
+//	counter,o-2,red,20.00,refused,
+//	sha256,2,HASH
+//
+// result is done or refused; invoice is the number of the invoice, or of the red letter.
+type InvoiceAnswers struct {
+	Hash    [sha256.Size]byte
+	answers []invoiceAnswer
+}
+
+type invoiceAnswer struct {
+	line                                        int
+	channel, order, do, amount, result, invoice string
+	content                                     string
+}
+
+// ReadAnswers reads a file. A file that is cut or was changed on its way is refused whole.
+func ReadAnswers(content []byte) (*InvoiceAnswers, error) {
+	end := bytes.LastIndex(bytes.TrimRight(content, "\r\n"), []byte("\n")) + 1
+	last := strings.Split(string(bytes.TrimRight(content[end:], "\r\n")), ",")
+	a := &InvoiceAnswers{Hash: sha256.Sum256(content[:end])}
+	if len(last) != 3 || last[0] != endsWith || last[2] != hex.EncodeToString(a.Hash[:]) {
+		return nil, language.Textf("the last line is not sha256, the number of rows, and the SHA-256 of all before it: the file is cut or was changed")
+	}
+	r := csv.NewReader(bytes.NewReader(content[:end]))
+	r.FieldsPerRecord = 6
+	records, err := r.ReadAll()
+	if err != nil {
+		return nil, language.Textf("not a file of answers: %w", err)
+	}
+	if len(records) == 0 || !slices.Equal(records[0], []string{"channel", "order", "do", "amount", "result", "invoice"}) {
+		return nil, language.Textf("the first line must be channel,order,do,amount,result,invoice")
+	}
+	if last[1] != strconv.Itoa(len(records)-1) || len(records)-1 > MaxAnswers {
+		return nil, language.Textf("the file has %d rows, says %s, and may have %d", len(records)-1, last[1], MaxAnswers)
+	}
+	for i, f := range records[1:] {
+		a.answers = append(a.answers, invoiceAnswer{i + 2, f[0], f[1], f[2], f[3], f[4], f[5], strings.Join(f, ",")})
+	}
+	return a, nil
+}
+
+// What is what who imports the file signs.
+func (a *InvoiceAnswers) What() string {
+	return fmt.Sprintf("answers about invoices sha256:%x, %d rows", a.Hash, len(a.answers))
+}
+
+// TakenAnswers is what a file has come to; it is the audit's.
+type TakenAnswers struct {
+	File    string          `json:"file"` // its hash
+	Rows    int             `json:"rows"`
+	Done    int             `json:"done"`
+	Rejects []RejectedReply `json:"rejects"` // kept; nothing was done of them
+}
+
+// RejectedReply is a row of which nothing was done.
+type RejectedReply struct {
+	Line    int    `json:"line"`
+	Content string `json:"content"`
+	Why     string `json:"why"`
+}
+
+// What is what was signed for it.
+func (t *TakenAnswers) What() string {
+	return fmt.Sprintf("answers about invoices sha256:%s, %d rows", t.File, t.Rows)
+}
+
+// Take takes a file of answers, row by row: a row that does not fit is kept with the reason, and
+// keeps no other one back. The same file again does nothing.
+func (o *Invoices) Take(ctx context.Context, a *InvoiceAnswers, by ledger.Approval) (taken TakenAnswers, repeated bool, err error) {
+	if err := by.ValidateAlone(); err != nil {
+		return taken, false, err
+	}
+	var changed []Invoice
+	_, err = o.Ledger.PostOnce(ctx, StreamInvoices, o.Owner, 0, func(b *ledger.Batch) error {
+		b.Prepare = func(ctx context.Context, tx pgx.Tx) (err error) {
+			b.Transfers = nil
+			if taken, repeated, err = a.before(ctx, tx); err != nil || repeated {
+				return err
+			}
+			if changed, err = a.judge(ctx, tx, &taken); err != nil {
+				return err
+			}
+			for i := range changed {
+				note, err := changed[i].note()
+				if err != nil {
+					return err
+				}
+				b.Transfers = append(b.Transfers, note)
+			}
+			return nil
+		}
+		b.Finish = func(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) ([]byte, error) {
+			if repeated {
+				return nil, nil
+			}
+			for i := range changed {
+				if out.Transfers[i].Result != ledger.Inserted {
+					return nil, fmt.Errorf("note an invoice: %w", out.Transfers[i].Err)
+				}
+				if err := changed[i].keep(ctx, tx, b.Day); err != nil {
+					return nil, err
+				}
+			}
+			return nil, a.keep(ctx, tx, &taken, by)
+		}
+		return nil
+	})
+	return taken, repeated, err
+}
+
+// before finds what the same file has come to.
+func (a *InvoiceAnswers) before(ctx context.Context, tx pgx.Tx) (taken TakenAnswers, found bool, err error) {
+	taken = TakenAnswers{File: hex.EncodeToString(a.Hash[:]), Rows: len(a.answers), Rejects: []RejectedReply{}}
+	err = tx.QueryRow(ctx, "SELECT done FROM load_invoice_files WHERE file = $1", a.Hash[:]).Scan(&taken.Done)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return taken, false, nil
+	}
+	if err == nil {
+		var rows pgx.Rows
+		if rows, err = tx.Query(ctx, "SELECT line, content, why FROM load_invoice_rejects WHERE file = $1 ORDER BY line", a.Hash[:]); err == nil {
+			taken.Rejects, err = pgx.CollectRows(rows, pgx.RowToStructByPos[RejectedReply])
+		}
+	}
+	if err != nil {
+		return taken, false, fmt.Errorf("read answers about invoices: %w", err)
+	}
+	return taken, true, nil
+}
+
+// judge gives what the rows change, and counts them.
+func (a *InvoiceAnswers) judge(ctx context.Context, tx pgx.Tx, taken *TakenAnswers) (changed []Invoice, err error) {
+	seen := map[[2]string]bool{}
+	for i := range a.answers {
+		row := &a.answers[i]
+		why := "the order is in the file twice"
+		if name := [2]string{row.channel, row.order}; !seen[name] {
+			seen[name] = true
+			is, err := InvoiceIn(ctx, tx, row.channel, row.order, true)
+			if err != nil {
+				return nil, err
+			}
+			if why = row.apply(&is); why == "" {
+				changed = append(changed, is)
+				taken.Done++
+				continue
+			}
+		}
+		taken.Rejects = append(taken.Rejects, RejectedReply{row.line, row.content, why})
+	}
+	return changed, nil
+}
+
+// apply changes an invoice as a row says; why it does not, where it does not.
+func (r *invoiceAnswer) apply(is *Invoice) (why string) {
+	want := map[string]InvoiceState{doIssue: InvoiceAsked, doRed: InvoiceRedAsked}[r.do]
+	switch {
+	case want == "":
+		return "do is neither issue nor red"
+	case r.result != answerDone && r.result != answerNone:
+		return "result is neither done nor refused"
+	case is.Step == 0:
+		return "no invoice was asked for such an order"
+	case is.State != want:
+		return "its invoice is " + string(is.State)
+	case r.amount != is.Fen.String():
+		return "the amount is another one"
+	case (r.result == answerDone) != isInvoiceNumber(r.invoice):
+		return "invoice: want its number, 8 to 32 letters and digits, where it was done, and nothing where it was refused"
+	}
+	is.Step++
+	switch {
+	case r.do == doIssue && r.result == answerDone:
+		is.State, is.Number = InvoiceIssued, r.invoice
+	case r.do == doIssue:
+		is.State = NoInvoice
+	case r.result == answerDone:
+		is.State, is.Red = InvoiceRedLettered, r.invoice
+	default:
+		is.State = InvoiceIssued
+	}
+	return ""
+}
+
+func isInvoiceNumber(text string) bool {
+	return len(text) >= 8 && len(text) <= 32 && IsNumber(text) && !strings.ContainsAny(text, "-_")
+}
+
+// keep stores the file, its rejects and the audit's entry.
+func (a *InvoiceAnswers) keep(ctx context.Context, tx pgx.Tx, taken *TakenAnswers, by ledger.Approval) error {
+	batch := &pgx.Batch{}
+	batch.Queue("INSERT INTO load_invoice_files (file, lines, done, rejects) VALUES ($1, $2, $3, $4)", a.Hash[:], taken.Rows, taken.Done, len(taken.Rejects))
+	for _, r := range taken.Rejects {
+		batch.Queue("INSERT INTO load_invoice_rejects (file, line, content, why) VALUES ($1, $2, $3, $4)", a.Hash[:], r.Line, r.Content, r.Why)
+	}
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("keep answers about invoices: %w", err)
+	}
+	text, err := json.Marshal(taken)
+	if err != nil {
+		return err
+	}
+	return ledger.Record(ctx, tx, ActAnswers, string(text), by)
+}
