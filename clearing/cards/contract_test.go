@@ -20,10 +20,10 @@ func TestContractActs(t *testing.T) {
 	}
 	c := newCounter(t)
 	inForce := c.Office.InForce
-	with := func(channel, acts string) {
+	with := func(channel, acts string, limit int) {
 		t.Helper()
 		contracts, err := load.LoadContracts(fmt.Appendf(nil, `{"versions": [{"version": "c", "effective_from": "20130101", "source": "test", "contracts": [
-			{"channel": %q, "kind": "counter", "commission_share": "0", "commission_fen": 0, "limit_fen": 0, "acts": [%s]}]}]}`, channel, acts))
+			{"channel": %q, "kind": "counter", "commission_share": "0", "commission_fen": 0, "limit_fen": %d, "acts": [%s]}]}]}`, channel, limit, acts))
 		c.must(err)
 		c.Office.InForce = func(ctx context.Context) (*cards.Figures, error) {
 			f, err := inForce(ctx)
@@ -35,7 +35,7 @@ func TestContractActs(t *testing.T) {
 	}
 	sale := c.order(cards.Sell, number(0), product("ordinary"), cash(1000))
 	for _, test := range []struct{ channel, acts string }{{"counter", `"load", "refund"`}, {"other", `"sell"`}} {
-		with(test.channel, test.acts)
+		with(test.channel, test.acts, 5000)
 		for range 2 {
 			refusal := (*cards.Refusal)(nil)
 			if _, err := c.Office.Do(c.Context(), sale, c.by()); !errors.As(err, &refusal) {
@@ -47,7 +47,19 @@ func TestContractActs(t *testing.T) {
 	if c.must(err); len(found.Steps) != 0 {
 		t.Errorf("it has %d steps", len(found.Steps))
 	}
-	with("counter", `"sell"`)
 	c.open()
-	c.does(cards.Sell, number(0), product("ordinary"), cash(1000))
+	with("counter", `"sell"`, 999)
+	for range 2 {
+		if _, err := c.Office.Do(c.Context(), sale, c.by()); err == nil {
+			t.Error("it is sold beyond what the channel may owe")
+		}
+	}
+	with("counter", `"sell"`, 1000)
+	done, err := c.Office.Do(c.Context(), sale, c.by())
+	c.must(err)
+	with("counter", `"load"`, 0) // what was done stays done, whatever holds now
+	again, err := c.Office.Do(c.Context(), sale, c.by())
+	if c.must(err); !again.Repeated || again.Step.Order != done.Step.Order {
+		t.Errorf("the same order again: %+v", again)
+	}
 }

@@ -68,6 +68,12 @@ func (o *Office) Do(ctx context.Context, order *Order, by ledger.Approval) (*Don
 	if done, err := d.before(ctx); done != nil || err != nil {
 		return done, err
 	}
+	if err := o.channel(ctx, order.Channel, d.figures.today()); err != nil {
+		return nil, err
+	}
+	if err := d.figures.mayDo(order.Channel, order.Do); err != nil {
+		return nil, err
+	}
 	out, err := o.Ledger.PostOnce(ctx, Stream, o.Owner, 0, func(b *ledger.Batch) error {
 		b.Prepare = func(ctx context.Context, tx pgx.Tx) error { return d.prepare(ctx, tx, b) }
 		b.Finish = func(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) ([]byte, error) {
@@ -92,12 +98,6 @@ func (o *Office) begin(ctx context.Context, order *Order, by ledger.Approval) (*
 	}
 	figures, err := o.InForce(ctx)
 	if err != nil {
-		return nil, err
-	}
-	if err := o.channel(ctx, order.Channel, figures.today()); err != nil {
-		return nil, err
-	}
-	if err := figures.mayDo(order.Channel, order.Do); err != nil {
 		return nil, err
 	}
 	d := &doing{office: o, order: order, by: by, figures: figures}
@@ -329,8 +329,12 @@ func (d *doing) fill(b *ledger.Batch) error {
 	if d.other != nil {
 		b.Transfers = append(b.Transfers, d.moving.Notes()...)
 	}
+	channel, most := ledger.IDOfCode(chart.Channel(o.Channel)), d.figures.mayOwe(o.Channel)
 	for i := range b.Transfers {
-		b.Transfers[i].Linked = i < len(b.Transfers)-1
+		t := &b.Transfers[i]
+		if t.Linked = i < len(b.Transfers)-1; t.Debit == channel {
+			t.DebitCap = most
+		}
 	}
 	return nil
 }

@@ -175,6 +175,15 @@ func (f *Figures) mayDo(channel string, do Do) error {
 	return nil
 }
 
+// mayOwe is how much a channel may owe after a step, by its contract; nil: contracts say nothing.
+func (f *Figures) mayOwe(channel string) *ledger.Fen {
+	if f.Contracts == nil {
+		return nil
+	}
+	contract, _ := f.Contracts.On(f.today(), channel)
+	return &contract.LimitFen
+}
+
 // shadowOf is what a card's purse should hold.
 func (o *Office) shadowOf(ctx context.Context, card identity.Card) (ledger.Fen, error) {
 	return shadow.Balance(ctx, o.Ledger, ledger.IDOfCode(chart.Float), card.Subject(), shadow.AsOf{})

@@ -49,6 +49,14 @@ func TestHeldLoad(t *testing.T) {
 	a := h.authority()
 	a.Stream, a.Owner = "waiting", "test"
 	h.refundedWaiting(p, a, "lied", 0)
+	from, to := identity.CardOf(clearingtest.CardID(clearingtest.Card)), identity.CardOf(clearingtest.CardID(clearingtest.OtherCard))
+	h.must(h.ledger.Look(t.Context(), func(tx pgx.Tx) error {
+		m, err := load.MovingOf(t.Context(), tx, from, to)
+		if err == nil && len(m.Orders()) > 0 {
+			t.Error("what may be on the card goes over to another one")
+		}
+		return err
+	}))
 	for range 2 {
 		if refused := (*load.Refusal)(nil); !errors.As(h.placed(a, "lied", 1, 5000), &refused) || refused.Reason != "load_held" {
 			t.Fatalf("it may be on the card, and is answered %v, want load_held", refused)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -390,12 +389,6 @@ func newDryRun(t *testing.T) *dryRun {
 		"{medical}", document(rules.Medical, `"deductible_fen": `, `"deductible_fen": 1`), "{pension}", document(rules.Pension, `"source": "`, `"source": "again: `),
 		"{drafts}", filepath.Join(dir, "drafts"), "{nowhere}", filepath.Join(dir, "nowhere"), "{roster}", filepath.Join(beside, "roster.csv"), "{number}", filepath.Join(beside, "number"),
 		"{empty}", url, "{replies}", filepath.Join(beside, "replies.csv"))}
-}
-
-// invoiceReplies is a file of the invoicing system, which refuses to issue one.
-func invoiceReplies() string {
-	text := "channel,order,do,amount,result,invoice\ncounter,w-1,issue,50.00,refused,\n"
-	return fmt.Sprintf("%ssha256,1,%x\n", text, sha256.Sum256([]byte(text)))
 }
 
 // last replaces the number and the hash of the proposal that was made last, and more.

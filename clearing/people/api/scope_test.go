@@ -325,7 +325,7 @@ func (r *realm) seesLoads(row scopeRow) {
 // everyOperation wants each operation of the API to be one that this test tries.
 func (r *realm) everyOperation() {
 	r.Helper()
-	const tried = "books whoami found issue revoke draft list show propose approve reject withdraw find-person import-persons show-import list-rejects unfinished products find-card step-card open-shift close-shift stock spoil-stock count-stock issue-cards waiting-loads load-order"
+	const tried = "books whoami found issue revoke draft list show propose approve reject withdraw find-person import-persons show-import list-rejects unfinished products find-card step-card open-shift close-shift stock spoil-stock count-stock issue-cards waiting-loads load-order ask-load-invoice take-invoice-answers"
 	for _, id := range operations(r) {
 		if !strings.Contains(" "+tried+" ", " "+id+" ") {
 			r.Errorf("the operation %q is in no row of testdata/scope.txt: add its act, and have TestScope try it", id)

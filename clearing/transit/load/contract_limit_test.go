@@ -93,6 +93,52 @@ func TestNoContract(t *testing.T) {
 	c.wantBalances(map[string]ledger.Fen{chart.Channel("new"): -50_000, chart.Channel("agent"): 0})
 }
 
+// TestPaidStaysPaid has a contract end while an order is torn: what is paid is answered again, and
+// nothing new is paid, under its number or another.
+func TestPaidStaysPaid(t *testing.T) {
+	c := newCounter(t)
+	if err := c.of("web", "o-1", 1, 10_000); err != nil {
+		t.Fatal(err)
+	}
+	ended, err := load.LoadContracts([]byte(`{"versions": [{"version": "c", "effective_from": "20200101", "source": "test", "contracts": [
+		{"channel": "web", "kind": "agent", "commission_share": "0", "commission_fen": 0, "limit_fen": 0, "acts": ["sell"]}]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.contracts = ended
+	for range 2 {
+		if err := c.of("web", "o-1", 1, 10_000); err != nil {
+			t.Errorf("what is paid: %v", err)
+		}
+		for _, err := range []error{c.of("web", "o-2", 2, 10_000), c.of("web", "o-1", 2, 10_000), c.of("web", "o-1", 1, 20_000)} {
+			if refusal := (*load.Refusal)(nil); !errors.As(err, &refusal) || refusal.Reason != verdict.ChannelMayNot {
+				t.Errorf("%v, want channel_may_not", err)
+			}
+		}
+	}
+	c.wantBalances(map[string]ledger.Fen{"channel:web": -10_000})
+}
+
+// TestSignedLongAgo has a stolen token's holder choose the time that is signed: the contract and
+// the largest single load of now hold.
+func TestSignedLongAgo(t *testing.T) {
+	c := newCounter(t)
+	rules, err := load.LoadRules([]byte(`{"versions": [
+		{"version": "large", "effective_from": "20200101", "maximum_fen": 100000, "multiple_of_fen": 1000, "refund_after_days": 30, "source": "test"},
+		{"version": "small", "effective_from": "2026-01-05T10:00", "maximum_fen": 100000, "multiple_of_fen": 1000, "refund_after_days": 30, "counter_single_fen": 20000, "source": "test"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.rules = func() (*load.Rules, string) { return rules, "" }
+	for range 2 { // signed at nine, asked at twelve
+		refusal := (*load.Refusal)(nil)
+		if err := c.of("counter", "o-1", 1, 21_000); !errors.As(err, &refusal) || refusal.Reason != verdict.AboveSingle {
+			t.Errorf("%v, want above_single", err)
+		}
+	}
+	c.wantBalances(map[string]ledger.Fen{"channel:counter": 0})
+}
+
 // TestContractActs names what is wrong with the acts of a contract.
 func TestContractActs(t *testing.T) {
 	for _, test := range []struct{ kind, acts, want string }{

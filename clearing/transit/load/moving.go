@@ -20,8 +20,9 @@ import (
 //	Prepare  MovingOf, whose Notes join the batch's chain
 //	Finish   Keep
 //
-// An order for which MAC2 was given out stays with its card, which may have it, and so does one
-// that is held: both are for a person. Once it waits again, another Moving takes it.
+// An order for which MAC2 was given out stays with its card, which may have it; so does one of
+// which two people have said that the card did not have it, and one that is held. The new card's
+// counter could not show that they were wrong. Two people take such an order back.
 type Moving struct {
 	from, to identity.Card
 	orders   []Waiting
@@ -53,7 +54,7 @@ func cardOfDigits(text string) (identity.Card, error) {
 // be nothing.
 func MovingOf(ctx context.Context, tx pgx.Tx, from, to identity.Card) (*Moving, error) {
 	m := &Moving{from: from, to: to}
-	rows, err := tx.Query(ctx, selectWaiting+"WHERE card = $1 AND state = 'waiting' AND NOT held ORDER BY placer, number FOR UPDATE", from[:])
+	rows, err := tx.Query(ctx, selectWaiting+"WHERE card = $1 AND state = 'waiting' AND NOT held AND refunded = ''::BYTEA ORDER BY placer, number FOR UPDATE", from[:])
 	if err == nil {
 		m.orders, err = pgx.CollectRows(rows, scanWaiting)
 	}
@@ -96,7 +97,7 @@ func (m *Moving) Notes() []ledger.Transfer { return slices.Clone(m.notes) }
 func (m *Moving) Keep(ctx context.Context, tx pgx.Tx) error {
 	for i := range m.orders {
 		w := &m.orders[i]
-		_, err := tx.Exec(ctx, "UPDATE waiting_loads SET card = $3, moves = $4, refunded = '' WHERE placer = $1 AND number = $2",
+		_, err := tx.Exec(ctx, "UPDATE waiting_loads SET card = $3, moves = $4 WHERE placer = $1 AND number = $2",
 			string(w.Placer), w.Number, m.to[:], w.Moves+1)
 		if err != nil {
 			return fmt.Errorf("move a waiting load: %w", err)

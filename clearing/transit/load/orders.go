@@ -150,7 +150,7 @@ func (a *Authority) mayPlace(p *Placement, id keys.CardID) error {
 	case p.Fen > rule.MaximumFen:
 		return &Refusal{verdict.AboveLimit, fmt.Sprintf("%d fen exceeds %d", p.Fen, rule.MaximumFen)}
 	}
-	return a.single(rule, at, p.Placer.Channel(), p.Fen)
+	return a.single(rules, p.Placer.Channel(), p.Fen)
 }
 
 // CardOf finds a card by its printed number, and its issuer in the registry where none is named.
