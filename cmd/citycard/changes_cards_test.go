@@ -49,7 +49,7 @@ func (l *lived) counter(staff *peopletest.Staff) {
 		count++
 		o := &cards.Order{
 			Number: fmt.Sprintf("step-%d", count), Channel: "counter", Counter: "1", Do: do, Card: card, Product: product, New: other, Cash: cash, Certificate: paper,
-			Salt: strings.Repeat("5a", 16),
+			Salt: strings.Repeat("5a", 16) + strings.Repeat("6b", 16),
 		}
 		said := o.Said()
 		_, err := office.Do(l.Context(), o, signed(do.Act(), said.What()))
