@@ -226,3 +226,18 @@ func TestLateAtOnce(t *testing.T) {
 	c.ends(number(0))
 	c.hold()
 }
+
+// TestLostIsNotPaidFor has a lost card be overdrawn after it was replaced: its holder pays nothing.
+func TestLostIsNotPaidFor(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	c.does(cards.Sell, number(0), product("registered"), cash(1000), shown("Li"))
+	c.does(cards.ReportLoss, number(0), shown("Li"))
+	c.does(cards.Replace, number(0), another(number(1)), cash(600), shown("Li"))
+	c.loads(number(0), -300)
+	c.now = afterWait
+	c.follow(1, 1)
+	c.stands(number(1), cards.Active, 1000)
+	c.ends(number(0))
+	c.hold()
+}

@@ -23,6 +23,7 @@ type life struct {
 	waits      ledger.Fen
 	due        time.Time // a loss for now is over, or the money is paid
 	next       int       // the card that took its place
+	lost       bool      // as it was replaced
 }
 
 // lives are the cards of a model, some of which are blank.
@@ -149,7 +150,7 @@ func (m *lives) acts(what string, of *life, card string) {
 		if !in(cards.Lost, cards.HandedIn) {
 			becomes.due = m.workdays()
 		}
-		pays, becomes.deposit, becomes.waits, becomes.next = 600, 0, 0, m.used
+		pays, becomes.deposit, becomes.waits, becomes.next, becomes.lost = 600, 0, 0, m.used, in(cards.Lost, cards.Brief)
 		edit = append(edit, another(number(min(m.used, len(m.all)-1))))
 	case "return":
 		do, may, becomes.state = cards.Return, in(cards.Active) && of.waits == 0, cards.Returned
@@ -220,7 +221,7 @@ func (m *lives) byRule() {
 			for last.state == cards.Replaced {
 				last = &m.all[last.next]
 			}
-			if of.purse < 0 {
+			if of.purse < 0 && !of.lost {
 				last.deposit -= min(-of.purse, last.deposit)
 			}
 			last.waits += max(of.purse, 0)

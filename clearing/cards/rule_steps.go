@@ -36,6 +36,7 @@ type byRule struct {
 	purse   ledger.Fen
 	torn    []load.Torn
 	waits   bool       // a load waits for it
+	lost    bool       // it was reported lost as it was replaced
 	used    ledger.Day // last, of one that is active or inactive
 
 	record Record
@@ -190,6 +191,7 @@ func (s *byRule) prepare(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error 
 	if s.purse, err = shadow.BalanceIn(ctx, tx, ledger.IDOfCode(chart.Float), s.card.Subject()); err != nil {
 		return err
 	}
+	s.lost = false
 	b.Transfers, s.places, s.other, s.over, s.moving, s.record = nil, nil, nil, nil, nil, Record{}
 	due := was.Lapses > 0 && was.Lapses <= s.figures.today()
 	r := s.begun(was, steps)
@@ -264,8 +266,10 @@ func (s *byRule) follows(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error 
 	}
 	switch {
 	case have < 0:
-		if err := s.offDeposit(ctx, tx, b, &other, -have); err != nil {
-			return err
+		if !s.lost { // else who found it may have used it: its holder does not pay for that
+			if err := s.offDeposit(ctx, tx, b, &other, -have); err != nil {
+				return err
+			}
 		}
 		return s.borne(b, -have, back)
 	case have > 0:
@@ -283,6 +287,12 @@ func (s *byRule) back(ctx context.Context, tx pgx.Tx) (moves []move, err error) 
 	}
 	var given []GivenOver
 	for i := range list {
+		switch list[i].Do {
+		case ReportLoss, ReportBrief:
+			s.lost = true
+		case Find, Lapse:
+			s.lost = false
+		}
 		given = append(given, list[i].Torn...)
 		given = slices.DeleteFunc(given, func(g GivenOver) bool { return slices.Contains(list[i].Back, g) })
 	}
