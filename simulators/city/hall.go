@@ -34,8 +34,10 @@ type Readers struct {
 const (
 	// heldFor is how long a card is held to a reader at most: its terminal may only have begun.
 	heldFor = time.Minute
-	// tries is how often a card is held to a reader until it has paid.
-	tries = 5
+	// tries is how often a card is held to a reader until it has paid, and rests the pause between
+	// them. A lane on a busy machine, which shows its result late, remembers a card for a minute.
+	tries = 20
+	rests = 4 * time.Second
 	// fundedAt is the hour of the day at which cards are topped up.
 	fundedAt = 5
 )
@@ -318,6 +320,11 @@ func (h *hall) pass(ctx context.Context, p *post, card *passenger.Card, update s
 			return all[0], nil
 		case len(all) > 0:
 			return made, fmt.Errorf("it has paid %d times, the last time answered: %t", len(all), all[len(all)-1].Answered)
+		}
+		select {
+		case <-ctx.Done():
+			return made, ctx.Err()
+		case <-time.After(rests):
 		}
 	}
 	return made, fmt.Errorf("it was held to the reader %d times and has not paid", tries)
