@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"citycard/language"
 )
 
@@ -23,6 +25,7 @@ type Gatherer struct {
 	owner  string
 	shard  int
 	linger time.Duration
+	keep   Keep
 	lease  Lease
 	epoch  atomic.Int64 // the lease's, for others to read; 0 while it is not known
 	recent *Recent
@@ -45,6 +48,9 @@ type answer struct {
 	err       error
 }
 
+// Keep stores, in the transaction of a gatherer's batch, what follows from transfers in it.
+type Keep func(ctx context.Context, tx pgx.Tx, transfers []Transfer, decisions []Decision) error
+
 // The gatherer's limits.
 const (
 	gatheredRows  = 8192 // transfers of one shared commit
@@ -58,12 +64,17 @@ var ErrStopped = errors.New("the gatherer is closed")
 // 0 posts at once whatever is there; 1 or 2 ms suit a desk. The context bounds only the lease.
 // Close must be called.
 func (l *Ledger) NewGatherer(ctx context.Context, stream, owner string, shard int, linger time.Duration) (*Gatherer, error) {
+	return l.NewKeeper(ctx, stream, owner, shard, linger, nil)
+}
+
+// NewKeeper is NewGatherer for chains of which more is kept than the ledger does.
+func (l *Ledger) NewKeeper(ctx context.Context, stream, owner string, shard int, linger time.Duration, keep Keep) (*Gatherer, error) {
 	lease, err := l.Lease(ctx, stream, owner, 0)
 	if err != nil {
 		return nil, err
 	}
 	g := &Gatherer{
-		ledger: l, stream: stream, owner: owner, shard: shard, linger: linger, lease: lease, recent: NewRecent(1 << 16),
+		ledger: l, stream: stream, owner: owner, shard: shard, linger: linger, keep: keep, lease: lease, recent: NewRecent(1 << 16),
 		calls: make(chan *call, gatheredCalls), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	g.epoch.Store(lease.Epoch)
@@ -221,6 +232,11 @@ func (g *Gatherer) post(ctx context.Context, calls []*call) ([][]Decision, error
 	batch := &Batch{
 		Stream: g.stream, Epoch: g.lease.Epoch, From: g.lease.Next, Next: g.lease.Next + int64(len(calls)), Day: g.lease.Day,
 		Shard: g.shard, Transfers: transfers, Recent: g.recent,
+	}
+	if g.keep != nil {
+		batch.Finish = func(ctx context.Context, tx pgx.Tx, out *Outcome) ([]byte, error) {
+			return nil, g.keep(ctx, tx, transfers, out.Transfers)
+		}
 	}
 	out, err := g.ledger.Post(ctx, batch)
 	var moved *StreamError

@@ -83,11 +83,52 @@ func TestForged(t *testing.T) {
 	}
 }
 
+// TestShiftsForged alters rows of shifts behind the books' back: verify names each.
+func TestShiftsForged(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	c.does(cards.Sell, number(0), product("ordinary"), cash(1000))
+	c.paysAt("491030000001", number(0), 3000)
+	c.shifted("cara", c.handing(1000))
+	c.shifted("cara", c.closing("1", 2000, 2900))
+	if found := c.faults(); len(found) > 0 {
+		t.Fatalf("before any change: %q", found)
+	}
+	for _, test := range []struct {
+		statement string
+		want      books.Kind
+	}{
+		{"UPDATE shifts SET steps_fen = 0, counted_fen = counted_fen - 700", verify.ShiftRow},
+		{"UPDATE shifts SET closed_by = 'bob', opened_by = 'bob'", verify.ShiftRow},
+		{"UPDATE shifts SET closed = closed + 1", verify.ShiftRow},
+		{"UPDATE shifts SET opened = opened + 1", verify.ShiftRow},
+		{"DELETE FROM shifts", verify.ShiftRow},
+		{"UPDATE shifts SET loaded_fen = 0, counted_fen = 1000", verify.ShiftRow},
+		{"UPDATE shifts SET claimed_fen = 3000", verify.ShiftRow},
+		{"UPDATE shifts SET later_fen = 500", verify.ShiftRow},
+		{"UPDATE shifts SET handed_fen = 0", verify.ShiftRow},
+		{"UPDATE shifts SET due_fen = 1", verify.ShiftRow},
+		{"UPDATE shifts SET terminals = '491030000003'", verify.ShiftRow},
+		{"UPDATE shifts SET closed = 0", verify.ShiftRow},
+		{"UPDATE shifts SET number = 2", verify.ShiftRow},
+		{"UPDATE terminal_loads SET shift = 0", verify.ShiftRow},
+		{"UPDATE terminal_loads SET shift = 7", verify.ShiftRow},
+		{"UPDATE terminal_loads SET fen = 1", verify.TerminalLoad},
+		{"UPDATE terminal_loads SET terminal = '\\x491030000003'", verify.TerminalLoad},
+		{"UPDATE terminal_loads SET unit = 'channel:shop'", verify.TerminalLoad},
+		{"DELETE FROM terminal_loads", verify.TerminalLoad},
+	} {
+		if found := c.forged(test.statement); !slices.Contains(found, test.want) {
+			t.Errorf("%s: found %q, want %s", test.statement, found, test.want)
+		}
+	}
+}
+
 // forged are the faults after a statement, which is undone.
 func (c *counter) forged(statement string, also ...string) (found []books.Kind) {
 	c.Helper()
 	each := func(format string) {
-		for _, table := range append([]string{"cards", "card_steps", "card_orders", "registry_dues", "shifts"}, also...) {
+		for _, table := range append([]string{"cards", "card_steps", "card_orders", "registry_dues", "shifts", "terminal_loads"}, also...) {
 			_, err := c.Ledger.Pool().Exec(c.Context(), fmt.Sprintf(format, table))
 			c.must(err)
 		}

@@ -7,11 +7,14 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"citycard/cardos/keys"
 	"citycard/cardos/tunion"
 	"citycard/clearing/calendar"
 	"citycard/clearing/chart"
 	"citycard/clearing/identity"
+	"citycard/clearing/people"
 	"citycard/clearing/registry"
 	"citycard/clearing/registry/index"
 	"citycard/clearing/transit/load"
@@ -39,6 +42,9 @@ type Office struct {
 	// Token is the keyed token of the number of a certificate. Only a sale of a person's card, and
 	// what its holder does, need it.
 	Token func(ctx context.Context, certificate string) ([16]byte, error)
+	// Supervises refuses who may not do acts of a shift that somebody else has opened, with a
+	// *people.DeniedError. nil: nobody may.
+	Supervises func(ctx context.Context, tx pgx.Tx, by ledger.Approval, unit people.Unit) error
 }
 
 // Refusal is why something is not done.

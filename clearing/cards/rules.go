@@ -24,6 +24,8 @@ type Rules struct{ versions []Rule }
 type Rule struct {
 	rulefile.SinceDay
 	Products []Product `json:"products" jsonschema:"minItems=1"` // what is sold
+	// ShiftDifferenceFen is what the cash of a shift may be over or short; more takes two people.
+	ShiftDifferenceFen ledger.Fen `json:"shift_difference_fen,omitempty" jsonschema:"minimum=0,maximum=100000000" doc:"What the cash of a shift may be over or short; more takes two people"`
 	rulefile.Figures
 }
 
@@ -87,6 +89,7 @@ func (r *Rule) check(where string) []error {
 	if len(r.Products) == 0 {
 		faults = append(faults, fmt.Errorf("%s.products: empty, want at least one", where))
 	}
+	faults = append(faults, rulefile.Range(where+".shift_difference_fen", r.ShiftDifferenceFen, 0, mostFen)...)
 	seen, names := map[string]bool{}, rulefile.Names{}
 	for i := range r.Products {
 		p, at := &r.Products[i], fmt.Sprintf("%s.products[%d]", where, i)

@@ -2,7 +2,6 @@ package cards
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -19,21 +18,22 @@ func (d *doing) at() time.Time {
 }
 
 // inShift finds the shift that is open at the order's counter. What moves cash or takes a card in
-// needs one.
+// needs one, of who does it or with a supervisor.
 func (d *doing) inShift(ctx context.Context, tx pgx.Tx) (number int64, err error) {
 	if d.plan.Cash() == 0 && d.order.Emptied == 0 && d.order.Do != HandIn {
 		return 0, nil
 	}
-	err = tx.QueryRow(ctx, "SELECT number FROM shifts WHERE unit = $1 AND counter = $2 AND closed = 0"+locking, string(d.order.Unit()), d.order.Counter).Scan(&number)
+	of, err := lastShift(ctx, tx, d.order.Unit(), d.order.Counter, locking)
+	none := of.Number == 0 || !of.Closed.IsZero()
 	switch {
-	case errors.Is(err, pgx.ErrNoRows) && d.office.Ledger.Rehearses():
-		return 0, nil
-	case errors.Is(err, pgx.ErrNoRows):
-		return 0, refusal(language.Textf("no shift is open at counter %s of %s", d.order.Counter, string(d.order.Unit())), language.Textf("open one: cash is counted in a shift"))
 	case err != nil:
-		return 0, fmt.Errorf("read the open shift: %w", err)
+		return 0, err
+	case none && d.office.Ledger.Rehearses():
+		return 0, nil
+	case none:
+		return 0, refusal(language.Textf("no shift is open at counter %s of %s", d.order.Counter, string(d.order.Unit())), language.Textf("open one: cash is counted in a shift"))
 	}
-	return number, nil
+	return of.Number, d.office.owns(ctx, tx, d.by, &of)
 }
 
 // addToShift adds the cash of a step to its shift.

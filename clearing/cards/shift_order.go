@@ -2,27 +2,58 @@ package cards
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"slices"
+	"strings"
 
+	"citycard/clearing/identity"
 	"citycard/clearing/people"
+	"citycard/language"
 	"citycard/ledger"
 )
 
-// The acts of a shift.
+// The acts of a shift. ActAnothers is none by itself: the policy says by it who may do acts of a
+// shift that somebody else has opened.
 const (
 	ActOpenShift  = "open shift"
+	ActOpenOther  = "open shift otherwise" // than the one before has left it
 	ActCloseShift = "close shift"
+	ActCloseByTwo = "close shift with difference"
+	ActHandOver   = "hand cash over"
+	ActAnothers   = "work in another's shift"
 )
 
-// ShiftOrder opens or closes a shift at a counter.
+// ShiftDo is what is done with a shift.
+type ShiftDo string
+
+// What there is to do.
+const (
+	Opens     ShiftDo = "open"
+	Closes    ShiftDo = "close"
+	HandsOver ShiftDo = "hand_over" // cash of the shift that is open or, where none is, of the last one
+)
+
+// To where cash is handed over.
+const (
+	ToSafe = "safe"
+	ToBank = "bank"
+)
+
+// ShiftOrder does something with a shift at a counter.
 type ShiftOrder struct {
-	Number  string     `json:"order"`
-	Channel string     `json:"channel"`
-	Counter string     `json:"counter"`
-	Ends    bool       `json:"ends,omitempty"`
-	Start   ledger.Fen `json:"start_fen,omitempty"`   // cash at the beginning, of one that opens
-	Loaded  ledger.Fen `json:"loaded_fen,omitempty"`  // cash for loads, of one that closes
-	Counted ledger.Fen `json:"counted_fen,omitempty"` // cash that was counted, of one that closes
+	Number    string     `json:"order"`
+	Channel   string     `json:"channel"`
+	Counter   string     `json:"counter"`
+	Do        ShiftDo    `json:"do"`
+	Start     ledger.Fen `json:"start_fen,omitempty"` // cash at the beginning, of one that opens
+	Terminals []string   `json:"terminals,omitempty"` // of one that opens: the counter's, 12 digits each
+	// Otherwise says that it begins with other cash or terminals than the one before has left.
+	Otherwise bool       `json:"otherwise,omitempty"`
+	Loaded    ledger.Fen `json:"loaded_fen,omitempty"`  // of one that closes: what the counter says that loads brought
+	Counted   ledger.Fen `json:"counted_fen,omitempty"` // cash that was counted, of one that closes
+	Handed    ledger.Fen `json:"handed_fen,omitempty"`  // cash that is handed over
+	To        string     `json:"to,omitempty"`          // to where
 }
 
 // Unit is the channel's.
@@ -30,11 +61,97 @@ func (o *ShiftOrder) Unit() people.Unit { return people.Unit("channel:" + o.Chan
 
 // What is what a person signs who does it.
 func (o *ShiftOrder) What() string {
-	if o.Ends {
-		return fmt.Sprintf("order %s of %s at %s: close with %d fen of loads, counted %d fen", o.Number, o.Unit(), o.Counter, o.Loaded, o.Counted)
+	of := fmt.Sprintf("order %s of %s at %s: ", o.Number, o.Unit(), o.Counter)
+	switch o.Do {
+	case Closes:
+		return of + fmt.Sprintf("close with %d fen of loads, counted %d fen", o.Loaded, o.Counted)
+	case HandsOver:
+		return of + fmt.Sprintf("hand %d fen over to %s", o.Handed, o.To)
+	case Opens:
 	}
-	return fmt.Sprintf("order %s of %s at %s: open with %d fen", o.Number, o.Unit(), o.Counter, o.Start)
+	of += fmt.Sprintf("open with %d fen at %s", o.Start, strings.Join(o.Terminals, " "))
+	if o.Otherwise {
+		of += ", not as the shift before has left it"
+	}
+	return of
 }
 
 // Content is the hash of all that the order asks for.
 func (o *ShiftOrder) Content() [sha256.Size]byte { return sha256.Sum256([]byte(o.What())) }
+
+// Act is the order's act as policy and audit name it, of one person.
+func (o *ShiftOrder) Act() string {
+	switch {
+	case o.Do == Closes:
+		return ActCloseShift
+	case o.Do == HandsOver:
+		return ActHandOver
+	case o.Otherwise:
+		return ActOpenOther
+	}
+	return ActOpenShift
+}
+
+// maxTerminals is how many a counter has at most.
+const maxTerminals = 16
+
+// Check refuses an order that is wrong by itself, with an *OrderError.
+func (o *ShiftOrder) Check() error {
+	wrong := func(field string, what *language.Text) error { return &OrderError{field, what} }
+	if !identity.IsName(o.Number, MaxOrder) {
+		return wrong("order", language.Textf("want 1 to %d visible bytes", MaxOrder))
+	}
+	if _, err := people.ParseUnit(string(o.Unit())); err != nil {
+		return wrong("channel", language.Textf("want the id of a channel"))
+	}
+	if !identity.IsName(o.Counter, 32) {
+		return wrong("counter", language.Textf("want 1 to %d visible bytes", 32))
+	}
+	for field, fen := range map[string]ledger.Fen{"start_fen": o.Start, "counted_fen": o.Counted, "handed_fen": o.Handed} {
+		if fen < 0 || fen > ledger.MaxAmount {
+			return wrong(field, language.Textf("want an amount that is not below zero"))
+		}
+	}
+	switch {
+	case o.Do != Opens && o.Do != Closes && o.Do != HandsOver:
+		return wrong("do", language.Textf("%q is nothing that is done with a shift", string(o.Do)))
+	case (o.Do == Opens) != (len(o.Terminals) > 0) || len(o.Terminals) > maxTerminals || !o.sorted():
+		return wrong("terminals", language.Textf("want the counter's 1 to %d terminals, 12 digits each, in order, where a shift is opened, and only there", maxTerminals))
+	case o.Loaded > ledger.MaxAmount || o.Loaded < -ledger.MaxAmount:
+		return wrong("loaded_fen", language.Textf("want an amount"))
+	case (o.Do == HandsOver) != (o.Handed > 0) || (o.Do == HandsOver) != (o.To == ToSafe || o.To == ToBank):
+		return wrong("handed_fen", language.Textf("want what is handed over to safe or bank, and only there"))
+	}
+	return nil
+}
+
+// sorted reports whether the terminals are such, each once and in order.
+func (o *ShiftOrder) sorted() bool {
+	for i, t := range o.Terminals {
+		raw, err := hex.DecodeString(t)
+		if err != nil || len(raw) != 6 || hex.EncodeToString(raw) != t || i > 0 && o.Terminals[i-1] >= t {
+			return false
+		}
+	}
+	return true
+}
+
+// terminals reads the terminals of a shift's row.
+func terminals(text string) (all [][]byte, err error) {
+	for _, t := range strings.Fields(text) {
+		raw, err := hex.DecodeString(t)
+		if err != nil {
+			return nil, fmt.Errorf("terminals of a shift: %w", err)
+		}
+		all = append(all, raw)
+	}
+	return all, nil
+}
+
+// IsShift reports whether an act is one on a shift.
+func IsShift(act string) bool { return slices.Contains(ShiftActs(), act) }
+
+// ShiftActs are the acts on shifts.
+func ShiftActs() []string {
+	return []string{ActOpenShift, ActOpenOther, ActCloseShift, ActCloseByTwo, ActHandOver}
+}

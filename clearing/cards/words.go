@@ -82,9 +82,6 @@ func IsStep(act string) bool {
 	return act != "" && slices.ContainsFunc(Does(), func(d Do) bool { return d.Act() == act })
 }
 
-// IsShift reports whether an act is one on a shift.
-func IsShift(act string) bool { return act == ActOpenShift || act == ActCloseShift }
-
 // Known reports whether there is such a thing to do.
 func (d Do) Known() bool { return slices.Contains(Does(), d) }
 

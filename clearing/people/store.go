@@ -254,6 +254,16 @@ func (s *Store) SignedFor(ctx context.Context, sig chain.Signature, act string, 
 	}, nil
 }
 
+// MayFor refuses, in a transaction, a signer who may not do something about a unit; the error is a
+// *DeniedError then. The person is locked until the transaction ends.
+func (s *Store) MayFor(ctx context.Context, tx pgx.Tx, sig chain.Signature, act string, unit Unit) error {
+	p, err := byKey(ctx, tx, sig.Key, keeps)
+	if err != nil {
+		return err
+	}
+	return s.Policy.MayPropose(p.Person, act, unit)
+}
+
 // again reports whether a statement is used because an attempt of the same caller, whose outcome
 // was not known, was committed.
 func again(tried *bool, err error) bool {

@@ -44,6 +44,7 @@ type paidLoad struct {
 
 	placer load.Placer // of an order that had waited for its card; empty: the channel paid at once
 	number string
+	taken  load.Taken // of one that the channel paid at once
 }
 
 // ShowRefund shows what giving a paid load back to its channel would book. The error is a *Refusal
@@ -117,8 +118,11 @@ func refundPlan(row ledger.Key, order *load.Order, channel string, fen ledger.Fe
 
 // keepRefund counts the refunds of the card's sequence, for the next order.
 func (p *paidLoad) keepRefund(ctx context.Context, tx pgx.Tx) error {
-	if err := load.KeepRefunded(ctx, tx, &p.Order); err != nil || p.placer == "" {
+	if err := load.KeepRefunded(ctx, tx, &p.Order); err != nil {
 		return err
+	}
+	if p.placer == "" {
+		return load.KeepTaken(ctx, tx, p.taken)
 	}
 	w, found, err := load.WaitingIn(ctx, tx, p.placer, p.number, true)
 	if err == nil && !found {
@@ -158,11 +162,12 @@ func (o *Office) order(ctx context.Context, r Refund, card identity.Card) (paidL
 		}
 		if request.GetOrder() == r.Order && (r.Channel == "" || request.GetChannel() == r.Channel) && (r.Sequence == nil || paid.Sequence == *r.Sequence) {
 			account, _ := accounts.ByID(row.Debit)
+			order := load.Order{Card: row.Subject, Load: paid}
 			found = append(found, paidLoad{
-				load.Order{Card: row.Subject, Load: paid},
-				account.Code, row.Amount, row.BookingDay,
+				order, account.Code, row.Amount, row.BookingDay,
 				ledger.Key{Day: row.Day, Subject: row.Subject, ID: row.ID},
 				load.Placer(request.GetPlacer()), request.GetOrder(),
+				load.Taken{Key: order.Refunded(), Channel: request.GetChannel(), Terminal: request.GetTerminal(), Fen: -row.Amount},
 			})
 		}
 		return nil

@@ -37,6 +37,42 @@ func (s *staff) may(e *chain.AuditEntry, statements []*people.Statement) {
 	case len(rule.By) > 0 && !rule.Two():
 		s.allowed(e, s.policy.MayPropose(s.signer(e.First, first.At, false), e.Act, s.unitOf(e)))
 	}
+	s.inShift(e, first)
+}
+
+// shiftOwner is who has opened the last shift at a counter, and who has closed it.
+type shiftOwner struct{ opened, closed string }
+
+// inShift checks that what is done in a shift is done by who has opened it, or by one who may do
+// acts of another's.
+func (s *staff) inShift(e *chain.AuditEntry, st *people.Statement) {
+	var unit people.Unit
+	var counter string
+	asks := false
+	of := shiftOwner{}
+	at := func() string { return string(unit) + "\x00" + counter }
+	switch {
+	case cards.IsStep(e.Act):
+		toldBy(s.check, e, func(said cards.Said) {
+			unit, counter = said.Unit, said.Counter
+			asks = said.Cash != 0 || said.Emptied != 0 || said.Do == cards.HandIn
+		})
+		of = s.owners[at()]
+	case cards.IsShift(e.Act):
+		toldBy(s.check, e, func(o cards.ShiftOrder) {
+			unit, counter, asks = o.Unit(), o.Counter, o.Do != cards.Opens
+			switch of = s.owners[at()]; o.Do {
+			case cards.Opens:
+				s.owners[at()] = shiftOwner{opened: e.First}
+			case cards.Closes:
+				s.owners[at()] = shiftOwner{of.opened, e.First}
+			case cards.HandsOver:
+			}
+		})
+	}
+	if asks && e.First != of.opened && e.First != of.closed {
+		s.allowed(e, s.policy.MayPropose(s.signer(e.First, st.At, false), cards.ActAnothers, unit))
+	}
 }
 
 // unitOf is whose money or rows an act of one person is about; most are about nobody's.

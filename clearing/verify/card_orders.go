@@ -3,7 +3,6 @@ package verify
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -38,6 +37,7 @@ type stepAct struct {
 
 // shiftAct is an act on a shift.
 type shiftAct struct {
+	entry   *chain.AuditEntry
 	content string // hash of the order
 	shift   int64  // as the journal's note has it; 0: there is none
 }
@@ -55,11 +55,13 @@ func (c *check) counterActs(context.Context) error {
 			c.acted.steps[key] = &stepAct{entry: e, said: of}
 		})
 	}
-	for _, act := range []string{cards.ActOpenShift, cards.ActCloseShift} {
+	for _, act := range cards.ShiftActs() {
 		told(c, act, func(e *chain.AuditEntry, of cards.ShiftOrder) {
-			c.signedWhat(e, of.What())
+			if act != cards.ActCloseByTwo { // there the proposal says it
+				c.signedWhat(e, of.What())
+			}
 			content := of.Content()
-			c.acted.shifts[orderKey{of.Unit(), of.Number}] = &shiftAct{content: hex.EncodeToString(content[:])}
+			c.acted.shifts[orderKey{of.Unit(), of.Number}] = &shiftAct{entry: e, content: hex.EncodeToString(content[:])}
 		})
 	}
 	return nil
@@ -117,22 +119,6 @@ func (c *check) ordered(l *life, r *lifeRow) {
 		return
 	}
 	delete(l.orders, r.number)
-}
-
-// shiftNotes notes which shift each order of a channel's shifts was of.
-func (c *check) shiftNotes(l *life) {
-	for _, text := range l.notes {
-		var of struct {
-			Shift int64       `json:"shift"`
-			Unit  people.Unit `json:"unit"`
-			Order string      `json:"order"`
-		}
-		if err := json.Unmarshal(text, &of); err != nil {
-			c.fault(CardOrder, l.name(), "the note of a shift cannot be read: %v", err)
-		} else if act := c.acted.shifts[orderKey{of.Unit, of.Order}]; act != nil {
-			act.shift = of.Shift
-		}
-	}
 }
 
 // shiftOrders compares the orders of shifts with the audit and the notes, and names the acts on

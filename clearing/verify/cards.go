@@ -139,6 +139,9 @@ func (c *check) lived(l *life, r *lifeRow) {
 		l.orders[r.number] = &of
 	}
 	c.goesOver(l, &of)
+	if of.Shift != 0 {
+		c.shiftsOf.steps[of.Shift] += of.Cash() - of.Emptied
+	}
 	l.last, l.steps = &of, r.number
 }
 

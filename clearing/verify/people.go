@@ -39,8 +39,9 @@ type staff struct {
 	used     map[[32]byte]used // statements
 	open     map[int64]open    // proposals
 	deputies map[int64]deputyRow
-	pinned   string // the seal key, in hexadecimal
-	keeper   bool   // one was ever enrolled
+	owners   map[string]shiftOwner // by unit and counter
+	pinned   string                // the seal key, in hexadecimal
+	keeper   bool                  // one was ever enrolled
 }
 
 // staff replays the acts on people, checks each signature at its place in the audit, and compares
@@ -52,7 +53,7 @@ func (c *check) staff(ctx context.Context) error {
 	}
 	s := &staff{
 		check: c, policy: policy, people: map[string]people.Person{}, keys: map[string]staffKey{}, tokens: map[string]staffToken{}, used: map[[32]byte]used{},
-		open: map[int64]open{}, deputies: map[int64]deputyRow{},
+		open: map[int64]open{}, deputies: map[int64]deputyRow{}, owners: map[string]shiftOwner{},
 	}
 	if err := c.tx.QueryRow(ctx, "SELECT coalesce((SELECT id::TEXT FROM books WHERE one = 1), '')").Scan(&s.books); err != nil {
 		return err

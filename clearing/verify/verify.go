@@ -29,6 +29,8 @@ const (
 	PensionLine     books.Kind = "pension is in no list that is kept"
 	LoadRefund      books.Kind = "refunds of a load differ from journal"
 	WrittenLoad     books.Kind = "written load differs from journal"
+	TerminalLoad    books.Kind = "terminal of a load differs from journal"
+	ShiftRow        books.Kind = "shift differs from its notes, its steps or its loads"
 	WaitingLoad     books.Kind = "waiting load differs from journal"
 	LoadInvoice     books.Kind = "invoice of a load differs from the journal or the audit"
 	Release         books.Kind = "release differs from what it releases"
@@ -68,14 +70,16 @@ type check struct {
 	decided  map[mark]int                  // transfers that two people decide: how many acts say each
 	acted    acted                         // at counters
 	given    []offered.Booking             // refunds of torn loads, by steps of cards
+	taken    map[int64]*takenOf            // by the number of a shift
+	shiftsOf shiftBooks
 }
 
 // Tables checks all tables of clearing's; it is a check beside the ledger's
 // (ledger/verify.Books).
 func Tables(ctx context.Context, tx pgx.Tx, report func(books.Fault)) error {
-	c := &check{tx: tx, report: report, entries: map[string][]chain.AuditEntry{}, heads: map[string]bool{}, editions: map[string]bool{}, altered: map[int64]string{}, decided: map[mark]int{}}
+	c := &check{tx: tx, report: report, entries: map[string][]chain.AuditEntry{}, heads: map[string]bool{}, editions: map[string]bool{}, altered: map[int64]string{}, decided: map[mark]int{}, taken: map[int64]*takenOf{}, shiftsOf: newShiftBooks()}
 	for _, step := range []func(context.Context) error{
-		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.settlementDays, c.loads, c.waiting, c.waitingNotes, c.invoices, c.releases, c.unconfirmedTaps, c.lostCodes, c.counterActs, c.cardLives, c.shiftOrders, c.dues, c.stockNotes, c.closings, c.topics, c.passes, c.persons, c.staff, c.access, c.decidedRows, c.proposals, c.undecidedRows, c.judged,
+		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.settlementDays, c.loads, c.terminals, c.waiting, c.waitingNotes, c.invoices, c.releases, c.unconfirmedTaps, c.lostCodes, c.counterActs, c.cardLives, c.shifts, c.shiftOrders, c.dues, c.stockNotes, c.closings, c.topics, c.passes, c.persons, c.staff, c.access, c.decidedRows, c.proposals, c.undecidedRows, c.judged,
 	} {
 		if err := step(ctx); err != nil {
 			return err

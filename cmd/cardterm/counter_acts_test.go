@@ -139,7 +139,10 @@ func TestCounterActsAtTheCentre(t *testing.T) {
 	if out := s.fails(7, "top-up", "--amount", "10", "--yes"); !strings.Contains(out, "no shift is open") {
 		t.Error(out)
 	}
-	if out := s.gives("shift", "open", "--start", "200"); !strings.Contains(out, "shift 1 is open, with 200.00 yuan") {
+	if out := s.fails(7, "shift", "open", "--start", "200"); !strings.Contains(out, "are 0.00 yuan in the drawer, and not 200.00") {
+		t.Error(out)
+	}
+	if out := s.gives("shift", "open", "--start", "0"); !strings.Contains(out, "shift 1 is open, with 0.00 yuan") {
 		t.Error(out)
 	}
 	shows := c.path("certificate")
@@ -149,6 +152,12 @@ func TestCounterActsAtTheCentre(t *testing.T) {
 		t.Error(out)
 	}
 	if out := s.gives("sell", append(sell, "--yes")...); !strings.Contains(out, "sell: done by order") {
+		t.Error(out)
+	}
+	if out := s.fails(7, "shift", "hand-over", "--amount", "60.01"); !strings.Contains(out, "60.00 yuan should be in the drawer") { // the load is in the books
+		t.Error(out)
+	}
+	if out := s.gives("shift", "hand-over", "--amount", "20", "--to", "bank"); !strings.Contains(out, "40.00 yuan are left") {
 		t.Error(out)
 	}
 	if said := s.refusesPIN(); !strings.Contains(said, "has signed no permit for it") || !strings.Contains(said, "the centre has done it") {
@@ -175,9 +184,11 @@ func TestCounterActsAtTheCentre(t *testing.T) {
 	if out := s.fails(7, "extend", "--yes"); !strings.Contains(out, "no product is of the type") { // the centre is asked
 		t.Error(out)
 	}
-	// 60 were paid and given back.
-	if out := s.gives("shift", "close", "--counted", "195"); !strings.Contains(out, "5.00 yuan are short") {
-		t.Error(out)
+	// 60 were paid and given back, and 20 handed over, which somebody else had put in.
+	for range 2 {
+		if out := s.gives("shift", "close", "--counted", "40"); !strings.Contains(out, "the difference takes two people: proposal 1 waits") {
+			t.Error(out)
+		}
 	}
 }
 

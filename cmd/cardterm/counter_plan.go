@@ -32,7 +32,7 @@ func (c *clerk) planOf(ctx context.Context, r page.Request) (*page.Plan, error) 
 		return nil, service.Refuse("nothing was done").Todo("sign in").Because(language.Textf("nobody is signed in"))
 	}
 	switch r.Act {
-	case "shift-open", "shift-close":
+	case "shift-open", "shift-close", "hand-over":
 		return c.planShift(r)
 	case "again":
 		return c.planAgain(r)
@@ -157,43 +157,6 @@ func (c *clerk) planPIN(r page.Request) (*page.Plan, error) {
 				return nil, pinError(err)
 			}
 			return &page.Did{Title: language.Textf("the card has its new PIN")}, nil
-		},
-	}, nil
-}
-
-func (c *clerk) planShift(r page.Request) (*page.Plan, error) {
-	if r.Act == "shift-open" {
-		fen, err := amountOf(r.Values["start"])
-		if err != nil {
-			return nil, err
-		}
-		return &page.Plan{
-			Title: language.Textf("open a shift"), Rows: []page.Row{named(language.Textf("cash in the drawer"), inYuan(int64(fen)))},
-			Do: func(ctx context.Context) (*page.Did, error) {
-				s, err := c.openShift(ctx, fen, "counter")
-				if err != nil {
-					return nil, officeError(err)
-				}
-				return &page.Did{Title: language.Textf("shift %d is open, with %s yuan in the drawer", s.Number, s.Start.String())}, nil
-			},
-		}, nil
-	}
-	fen, err := amountOf(r.Values["counted"])
-	if err != nil {
-		return nil, err
-	}
-	return &page.Plan{
-		Title: language.Textf("close the shift"),
-		Rows: []page.Row{
-			named(language.Textf("counted cash"), inYuan(int64(fen))), named(language.Textf("cash for loads in it"), inYuan(c.drawer.Loaded())),
-		},
-		Do: func(ctx context.Context) (*page.Did, error) {
-			s, err := c.closeShift(ctx, fen, "counter")
-			if err != nil {
-				return nil, officeError(err)
-			}
-			did := &page.Did{Title: differenceText(&s), Warning: c.signOut(ctx)}
-			return did, nil
 		},
 	}, nil
 }

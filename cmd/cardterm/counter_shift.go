@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"flag"
 	"io/fs"
@@ -12,6 +14,7 @@ import (
 
 	"citycard/clearing/cards"
 	"citycard/clearing/people/api"
+	"citycard/clearing/people/proposal"
 	"citycard/cmd/service"
 	"citycard/language"
 	"citycard/ledger"
@@ -33,20 +36,33 @@ func (t *till) closing() error {
 	return service.Refuse("nothing was done").Todo("give cardterm counter shift close").Because(err)
 }
 
-// openShift opens a shift at the centre, and here.
-func (t *till) openShift(ctx context.Context, start uint32, reason string) (api.Shift, error) {
+// errNoTerminal: loads and payments at the counter's terminal are those of its shift.
+var errNoTerminal = language.Textf("--terminal: a shift is of the counter's terminal, 12 digits")
+
+// openShift opens a shift at the centre, and here. otherwise says that it begins with other cash
+// than the one before has left, which is a supervisor's act.
+func (t *till) openShift(ctx context.Context, start uint32, otherwise bool, reason string) (api.Shift, error) {
 	if t.office == nil {
 		return api.Shift{}, errNoOffice
 	}
 	if s, open := t.drawer.Shift(); open {
 		return api.Shift{}, service.Refuse("nothing was done").Todo("close it first").Because(language.Textf("shift %d is open at this counter", s.Number))
 	}
-	order := cards.ShiftOrder{Channel: t.till.channel, Counter: t.till.counter, Start: ledger.Fen(start)}
-	var err error
-	if order.Number, err = t.kept("opening", &order); err != nil {
+	if raw, err := hex.DecodeString(t.till.terminal); err != nil || len(raw) != 6 {
+		return api.Shift{}, service.Exit(service.ExitUsage, service.Fail("nothing was done").Todo("give --terminal").Because(errNoTerminal))
+	}
+	kept := keptShift{Order: cards.ShiftOrder{
+		Channel: t.till.channel, Counter: t.till.counter, Do: cards.Opens, Start: ledger.Fen(start), Terminals: []string{t.till.terminal}, Otherwise: otherwise,
+	}}
+	if err := t.kept("opening", &kept); err != nil {
 		return api.Shift{}, err
 	}
-	shift, err := t.office.client.OpenShift(ctx, &order, reason, false)
+	order := &kept.Order
+	if order.Start != ledger.Fen(start) || order.Otherwise != otherwise {
+		return api.Shift{}, service.Refuse("nothing was done").Todo("give cardterm counter shift open --start %s", order.Start.String()).
+			Because(language.Textf("a shift is being opened, and the centre has not answered: that comes first"))
+	}
+	shift, err := t.office.client.OpenShift(ctx, order, reason, false)
 	if err != nil {
 		return shift, t.forget("opening", err)
 	}
@@ -56,39 +72,128 @@ func (t *till) openShift(ctx context.Context, start uint32, reason string) (api.
 	return shift, errors.Join(err, t.forget("opening", nil))
 }
 
-// closeShift closes the shift at the centre, and here.
-func (t *till) closeShift(ctx context.Context, counted uint32, reason string) (api.Shift, error) {
+// handOver hands cash over, of the shift that is open or of what the last one has left.
+func (t *till) handOver(ctx context.Context, fen uint32, to, reason string) (api.Shift, error) {
 	if t.office == nil {
 		return api.Shift{}, errNoOffice
 	}
-	if _, open := t.drawer.Shift(); !open {
-		return api.Shift{}, service.Refuse("nothing was done").Because(counter.ErrNoShift)
-	}
-	if p, err := t.pending(); err != nil || p != nil {
-		return api.Shift{}, errors.Join(err, service.Refuse("nothing was done").Todo("give cardterm counter again").Because(errPending))
-	}
-	order := cards.ShiftOrder{
-		Channel: t.till.channel, Counter: t.till.counter, Ends: true, Loaded: ledger.Fen(max(t.drawer.Loaded(), 0)), Counted: ledger.Fen(counted),
-	}
-	var err error
-	if order.Number, err = t.kept("closing", &order); err != nil {
+	if err := t.closing(); err != nil {
 		return api.Shift{}, err
 	}
-	if was := order.Counted; was != ledger.Fen(counted) {
-		return api.Shift{}, service.Refuse("nothing was done").Todo("give cardterm counter shift close --counted %s", was.String()).Because(errClosing)
+	kept := keptShift{Order: cards.ShiftOrder{Channel: t.till.channel, Counter: t.till.counter, Do: cards.HandsOver, Handed: ledger.Fen(fen), To: to}}
+	if err := t.kept("handing", &kept); err != nil {
+		return api.Shift{}, err
 	}
-	shift, err := t.office.client.CloseShift(ctx, &order, reason, false)
+	order := &kept.Order
+	if order.Handed != ledger.Fen(fen) || order.To != to {
+		return api.Shift{}, service.Refuse("nothing was done").Todo("give cardterm counter shift hand-over --amount %s --to %s", order.Handed.String(), order.To).
+			Because(language.Textf("cash is being handed over, and the centre has not answered: that comes first"))
+	}
+	shift, err := t.office.client.HandOver(ctx, order, reason, false)
 	if err != nil {
-		return shift, t.forget("closing", err)
+		return shift, t.forget("handing", err)
 	}
-	receipt := counter.Receipt{
-		Number: order.Number, Act: counter.ActShift, Channel: order.Channel, Time: t.now().Format("20060102150405"),
-		Lines: []counter.Line{{What: counter.WhatExpected, Fen: int64(shift.Expected)}, {What: counter.WhatCounted, Fen: int64(shift.Counted)}},
+	t.shiftReceipt(order, counter.Line{What: counter.WhatHanded, Fen: int64(order.Handed)})
+	return shift, t.forget("handing", nil)
+}
+
+// closed is what became of the close of a shift.
+type closed struct {
+	api.Shift
+	Proposal int64 `json:"proposal,omitempty"` // it is open until somebody else has approved this
+}
+
+// closeShift closes the shift at the centre, and here. A large difference is proposed: then the
+// shift is closed here once somebody else has approved it, and the same is asked for again.
+func (t *till) closeShift(ctx context.Context, counted uint32, reason string) (closed, error) {
+	if t.office == nil {
+		return closed{}, errNoOffice
 	}
-	if err := t.receipts.Put(receipt); err != nil {
+	if _, open := t.drawer.Shift(); !open {
+		return closed{}, service.Refuse("nothing was done").Because(counter.ErrNoShift)
+	}
+	if p, err := t.pending(); err != nil || p != nil {
+		return closed{}, errors.Join(err, service.Refuse("nothing was done").Todo("give cardterm counter again").Because(errPending))
+	}
+	kept := keptShift{Order: cards.ShiftOrder{
+		Channel: t.till.channel, Counter: t.till.counter, Do: cards.Closes, Loaded: ledger.Fen(t.drawer.Loaded()), Counted: ledger.Fen(counted),
+	}}
+	if err := t.kept("closing", &kept); err != nil {
+		return closed{}, err
+	}
+	order := &kept.Order
+	if was := order.Counted; was != ledger.Fen(counted) {
+		return closed{}, service.Refuse("nothing was done").Todo("give cardterm counter shift close --counted %s", was.String()).Because(errClosing)
+	}
+	shift, err := t.office.client.CloseShift(ctx, order, reason, false)
+	if takesTwo(err) {
+		return t.proposeClose(ctx, &kept, reason, err)
+	}
+	if err != nil {
+		return closed{}, t.forget("closing", err)
+	}
+	t.shiftReceipt(order, counter.Line{What: counter.WhatExpected, Fen: int64(shift.Expected)}, counter.Line{What: counter.WhatCounted, Fen: int64(shift.Counted)})
+	return closed{Shift: shift}, errors.Join(t.drawer.End(), t.forget("closing", nil))
+}
+
+// takesTwo reports whether the centre wants a proposal.
+func takesTwo(err error) bool {
+	p, ok := errors.AsType[*api.Problem](err)
+	return ok && p.Type == api.TwoPeople
+}
+
+// proposeClose proposes to close the shift with its difference, unless that waits already. One that
+// was decided otherwise is forgotten: the clerk counts again.
+func (t *till) proposeClose(ctx context.Context, kept *keptShift, reason string, why error) (closed, error) {
+	client := t.office.client
+	if kept.Proposal != 0 {
+		v, err := client.Show(ctx, kept.Proposal)
+		switch {
+		case err != nil:
+			return closed{}, err
+		case v.State == proposal.Waiting:
+			return closed{Proposal: kept.Proposal}, nil
+		}
+		return closed{}, errors.Join(service.Refuse("nothing was done").Todo("count, and close the shift again").
+			Because(language.Textf("proposal %d is %s: %w", kept.Proposal, string(v.State), why)), t.forget("closing", nil))
+	}
+	body, err := proposal.Body(kept.Order)
+	if err != nil {
+		return closed{}, err
+	}
+	view, err := t.propose(ctx, cards.KindClose, body, reason)
+	if err != nil {
+		return closed{}, t.forget("closing", err)
+	}
+	kept.Proposal = view.Number
+	return closed{Proposal: view.Number}, t.rewrite("closing", kept)
+}
+
+// propose proposes what takes two people.
+func (t *till) propose(ctx context.Context, kind string, body json.RawMessage, reason string) (*api.View, error) {
+	client := t.office.client
+	client.Knows([]proposal.Entry{cards.CloseEntry()})
+	draft, err := client.Draft(ctx, kind, body, reason, false, false)
+	if err != nil {
+		return nil, err
+	}
+	return client.Propose(ctx, draft, false)
+}
+
+// shiftReceipt keeps a receipt of what was done with a shift.
+func (t *till) shiftReceipt(order *cards.ShiftOrder, lines ...counter.Line) {
+	r := counter.Receipt{Number: order.Number, Act: counter.ActShift, Channel: order.Channel, Time: t.now().Format("20060102150405"), Lines: lines}
+	if err := t.receipts.Put(r); err != nil {
 		t.Logger().Error("a receipt is not kept", "order", order.Number, logged(err))
 	}
-	return shift, errors.Join(t.drawer.End(), t.forget("closing", nil))
+}
+
+// closedText says what became of the close of a shift.
+func closedText(c *closed) *language.Text {
+	if c.Proposal != 0 {
+		return language.Textf("the difference takes two people: proposal %d waits for a supervisor (citycard proposal approve %[1]d); give the same once more when it is approved", c.Proposal)
+	}
+	return differenceText(&c.Shift)
 }
 
 // differenceText says what is over or short.
@@ -105,14 +210,16 @@ func differenceText(s *api.Shift) *language.Text {
 // shiftProgram is `cardterm counter shift open` and `close`.
 type shiftProgram struct {
 	counterProgram
-	cash   yuanValue
-	reason string
+	cash      yuanValue
+	reason    string
+	otherwise bool
+	to        string
 }
 
 func counterShiftCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("cardterm counter shift", flag.ContinueOnError)
 	return &ffcli.Command{
-		Name: "shift", ShortUsage: "cardterm counter shift open|close [flags]", ShortHelp: "open and close a shift, with the cash in the drawer", FlagSet: flags,
+		Name: "shift", ShortUsage: "cardterm counter shift open|hand-over|close [flags]", ShortHelp: "open and close a shift, with the cash in the drawer", FlagSet: flags,
 		Exec: func(context.Context, []string) error {
 			return service.Exit(service.ExitUsage, service.Fail("which command?").Todo("cardterm counter shift --help lists them"))
 		},
@@ -120,9 +227,10 @@ func counterShiftCommand() *ffcli.Command {
 			shiftCommand(&ffcli.Command{
 				Name: "open", ShortUsage: "cardterm counter shift open --start YUAN [flags]", ShortHelp: "open a shift",
 			}, func(p *shiftProgram, flags *flag.FlagSet) {
-				flags.Var(&p.cash, "start", "`YUAN` in the drawer at the beginning")
+				flags.Var(&p.cash, "start", "`YUAN` in the drawer at the beginning: what the shift before has left")
+				flags.BoolVar(&p.otherwise, "otherwise", false, "it begins with other cash or terminals than the shift before has left; a supervisor's act, with --reason")
 			}, func(ctx context.Context, t *till, p *shiftProgram) error {
-				s, err := t.openShift(ctx, p.cash.fen, p.reason)
+				s, err := t.openShift(ctx, p.cash.fen, p.otherwise, p.reason)
 				if err != nil {
 					return officeError(err)
 				}
@@ -130,6 +238,22 @@ func counterShiftCommand() *ffcli.Command {
 					return printJSON(os.Stdout, s)
 				}
 				p.Print("shift %d is open, with %s yuan in the drawer", s.Number, s.Start.String())
+				return p.Printed()
+			}),
+			shiftCommand(&ffcli.Command{
+				Name: "hand-over", ShortUsage: "cardterm counter shift hand-over --amount YUAN --to safe|bank [flags]", ShortHelp: "hand cash of the drawer over to the safe or the bank",
+			}, func(p *shiftProgram, flags *flag.FlagSet) {
+				flags.Var(&p.cash, "amount", "`YUAN` that are handed over")
+				flags.StringVar(&p.to, "to", cards.ToSafe, "`PLACE`: safe or bank")
+			}, func(ctx context.Context, t *till, p *shiftProgram) error {
+				s, err := t.handOver(ctx, p.cash.fen, p.to, p.reason)
+				if err != nil {
+					return officeError(err)
+				}
+				if p.json {
+					return printJSON(os.Stdout, s)
+				}
+				p.Print("%s yuan are handed over to the %s; %s yuan are left in the drawer", yuan(p.cash.fen), p.to, s.Left.String())
 				return p.Printed()
 			}),
 			shiftCommand(&ffcli.Command{
@@ -144,7 +268,7 @@ func counterShiftCommand() *ffcli.Command {
 				if p.json {
 					return printJSON(os.Stdout, s)
 				}
-				p.Print("%w", differenceText(&s))
+				p.Print("%w", closedText(&s))
 				return p.Printed()
 			}),
 		},

@@ -245,7 +245,9 @@ func (c *clerk) officeActs(add func(string, *language.Text, *language.Text, ...p
 		return
 	}
 	if !shift {
-		add("shift-open", language.Textf("Open a shift"), nil, amountField("start", language.Textf("Yuan in the drawer"), false))
+		add("shift-open", language.Textf("Open a shift"), nil, amountField("start", language.Textf("Yuan in the drawer"), false),
+			page.Field{Name: "why", Label: language.Textf("Why it is not as the shift before has left it (a supervisor alone)"), Kind: page.KindText, Optional: true})
+		handOverForm(add)
 		return
 	}
 	if card {
@@ -260,6 +262,7 @@ func (c *clerk) officeActs(add func(string, *language.Text, *language.Text, ...p
 			{Value: "", Text: language.Textf("with the certificate")}, {Value: "yes", Text: language.Textf("for now, without it")},
 		}})
 	add("found", language.Textf("A lost card was found"), nil, numberField(language.Textf("Its number"), false), certificateField())
+	handOverForm(add)
 	add("shift-close", language.Textf("Close the shift"), nil, amountField("counted", language.Textf("Yuan that were counted"), false))
 }
 

@@ -49,33 +49,44 @@ func (t *till) pending() (*pendingStep, error) {
 	return p, err
 }
 
+// keptShift is an order of a shift whose answer did not come.
+type keptShift struct {
+	Order    cards.ShiftOrder `json:"order"`
+	Proposal int64            `json:"proposal,omitempty"` // waits for somebody else
+}
+
 // kept keeps an order of a shift until its answer has come, and gives it its number; one that is
 // kept already stays, so that it is done once.
-func (t *till) kept(name string, o *cards.ShiftOrder) (string, error) {
+func (t *till) kept(name string, k *keptShift) error {
 	content, err := os.ReadFile(t.dir.Join(name))
 	if err == nil {
-		var before cards.ShiftOrder
+		var before keptShift
 		if err := json.Unmarshal(content, &before); err != nil {
-			return "", err
+			return err
 		}
-		*o = before
-		return o.Number, nil
+		*k = before
+		return nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return "", err
+		return err
 	}
-	if o.Number, err = t.number(t.now()); err != nil {
-		return "", err
+	if k.Order.Number, err = t.number(t.now()); err != nil {
+		return err
 	}
-	if content, err = json.Marshal(o); err != nil {
-		return "", err
+	return t.rewrite(name, k)
+}
+
+func (t *till) rewrite(name string, k *keptShift) error {
+	content, err := json.Marshal(k)
+	if err != nil {
+		return err
 	}
-	return o.Number, durable.WriteFile(t.dir.Join(name), content)
+	return durable.WriteFile(t.dir.Join(name), content)
 }
 
 // forget forgets an order of a shift whose answer has come, and returns that.
 func (t *till) forget(name string, answer error) error {
-	if unanswered(answer) {
+	if unanswered(answer) || unreachable(answer) { // it may have been done when it was asked for before
 		return answer
 	}
 	return errors.Join(answer, os.Remove(t.dir.Join(name)))

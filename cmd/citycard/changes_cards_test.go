@@ -36,13 +36,15 @@ func (l *lived) counter(staff *peopletest.Staff) {
 		l.must(err)
 		return by
 	}
+	left := ledger.Fen(0)
 	shift := func(number string, ends bool) {
-		o := &cards.ShiftOrder{Number: number, Channel: "counter", Counter: "1", Ends: ends, Counted: 4100}
+		o := &cards.ShiftOrder{Number: number, Channel: "counter", Counter: "1", Do: cards.Closes, Counted: 4100}
 		if !ends {
-			o.Counted = 0
+			o.Do, o.Counted, o.Start, o.Terminals = cards.Opens, 0, left, []string{"491030000001"}
 		}
 		_, err := office.Shift(l.Context(), o, signed(o.Act(), o.What()))
 		l.must(err)
+		left = 4100
 	}
 	count := 0
 	does := func(do cards.Do, card, product, other string, cash ledger.Fen, paper string) {

@@ -81,7 +81,10 @@ func (d *demo) atTill(ctx context.Context, ask *city.Ask) error {
 		if err := d.begin(ctx, ask.Counter.Channel); err != nil {
 			return err
 		}
-		_, err := d.counter(ctx, ask, "shift", "open", "--start", "0")
+		d.tills.mu.Lock()
+		left := d.tills.cash[ask.Counter.Name] // of the day before
+		d.tills.mu.Unlock()
+		_, err := d.counter(ctx, ask, "shift", "open", "--start", left.String())
 		return err
 	case city.Sell:
 		return d.sell(ctx, ask)

@@ -25,7 +25,7 @@ func (c *Server) startAuthority(ctx context.Context, s *Settings, dir string, op
 	if err != nil {
 		return err
 	}
-	gatherer, err := c.Books.NewGatherer(ctx, "authorised/"+c.instance, c.Owner, 0, 2*time.Millisecond)
+	gatherer, err := load.NewPoster(ctx, c.Books.Ledger, "authorised/"+c.instance, c.Owner, 2*time.Millisecond)
 	if err != nil {
 		return errors.Join(language.Textf("load authority: %w", err), api.listener.Close())
 	}

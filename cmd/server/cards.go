@@ -7,7 +7,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"citycard/clearing/cards"
+	"citycard/clearing/people"
 	"citycard/clearing/persons"
 	"citycard/clearing/rules"
 	"citycard/language"
@@ -64,6 +67,16 @@ func cardsOffice(l *ledger.Ledger, known *inForce, zone func(context.Context) (*
 				return token, err
 			}
 			return store.Of(certificate), nil
+		},
+		Supervises: func(ctx context.Context, tx pgx.Tx, by ledger.Approval, unit people.Unit) error {
+			store, err := people.NewStore(l)
+			if err != nil {
+				return err
+			}
+			if len(by.Signed) == 0 {
+				return &people.DeniedError{Person: people.Person{ID: by.First}, Act: cards.ActAnothers, Unit: unit}
+			}
+			return store.MayFor(ctx, tx, by.Signed[0], cards.ActAnothers, unit)
 		},
 	}
 }

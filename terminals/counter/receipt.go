@@ -69,6 +69,7 @@ const (
 	WhatWaits    What = "waits"
 	WhatExpected What = "expected"
 	WhatCounted  What = "counted"
+	WhatHanded   What = "handed"
 )
 
 // Text is a line in words.
@@ -92,6 +93,8 @@ func (w What) Text() *language.Text {
 		return language.Textf("waits for the card")
 	case WhatExpected:
 		return language.Textf("expected cash")
+	case WhatHanded:
+		return language.Textf("handed over")
 	case WhatCounted:
 		return language.Textf("counted cash")
 	}

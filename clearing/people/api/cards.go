@@ -128,43 +128,6 @@ type ProductPage struct {
 	Products []cards.Product `json:"products"`
 }
 
-// OpeningShift opens a shift at a counter.
-type OpeningShift struct {
-	Order   string     `json:"order" minLength:"1" maxLength:"64" doc:"The counter's order number"`
-	Channel string     `json:"channel" minLength:"1" maxLength:"32"`
-	Counter string     `json:"counter" minLength:"1" maxLength:"32"`
-	Start   ledger.Fen `json:"start_fen" minimum:"0" doc:"Cash in the drawer at the beginning"`
-	Signed  Signature  `json:"signed" doc:"Statement of the act \"open shift\": its what is \"order ORDER of channel:CHANNEL at COUNTER: open with N fen\""`
-}
-
-// ClosingShift closes it.
-type ClosingShift struct {
-	Order   string     `json:"order" minLength:"1" maxLength:"64" doc:"The counter's order number"`
-	Channel string     `json:"channel" minLength:"1" maxLength:"32"`
-	Counter string     `json:"counter" minLength:"1" maxLength:"32"`
-	Loaded  ledger.Fen `json:"loaded_fen" minimum:"0" doc:"Cash that this counter took for loads in the shift"`
-	Counted ledger.Fen `json:"counted_fen" minimum:"0" doc:"Cash that the clerk counted"`
-	Signed  Signature  `json:"signed" doc:"Statement of the act \"close shift\": its what is \"order ORDER of channel:CHANNEL at COUNTER: close with N fen of loads, counted N fen\""`
-}
-
-// Shift is a shift at a counter.
-type Shift struct {
-	Number     int64       `json:"number"`
-	Unit       people.Unit `json:"unit"`
-	Counter    string      `json:"counter"`
-	Opened     time.Time   `json:"opened"`
-	OpenedBy   string      `json:"opened_by"`
-	Closed     *time.Time  `json:"closed,omitempty"`
-	ClosedBy   string      `json:"closed_by,omitempty"`
-	Start      ledger.Fen  `json:"start_fen" doc:"Cash at the beginning"`
-	Steps      ledger.Fen  `json:"steps_fen" doc:"What acts on cards brought, less what they gave"`
-	Loaded     ledger.Fen  `json:"loaded_fen" doc:"What loads brought"`
-	Expected   ledger.Fen  `json:"expected_fen" doc:"The three together"`
-	Counted    ledger.Fen  `json:"counted_fen"`
-	Difference ledger.Fen  `json:"difference_fen" doc:"Counted less expected: over (长款), or short (短款) below zero. It was booked to differences:own"`
-	Repeated   bool        `json:"repeated,omitempty" doc:"It was done before, under this order: nothing was done now"`
-}
-
 func (s *Server) registerCards() {
 	huma.Register(s.api, look("products", http.MethodGet, "/v1/products", "cards", "What is sold",
 		"The products that hold on a day, with price, deposit and fees.", bodyLimit), s.products)
@@ -175,12 +138,7 @@ func (s *Server) registerCards() {
 		"Signed by who sits at the counter, once for each order number. A dry run says what it would cost.", bodyLimit)
 	step.Tags = []string{"cards"}
 	huma.Register(s.api, step, s.stepCard)
-	open := act("open-shift", "/v1/shifts/open", "Open a shift", "At most one is open at a counter.", bodyLimit)
-	open.Tags = []string{"cards"}
-	huma.Register(s.api, open, s.openShift)
-	end := act("close-shift", "/v1/shifts/close", "Close a shift", "Books what is over or short.", bodyLimit)
-	end.Tags = []string{"cards"}
-	huma.Register(s.api, end, s.closeShift)
+	s.registerShifts()
 }
 
 // counters is the room of cards over an office's ledger.
@@ -301,6 +259,9 @@ func (s *Server) ofCards(ctx context.Context, err error) *Problem {
 	if moved, ok := errors.AsType[*cards.MovedError](err); ok {
 		return newProblem(l, Stale, moved.Text(), language.Textf("look at the card again, and sign what it costs now"))
 	}
+	if two, ok := errors.AsType[*cards.TwoError](err); ok {
+		return newProblem(l, TwoPeople, two.What, language.Textf("propose it (%s): somebody else approves it", two.Kind))
+	}
 	if refused, ok := errors.AsType[*cards.Refusal](err); ok {
 		return newProblem(l, Refused, refused.What, refused.Todo)
 	}
@@ -347,53 +308,4 @@ func (s *Server) stepCard(ctx context.Context, in *struct {
 		out.Permit = s.permitOf(ctx, done)
 	}
 	return &answer[CardDone]{out}, nil
-}
-
-func (s *Server) openShift(ctx context.Context, in *struct {
-	DryRun
-	Body OpeningShift
-},
-) (*answer[Shift], error) {
-	b := &in.Body
-	return s.shift(ctx, in.Dry, &cards.ShiftOrder{Number: b.Order, Channel: b.Channel, Counter: b.Counter, Start: b.Start}, b.Signed)
-}
-
-func (s *Server) closeShift(ctx context.Context, in *struct {
-	DryRun
-	Body ClosingShift
-},
-) (*answer[Shift], error) {
-	b := &in.Body
-	return s.shift(ctx, in.Dry, &cards.ShiftOrder{Number: b.Order, Channel: b.Channel, Counter: b.Counter, Ends: true, Loaded: b.Loaded, Counted: b.Counted}, b.Signed)
-}
-
-func (s *Server) shift(ctx context.Context, dry bool, order *cards.ShiftOrder, signed Signature) (*answer[Shift], error) {
-	if err := order.Check(); err != nil {
-		return nil, s.ofCards(ctx, err)
-	}
-	by, err := s.ofUnit(ctx, s.office(dry).People, signed, order.Act(), order.Unit(), order.What())
-	if err != nil {
-		return nil, err
-	}
-	office, err := s.counters(ctx, dry)
-	if err != nil {
-		return nil, err
-	}
-	done, err := office.Shift(ctx, order, by)
-	if err != nil {
-		return nil, s.ofCards(ctx, err)
-	}
-	return &answer[Shift]{shiftOf(done)}, nil
-}
-
-func shiftOf(s *cards.Shift) Shift {
-	out := Shift{
-		Number: s.Number, Unit: s.Unit, Counter: s.Counter, Opened: s.Opened.UTC(), OpenedBy: s.OpenedBy, ClosedBy: s.ClosedBy, Start: s.Start, Steps: s.Steps,
-		Loaded: s.Loaded, Expected: s.Expected(), Counted: s.Counted, Difference: s.Difference(), Repeated: s.Repeated,
-	}
-	if !s.Closed.IsZero() {
-		closed := s.Closed.UTC()
-		out.Closed = &closed
-	}
-	return out
 }

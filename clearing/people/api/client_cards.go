@@ -4,8 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strconv"
 
 	"citycard/clearing/cards"
 	"citycard/ledger"
@@ -56,28 +59,52 @@ func (c *Client) StepCard(ctx context.Context, o *cards.Order, reason string, dr
 
 // OpenShift signs that a shift begins with so much cash.
 func (c *Client) OpenShift(ctx context.Context, o *cards.ShiftOrder, reason string, dry bool) (Shift, error) {
-	o.Ends = false
-	signed, err := c.sign(ctx, cards.ActOpenShift, o.What(), reason, dry)
-	if err != nil {
-		return Shift{}, err
-	}
-	body, err := encode(OpeningShift{o.Number, o.Channel, o.Counter, o.Start, signed})
-	if err != nil {
-		return Shift{}, err
-	}
-	return ask[Shift](ctx, c, call{method: http.MethodPost, path: "/v1/shifts/open" + rehearsed(dry), body: body})
+	o.Do = cards.Opens
+	return c.shift(ctx, o, "/v1/shifts/open", reason, dry, func(signed Signature) (json.RawMessage, error) {
+		return encode(OpeningShift{o.Number, o.Channel, o.Counter, o.Start, o.Terminals, o.Otherwise, signed})
+	})
 }
 
 // CloseShift signs that a shift ends, and what was counted.
 func (c *Client) CloseShift(ctx context.Context, o *cards.ShiftOrder, reason string, dry bool) (Shift, error) {
-	o.Ends = true
-	signed, err := c.sign(ctx, cards.ActCloseShift, o.What(), reason, dry)
+	o.Do = cards.Closes
+	return c.shift(ctx, o, "/v1/shifts/close", reason, dry, func(signed Signature) (json.RawMessage, error) {
+		return encode(ClosingShift{o.Number, o.Channel, o.Counter, o.Loaded, o.Counted, signed})
+	})
+}
+
+// HandOver signs that cash is taken out of the drawer.
+func (c *Client) HandOver(ctx context.Context, o *cards.ShiftOrder, reason string, dry bool) (Shift, error) {
+	o.Do = cards.HandsOver
+	return c.shift(ctx, o, "/v1/shifts/hand-over", reason, dry, func(signed Signature) (json.RawMessage, error) {
+		return encode(HandingOver{o.Number, o.Channel, o.Counter, o.Handed, o.To, signed})
+	})
+}
+
+func (c *Client) shift(ctx context.Context, o *cards.ShiftOrder, path, reason string, dry bool, body func(Signature) (json.RawMessage, error)) (Shift, error) {
+	signed, err := c.sign(ctx, o.Act(), o.What(), reason, dry)
 	if err != nil {
 		return Shift{}, err
 	}
-	body, err := encode(ClosingShift{o.Number, o.Channel, o.Counter, o.Loaded, o.Counted, signed})
+	text, err := body(signed)
 	if err != nil {
 		return Shift{}, err
 	}
-	return ask[Shift](ctx, c, call{method: http.MethodPost, path: "/v1/shifts/close" + rehearsed(dry), body: body})
+	return ask[Shift](ctx, c, call{method: http.MethodPost, path: path + rehearsed(dry), body: text})
+}
+
+// Shifts asks for shifts, the newest first: of a channel and at a counter where these are not
+// empty, and with before of those with lower numbers.
+func (c *Client) Shifts(ctx context.Context, channel, counter string, before int64, limit int) (ShiftPage, error) {
+	query := url.Values{"limit": {strconv.Itoa(limit)}}
+	if channel != "" {
+		query.Set("channel", channel)
+	}
+	if counter != "" {
+		query.Set("counter", counter)
+	}
+	if before != 0 {
+		query.Set("before", strconv.FormatInt(before, 10))
+	}
+	return ask[ShiftPage](ctx, c, call{method: http.MethodGet, path: "/v1/shifts?" + query.Encode(), looks: true})
 }

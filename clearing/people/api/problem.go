@@ -29,6 +29,7 @@ const (
 	Stale          Kind = "stale"           // it would not do any more what was shown
 	Decided        Kind = "decided"         // the proposal does not wait any more
 	Refused        Kind = "refused"         // the books or the rules do not allow it
+	TwoPeople      Kind = "two-people"      // it takes a proposal, which somebody else approves
 	UnknownOutcome Kind = "unknown-outcome" // it may have been done or not: ask again
 	Unavailable    Kind = "unavailable"     // nothing was done; try later
 	NoBooks        Kind = "no-books"        // the server has no books, or none that it knows
@@ -50,7 +51,7 @@ func (k Kind) status() int {
 		return http.StatusForbidden
 	case NotFound:
 		return http.StatusNotFound
-	case Stale, Decided, Refused:
+	case Stale, Decided, Refused, TwoPeople:
 		return http.StatusConflict
 	case UnknownOutcome:
 		return http.StatusGatewayTimeout
@@ -84,6 +85,8 @@ func (k Kind) title() *language.Text {
 		return language.Textf("the proposal does not wait any more")
 	case Refused:
 		return language.Textf("the books or the rules do not allow it")
+	case TwoPeople:
+		return language.Textf("it takes two people")
 	case UnknownOutcome:
 		return language.Textf("it is not known whether it was done")
 	case Unavailable:
@@ -97,7 +100,7 @@ func (k Kind) title() *language.Text {
 
 // Problem is an answer that says what went wrong (RFC 9457).
 type Problem struct {
-	Type   Kind    `json:"type" enum:"invalid,too-large,too-many,unsigned,bad-signature,denied,not-found,stale,decided,refused,unknown-outcome,unavailable,no-books,failed" doc:"What kind of problem it is"`
+	Type   Kind    `json:"type" enum:"invalid,too-large,too-many,unsigned,bad-signature,denied,not-found,stale,decided,refused,two-people,unknown-outcome,unavailable,no-books,failed" doc:"What kind of problem it is"`
 	Title  string  `json:"title" doc:"The kind in words"`
 	Status int     `json:"status" doc:"The HTTP status"`
 	Detail string  `json:"detail" doc:"What went wrong"`

@@ -5,9 +5,12 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"citycard/clearing/cards"
 	"citycard/clearing/chart"
@@ -40,6 +43,13 @@ func cardsAt(l *ledger.Ledger, now time.Time) *cards.Office {
 			sum := sha256.Sum256([]byte(certificate))
 			return [16]byte(sum[:16]), nil
 		},
+		Supervises: func(ctx context.Context, tx pgx.Tx, by ledger.Approval, unit people.Unit) error {
+			store, err := people.NewStore(l)
+			if err != nil {
+				return err
+			}
+			return store.MayFor(ctx, tx, by.Signed[0], cards.ActAnothers, unit)
+		},
 	}
 }
 
@@ -62,11 +72,26 @@ const salt = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 // half is how many of the blank cards are sold; the others take the place of one.
 const half = 500
 
-// openCounters has the accounts and a shift that acts on cards need.
+// openCounters has the accounts and the shifts that acts on cards need: one of who prepares them,
+// and one of each member, at a counter of that name.
 func (r *realm) openCounters() {
 	r.Helper()
 	r.must(r.ledger.OpenAccounts(r.Context(), chart.Accounts(clearingtest.New(r, blanks).Registry.Current())))
-	_, err := cardsAt(r.ledger, counterDay).Shift(r.Context(), &cards.ShiftOrder{Number: "first", Channel: "counter", Counter: "1"}, ledger.Approval{First: "test", At: counterDay})
+	r.opened(opening("first", "1", 1), "test")
+	for i, m := range r.members {
+		r.opened(opening("of "+m.ID, m.ID, 2+i), m.ID)
+	}
+}
+
+// opening is the order of a shift at a counter, which has one terminal.
+func opening(number, counter string, terminal int) *cards.ShiftOrder {
+	return &cards.ShiftOrder{Number: number, Channel: "counter", Counter: counter, Do: cards.Opens, Terminals: []string{fmt.Sprintf("4910300%05d", terminal)}}
+}
+
+// opened opens a shift of somebody, as a preparation.
+func (r *realm) opened(o *cards.ShiftOrder, by string) {
+	r.Helper()
+	_, err := cardsAt(r.ledger, counterDay).Shift(r.Context(), o, ledger.Approval{First: by, At: counterDay})
 	r.must(err)
 }
 
@@ -123,6 +148,7 @@ func (r *realm) ready(do cards.Do) *cards.Order {
 // steps has somebody do something with a card.
 func (r *realm) steps(id string, o *cards.Order) api.Kind {
 	r.Helper()
+	o.Counter = id
 	said := o.Said()
 	return r.sendStep(o, r.sign(id, r.statement(id, o.Do.Act(), said.What(), "")))
 }
@@ -147,6 +173,7 @@ func TestSignedCards(t *testing.T) {
 		"another salt":        func(o *cards.Order) { o.Salt = salt[1:] + "0" },
 	} {
 		o, by := r.ready(cards.Replace), memberOf("clerk", string(access.Channel("counter")))
+		o.Counter = by
 		said := o.Said()
 		signed := r.sign(by, r.statement(by, o.Do.Act(), said.What(), ""))
 		altered := *o
@@ -160,30 +187,57 @@ func TestSignedCards(t *testing.T) {
 	}
 }
 
-// shift is an order of a shift that can be done.
-func (r *realm) shift(ends bool) *cards.ShiftOrder {
+// shift prepares an act of somebody on a shift, which can be done, and gives how they do it.
+func (r *realm) shift(act, id string) func() api.Kind {
 	r.Helper()
 	r.things++
-	o := &cards.ShiftOrder{Number: fmt.Sprint("shift ", r.things), Channel: "counter", Counter: fmt.Sprint("c", r.things), Ends: ends}
-	if ends {
-		opens := *o
-		opens.Number, opens.Ends = o.Number+" opens", false
-		_, err := cardsAt(r.ledger, counterDay).Shift(r.Context(), &opens, ledger.Approval{First: "test", At: counterDay})
-		r.must(err)
+	o, owner := opening(fmt.Sprint("shift ", r.things), fmt.Sprint("c", r.things), 1000+r.things), id
+	opens := *o
+	opens.Number += " opens"
+	switch act {
+	case cards.ActOpenShift, cards.ActOpenOther:
+		o.Otherwise = act == cards.ActOpenOther
+		return func() api.Kind {
+			signed := r.sign(id, r.statement(id, o.Act(), o.What(), ""))
+			kind, _ := send(r, "/v1/shifts/open", api.OpeningShift{
+				Order: o.Number, Channel: o.Channel, Counter: o.Counter, Terminals: o.Terminals, Otherwise: o.Otherwise, Signed: signed,
+			})
+			return kind
+		}
+	case cards.ActHandOver:
+		opens.Otherwise, opens.Start = true, 500
+		o.Do, o.Handed, o.To = cards.HandsOver, 500, cards.ToBank
+	case cards.ActAnothers:
+		owner = "test"
+		fallthrough
+	default:
+		o.Do = cards.Closes
 	}
-	return o
-}
-
-// shifts has somebody open a shift, or close it.
-func (r *realm) shifts(id string, o *cards.ShiftOrder) (kind api.Kind) {
-	r.Helper()
-	signed := r.sign(id, r.statement(id, o.Act(), o.What(), ""))
-	if o.Ends {
-		kind, _ = send(r, "/v1/shifts/close", api.ClosingShift{Order: o.Number, Channel: o.Channel, Counter: o.Counter, Signed: signed})
+	r.opened(&opens, owner)
+	o.Terminals = nil
+	return func() api.Kind {
+		signed := r.sign(id, r.statement(id, o.Act(), o.What(), ""))
+		if o.Do == cards.Closes {
+			kind, _ := send(r, "/v1/shifts/close", api.ClosingShift{Order: o.Number, Channel: o.Channel, Counter: o.Counter, Signed: signed})
+			return kind
+		}
+		kind, _ := send(r, "/v1/shifts/hand-over", api.HandingOver{Order: o.Number, Channel: o.Channel, Counter: o.Counter, Handed: o.Handed, To: o.To, Signed: signed})
 		return kind
 	}
-	kind, _ = send(r, "/v1/shifts/open", api.OpeningShift{Order: o.Number, Channel: o.Channel, Counter: o.Counter, Signed: signed})
-	return kind
+}
+
+// seesShifts has everybody look over a network at a channel's shifts.
+func (r *realm) seesShifts(row scopeRow) {
+	r.Helper()
+	for _, m := range r.members {
+		may, before := row.may[m.ID] == 'l', r.traces()
+		if kind, _ := r.look(m.ID, http.MethodGet, "/v1/shifts?channel=counter", ""); (kind == "") != may || !may && kind != api.Denied {
+			r.Errorf("%s sees shifts: %q, want them shown: %t", m.ID, kind, may)
+		}
+		if after := r.traces(); before != after {
+			r.Errorf("the looks of %s leave %s -> %s", m.ID, before, after)
+		}
+	}
 }
 
 // seesCards has everybody look over a network at a card, and at what is sold.
@@ -207,6 +261,7 @@ func (r *realm) seesCards(row scopeRow) {
 func (r *realm) counterAct() signedAct {
 	r.Helper()
 	o, by := r.ready(cards.Sell), memberOf("clerk", string(access.Channel("counter")))
+	o.Counter = by
 	said := o.Said()
 	return signedAct{"sell", by, r.statement(by, o.Do.Act(), said.What(), "sold"), func(signed api.Signature) api.Kind { return r.sendStep(o, signed) }, true}
 }
@@ -233,10 +288,9 @@ func (w *town) clerk() *api.Client {
 func (w *town) answersOfCards(count, refused func(string, error)) {
 	w.Helper()
 	cara := w.clerk()
-	opens := &cards.ShiftOrder{Number: "1", Channel: "counter", Counter: "1", Start: 1000}
-	_, err := cara.OpenShift(w.Context(), opens, "", false)
+	_, err := cara.OpenShift(w.Context(), opening("1", "1", 1), "", false)
 	count("open-shift", err)
-	_, err = cara.OpenShift(w.Context(), &cards.ShiftOrder{Number: "2", Channel: "counter", Counter: "1"}, "", false)
+	_, err = cara.OpenShift(w.Context(), opening("2", "1", 1), "", false)
 	refused("open-shift", err)
 	sells := &cards.Order{Number: "3", Channel: "counter", Counter: "1", Do: cards.Sell, Card: blank(0), Product: "ordinary"}
 	dry, err := cara.StepCard(w.Context(), sells, "", true)
@@ -270,13 +324,28 @@ func (w *town) answersOfCards(count, refused func(string, error)) {
 	refused("products", err)
 	_, err = cara.CloseShift(w.Context(), &cards.ShiftOrder{Number: "4", Channel: "counter", Counter: "2"}, "", false)
 	refused("close-shift", err)
-	closed, err := cara.CloseShift(w.Context(), &cards.ShiftOrder{Number: "5", Channel: "counter", Counter: "1", Counted: 1900}, "", false)
+	_, err = cara.HandOver(w.Context(), &cards.ShiftOrder{Number: "6", Channel: "counter", Counter: "1", Handed: 1001, To: cards.ToSafe}, "", false)
+	refused("hand-over", err)
+	_, err = cara.HandOver(w.Context(), &cards.ShiftOrder{Number: "7", Channel: "counter", Counter: "1", Handed: 500, To: cards.ToSafe}, "", false)
+	count("hand-over", err)
+	_, err = cara.CloseShift(w.Context(), &cards.ShiftOrder{Number: "8", Channel: "counter", Counter: "1", Counted: 100_000}, "", false)
+	if refused("close-shift", err); w.kind(err) != api.TwoPeople {
+		w.Errorf("a large difference is %q", w.kind(err))
+	}
+	closed, err := cara.CloseShift(w.Context(), &cards.ShiftOrder{Number: "5", Channel: "counter", Counter: "1", Loaded: -1, Counted: 400}, "", false)
 	count("close-shift", err)
-	if closed.Expected != 2000 || closed.Difference != -100 || closed.Closed == nil {
+	if closed.Expected != 500 || closed.Difference != -100 || closed.Closed == nil {
 		w.Errorf("the shift is %+v", closed)
 	}
+	page, err := cara.Shifts(w.Context(), "counter", "1", 0, 10)
+	count("shifts", err)
+	if len(page.Shifts) != 1 || page.Shifts[0].Left != 400 || page.Shifts[0].Claimed != -1 || page.Next != 0 {
+		w.Errorf("the shifts are %+v", page)
+	}
+	status, _ := w.answered(w.server.Remote(), httptest.NewRequest(http.MethodGet, "/v1/shifts", nil))
+	refused("shifts", &api.Problem{Type: api.Unsigned, Title: "-", Detail: "-", Status: status})
 	_, err = books.Books(w.Context(), w.ledger, nil, func(f books.Fault) {
-		if f.Kind == verify.CardStep || f.Kind == verify.CardRow || f.Kind == verify.Signature {
+		if f.Kind == verify.CardStep || f.Kind == verify.ShiftRow || f.Kind == verify.CardRow || f.Kind == verify.Signature {
 			w.Errorf("%+v", f)
 		}
 	}, verify.Tables)

@@ -42,6 +42,8 @@ func TestScope(t *testing.T) {
 			r.seesLoads(row)
 		case row.act == "see cards":
 			r.seesCards(row)
+		case row.act == "see shifts":
+			r.seesShifts(row)
 		case rule.Two() && row.about != "any unit":
 			r.proposed(row)
 			r.decided(row)
@@ -190,9 +192,8 @@ func (r *realm) alone(row scopeRow) {
 			r.tried(row.act, m.ID, may, func() api.Kind {
 				return r.find(r.sign(m.ID, r.statement(m.ID, persons.ActRead, persons.ReadText, "complaint")))
 			}, api.Denied)
-		case cards.ActOpenShift, cards.ActCloseShift:
-			o := r.shift(row.act == cards.ActCloseShift)
-			r.tried(row.act, m.ID, may, func() api.Kind { return r.shifts(m.ID, o) }, api.Denied)
+		case cards.ActOpenShift, cards.ActOpenOther, cards.ActCloseShift, cards.ActHandOver, cards.ActAnothers:
+			r.tried(row.act, m.ID, may, r.shift(row.act, m.ID), api.Denied, api.Refused)
 		case load.ActAskInvoice:
 			r.tried(row.act, m.ID, may, func() api.Kind { return r.asksInvoice(m.ID, fmt.Sprintf("i-%d", i)) }, api.Denied)
 		case load.ActAnswers:
@@ -325,7 +326,7 @@ func (r *realm) seesLoads(row scopeRow) {
 // everyOperation wants each operation of the API to be one that this test tries.
 func (r *realm) everyOperation() {
 	r.Helper()
-	const tried = "books whoami found issue revoke draft list show propose approve reject withdraw find-person import-persons show-import list-rejects unfinished products find-card step-card open-shift close-shift stock spoil-stock count-stock issue-cards waiting-loads load-order ask-load-invoice take-invoice-answers"
+	const tried = "books whoami found issue revoke draft list show propose approve reject withdraw find-person import-persons show-import list-rejects unfinished products find-card step-card open-shift close-shift hand-over shifts stock spoil-stock count-stock issue-cards waiting-loads load-order ask-load-invoice take-invoice-answers"
 	for _, id := range operations(r) {
 		if !strings.Contains(" "+tried+" ", " "+id+" ") {
 			r.Errorf("the operation %q is in no row of testdata/scope.txt: add its act, and have TestScope try it", id)

@@ -169,34 +169,45 @@ func refusedPosting(err error) error {
 
 // attempt finds the number of this order among those for the card's sequence: it comes after the
 // refunded ones. It refuses an order that was refunded. If this order is refunded later, the load
-// may still be written; then it is booked against suspense when it arrives.
-func (a *Authority) attempt(ctx context.Context, o keys.LoadOrder, evidence []byte) (identity.Load, error) {
+// may still be written; then it is booked against suspense when it arrives. An order that was paid
+// at another terminal has the evidence of then.
+func (a *Authority) attempt(ctx context.Context, o keys.LoadOrder, evidence []byte) (identity.Load, []byte, error) {
 	order := Order{identity.CardOf(o.Card).Subject(), identity.Load{Kind: o.Type, Sequence: o.OnlineSequence}}
-	if _, err := Standing(ctx, a.Books.Amounts, []*Order{&order}); err != nil {
-		return order.Load, err
+	paid, err := Standing(ctx, a.Books.Amounts, []*Order{&order})
+	if err != nil {
+		return order.Load, nil, err
+	}
+	if paid[0] != 0 {
+		row, found, err := a.Books.Find(ctx, order.Paid())
+		if err != nil {
+			return order.Load, nil, fmt.Errorf("load authority: %w", err)
+		}
+		if found && sameOrder(row.Evidence, evidence) {
+			evidence = row.Evidence
+		}
 	}
 	if order.Load.Attempt == 0 {
-		return order.Load, nil
+		return order.Load, evidence, nil
 	}
 	// At the bound no new order is accepted. The last attempt is never made, so no refunded order
 	// can have its number.
 	again := false
-	err := shadow.Statement(ctx, a.Books, order.Card, identity.NoDay, identity.NoDay, func(row ledger.Row) error {
+	err = shadow.Statement(ctx, a.Books, order.Card, identity.NoDay, identity.NoDay, func(row ledger.Row) error {
 		was, ok := identity.AuthorisedLoad(row.ID)
 		same := ok && was.Kind == order.Load.Kind && was.Sequence == order.Load.Sequence && was.Attempt < order.Load.Attempt
-		again = again || same && !row.IsMemo() && bytes.Equal(row.Evidence, evidence)
+		again = again || same && !row.IsMemo() && sameOrder(row.Evidence, evidence)
 		return nil
 	})
 	if err != nil {
-		return order.Load, fmt.Errorf("load authority: read refunded orders: %w", err)
+		return order.Load, nil, fmt.Errorf("load authority: read refunded orders: %w", err)
 	}
 	switch {
 	case again:
-		return order.Load, &Refusal{verdict.LoadRefunded, "the order was given back to its channel"}
+		return order.Load, nil, &Refusal{verdict.LoadRefunded, "the order was given back to its channel"}
 	case order.Load.Attempt >= identity.MaxAttempt:
-		return order.Load, exhausted(o.OnlineSequence)
+		return order.Load, nil, exhausted(o.OnlineSequence)
 	}
-	return order.Load, nil
+	return order.Load, evidence, nil
 }
 
 // check validates the request and asks the rules.
@@ -357,7 +368,7 @@ func (a *Authority) posting(ctx context.Context, r *message.LoadRequest, o keys.
 	if err != nil {
 		return nil, err
 	}
-	load, err := a.attempt(ctx, o, evidence)
+	load, evidence, err := a.attempt(ctx, o, evidence)
 	if err != nil {
 		return nil, err
 	}

@@ -89,7 +89,7 @@ func newCounterWith(t *testing.T, edit func(*ledger.Account)) *counter {
 		edit(&accounts[i])
 	}
 	must(c.ledger.OpenAccounts(t.Context(), accounts))
-	gatherer, err := c.ledger.NewGatherer(t.Context(), "authorised", "test", 0, time.Millisecond)
+	gatherer, err := load.NewPoster(t.Context(), c.ledger, "authorised", "test", time.Millisecond)
 	must(err)
 	t.Cleanup(gatherer.Close)
 	authority := &load.Authority{

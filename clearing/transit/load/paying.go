@@ -1,7 +1,6 @@
 package load
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -72,7 +71,7 @@ func (a *Authority) paidAtOnce(ctx context.Context, r *message.LoadRequest, o ke
 	switch {
 	case err != nil:
 		return fmt.Errorf("load authority: %w", err)
-	case !found || !bytes.Equal(row.Evidence, evidence):
+	case !found || !sameOrder(row.Evidence, evidence):
 		return unknownOrder()
 	}
 	return nil
@@ -155,12 +154,12 @@ func stillWaits(ctx context.Context, tx pgx.Tx, w *Waiting, order *Order) error 
 	return err
 }
 
-// orderEvidence is what says that two requests are the same order. It leaves out the card's random
-// number and MAC1, which change with each request, and whose counter asks for an order that is paid
-// already.
+// orderEvidence is what says that two requests are the same order, and at which terminal its money
+// was taken (sameOrder). It leaves out the card's random number and MAC1, which change with each
+// request, and whose counter asks for an order that is paid already.
 func orderEvidence(r *message.LoadRequest, o keys.LoadOrder, channel string, placer Placer) ([]byte, error) {
 	evidence, err := proto.MarshalOptions{Deterministic: true}.Marshal(&message.LoadRequest{
-		Order: r.GetOrder(), Channel: channel, Card: o.Card.ASN[:], AmountFen: r.GetAmountFen(), OnlineSequence: r.GetOnlineSequence(), Placer: string(placer),
+		Order: r.GetOrder(), Channel: channel, Card: o.Card.ASN[:], AmountFen: r.GetAmountFen(), OnlineSequence: r.GetOnlineSequence(), Placer: string(placer), Terminal: o.Terminal[:],
 	})
 	if err != nil {
 		return nil, fmt.Errorf("load authority: encode evidence: %w", err)

@@ -1,0 +1,195 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"citycard/clearing/cards"
+	"citycard/clearing/people"
+	"citycard/clearing/people/access"
+	"citycard/ledger"
+)
+
+// OpeningShift opens a shift at a counter.
+type OpeningShift struct {
+	Order     string     `json:"order" minLength:"1" maxLength:"64" doc:"The counter's order number"`
+	Channel   string     `json:"channel" minLength:"1" maxLength:"32"`
+	Counter   string     `json:"counter" minLength:"1" maxLength:"32"`
+	Start     ledger.Fen `json:"start_fen" minimum:"0" doc:"Cash in the drawer at the beginning: what the shift before has left"`
+	Terminals []string   `json:"terminals" minItems:"1" maxItems:"16" doc:"The counter's terminals (SAMs), 12 digits each, in order: loads there are the shift's"`
+	Otherwise bool       `json:"otherwise,omitempty" doc:"It begins with other cash or terminals than the shift before has left: a supervisor's act"`
+	Signed    Signature  `json:"signed" doc:"Statement of the act \"open shift\": its what is \"order ORDER of channel:CHANNEL at COUNTER: open with N fen at TERMINALS\", with spaces between them; or of \"open shift otherwise\", with \", not as the shift before has left it\" behind it"`
+}
+
+// ClosingShift closes it.
+type ClosingShift struct {
+	Order   string     `json:"order" minLength:"1" maxLength:"64" doc:"The counter's order number"`
+	Channel string     `json:"channel" minLength:"1" maxLength:"32"`
+	Counter string     `json:"counter" minLength:"1" maxLength:"32"`
+	Loaded  ledger.Fen `json:"loaded_fen" doc:"Cash that this counter took for loads in the shift, by its own drawer; below zero: it gave more back. It is kept beside what the books have"`
+	Counted ledger.Fen `json:"counted_fen" minimum:"0" doc:"Cash that the clerk counted"`
+	Signed  Signature  `json:"signed" doc:"Statement of the act \"close shift\": its what is \"order ORDER of channel:CHANNEL at COUNTER: close with N fen of loads, counted N fen\""`
+}
+
+// HandingOver takes cash out of a counter's drawer.
+type HandingOver struct {
+	Order   string     `json:"order" minLength:"1" maxLength:"64" doc:"The counter's order number"`
+	Channel string     `json:"channel" minLength:"1" maxLength:"32"`
+	Counter string     `json:"counter" minLength:"1" maxLength:"32"`
+	Handed  ledger.Fen `json:"handed_fen" minimum:"1"`
+	To      string     `json:"to" enum:"safe,bank"`
+	Signed  Signature  `json:"signed" doc:"Statement of the act \"hand cash over\": its what is \"order ORDER of channel:CHANNEL at COUNTER: hand N fen over to safe\", or to bank"`
+}
+
+// Shift is a shift at a counter.
+type Shift struct {
+	Number     int64       `json:"number"`
+	Unit       people.Unit `json:"unit"`
+	Counter    string      `json:"counter"`
+	Terminals  string      `json:"terminals" doc:"The counter's, with spaces between them"`
+	Opened     time.Time   `json:"opened"`
+	OpenedBy   string      `json:"opened_by"`
+	Closed     *time.Time  `json:"closed,omitempty"`
+	ClosedBy   string      `json:"closed_by,omitempty"`
+	Start      ledger.Fen  `json:"start_fen" doc:"Cash at the beginning"`
+	Due        ledger.Fen  `json:"due_fen" doc:"What should be there at the beginning: what the shift before has left, and outside_fen"`
+	Steps      ledger.Fen  `json:"steps_fen" doc:"What acts on cards brought, less what they gave"`
+	Loaded     ledger.Fen  `json:"loaded_fen" doc:"What loads at its terminals brought, by the books; of an open shift, so far"`
+	Claimed    ledger.Fen  `json:"claimed_fen" doc:"What loads brought, by the counter's word"`
+	Handed     ledger.Fen  `json:"handed_fen" doc:"What was handed over before its close"`
+	Later      ledger.Fen  `json:"later_fen" doc:"What was handed over after it"`
+	Outside    ledger.Fen  `json:"outside_fen" doc:"Loads at its terminals in no shift, before it was opened"`
+	Expected   ledger.Fen  `json:"expected_fen" doc:"Beginning, acts and loads less what was handed over before its close"`
+	Counted    ledger.Fen  `json:"counted_fen"`
+	Left       ledger.Fen  `json:"left_fen" doc:"What is in the drawer: with which the next one begins, once it is closed"`
+	Difference ledger.Fen  `json:"difference_fen" doc:"Counted less expected: over (长款), or short (短款) below zero. It was booked to differences:own"`
+	Repeated   bool        `json:"repeated,omitempty" doc:"It was done before, under this order: nothing was done now"`
+}
+
+// ShiftPage is a page of shifts.
+type ShiftPage struct {
+	Shifts []Shift `json:"shifts" doc:"The newest first"`
+	Next   int64   `json:"next,omitempty" doc:"Ask with it as before for those that are older; left out: there are none"`
+}
+
+func (s *Server) registerShifts() {
+	huma.Register(s.api, look("shifts", http.MethodGet, "/v1/shifts", "cards", "Shifts at counters",
+		"What was expected, counted, handed over and claimed in each, the newest first. Who works for a channel sees its own.", bodyLimit), s.listShifts)
+	open := act("open-shift", "/v1/shifts/open", "Open a shift", "At most one is open at a counter. It begins with what the one before has left.", bodyLimit)
+	open.Tags = []string{"cards"}
+	huma.Register(s.api, open, s.openShift)
+	end := act("close-shift", "/v1/shifts/close", "Close a shift",
+		"Books what is over or short, by who has opened it or a supervisor. A larger difference than the products' figure is refused (two-people): it takes a proposal of the kind \"shift close\".", bodyLimit)
+	end.Tags = []string{"cards"}
+	huma.Register(s.api, end, s.closeShift)
+	hand := act("hand-over", "/v1/shifts/hand-over", "Hand cash over", "Takes cash to the safe or the bank, from the shift that is open, or from what the last one has left.", bodyLimit)
+	hand.Tags = []string{"cards"}
+	huma.Register(s.api, hand, s.handOver)
+}
+
+// shiftsPage is how many shifts a page has at most.
+const shiftsPage = 200
+
+func (s *Server) listShifts(ctx context.Context, in *struct {
+	Channel string `query:"channel" maxLength:"32" doc:"Left out: of all that are seen"`
+	Counter string `query:"counter" maxLength:"32" doc:"Left out: at all"`
+	Before  int64  `query:"before" minimum:"0" doc:"Only those with lower numbers"`
+	Limit   int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
+},
+) (*answer[ShiftPage], error) {
+	c := callerOf(ctx)
+	if err := c.seesCards(); err != nil {
+		return nil, s.problem(ctx, err)
+	}
+	asked := cards.ShiftsAsked{Counter: in.Counter, Before: in.Before, Limit: in.Limit + 1}
+	if in.Channel != "" {
+		asked.Unit = access.Channel(in.Channel)
+	}
+	if c.person != nil && access.IsChannel(c.person.Unit) {
+		if asked.Unit != "" && asked.Unit != c.person.Unit {
+			return nil, s.problem(ctx, &people.DeniedError{Person: *c.person, Act: "see shifts", Unit: asked.Unit})
+		}
+		asked.Unit = c.person.Unit
+	}
+	office, err := s.counters(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	list, err := office.Shifts(ctx, asked)
+	if err != nil {
+		return nil, s.ofCards(ctx, err)
+	}
+	page := ShiftPage{Shifts: []Shift{}}
+	if len(list) > in.Limit {
+		list = list[:in.Limit]
+		page.Next = list[len(list)-1].Number
+	}
+	for i := range list {
+		page.Shifts = append(page.Shifts, shiftOf(&list[i]))
+	}
+	return &answer[ShiftPage]{page}, nil
+}
+
+func (s *Server) openShift(ctx context.Context, in *struct {
+	DryRun
+	Body OpeningShift
+},
+) (*answer[Shift], error) {
+	b := &in.Body
+	return s.shift(ctx, in.Dry, &cards.ShiftOrder{
+		Number: b.Order, Channel: b.Channel, Counter: b.Counter, Do: cards.Opens, Start: b.Start, Terminals: b.Terminals, Otherwise: b.Otherwise,
+	}, b.Signed)
+}
+
+func (s *Server) closeShift(ctx context.Context, in *struct {
+	DryRun
+	Body ClosingShift
+},
+) (*answer[Shift], error) {
+	b := &in.Body
+	return s.shift(ctx, in.Dry, &cards.ShiftOrder{Number: b.Order, Channel: b.Channel, Counter: b.Counter, Do: cards.Closes, Loaded: b.Loaded, Counted: b.Counted}, b.Signed)
+}
+
+func (s *Server) handOver(ctx context.Context, in *struct {
+	DryRun
+	Body HandingOver
+},
+) (*answer[Shift], error) {
+	b := &in.Body
+	return s.shift(ctx, in.Dry, &cards.ShiftOrder{Number: b.Order, Channel: b.Channel, Counter: b.Counter, Do: cards.HandsOver, Handed: b.Handed, To: b.To}, b.Signed)
+}
+
+func (s *Server) shift(ctx context.Context, dry bool, order *cards.ShiftOrder, signed Signature) (*answer[Shift], error) {
+	if err := order.Check(); err != nil {
+		return nil, s.ofCards(ctx, err)
+	}
+	by, err := s.ofUnit(ctx, s.office(dry).People, signed, order.Act(), order.Unit(), order.What())
+	if err != nil {
+		return nil, err
+	}
+	office, err := s.counters(ctx, dry)
+	if err != nil {
+		return nil, err
+	}
+	done, err := office.Shift(ctx, order, by)
+	if err != nil {
+		return nil, s.ofCards(ctx, err)
+	}
+	return &answer[Shift]{shiftOf(done)}, nil
+}
+
+func shiftOf(s *cards.Shift) Shift {
+	out := Shift{
+		Number: s.Number, Unit: s.Unit, Counter: s.Counter, Terminals: s.Terminals, Opened: s.Opened.UTC(), OpenedBy: s.OpenedBy, ClosedBy: s.ClosedBy,
+		Start: s.Start, Due: s.Due, Steps: s.Steps, Loaded: s.Loaded, Claimed: s.Claimed, Handed: s.Handed, Later: s.Later, Outside: s.Outside,
+		Expected: s.Expected(), Counted: s.Counted, Left: s.Left(), Difference: s.Difference(), Repeated: s.Repeated,
+	}
+	if !s.Closed.IsZero() {
+		closed := s.Closed.UTC()
+		out.Closed = &closed
+	}
+	return out
+}

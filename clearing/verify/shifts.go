@@ -1,0 +1,203 @@
+package verify
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"citycard/clearing/cards"
+	"citycard/clearing/chart"
+	"citycard/clearing/people"
+	"citycard/ledger"
+	"citycard/ledger/chain"
+)
+
+// shiftBooks is what journal and audit have of shifts: a few lines of each.
+type shiftBooks struct {
+	notes map[int64][]shiftNote
+	steps map[int64]ledger.Fen  // cash of the steps in a shift
+	last  map[string]*shiftSeen // by unit and counter
+}
+
+// shiftNote is a note of the journal, with what it books as over or short.
+type shiftNote struct {
+	cards.ShiftNote
+	over ledger.Fen
+}
+
+// shiftSeen is a shift's row.
+type shiftSeen struct {
+	number                                                              int64
+	unit, counter, terminals                                            string
+	opened, closed                                                      int64
+	openedBy, closedBy                                                  string
+	start, due, steps, loaded, claimed, handed, later, outside, counted ledger.Fen
+}
+
+func newShiftBooks() shiftBooks {
+	return shiftBooks{map[int64][]shiftNote{}, map[int64]ledger.Fen{}, map[string]*shiftSeen{}}
+}
+
+// shiftNotes takes up the notes of a channel.
+func (c *check) shiftNotes(l *life) {
+	for id, text := range l.notes {
+		var of cards.ShiftNote
+		if err := json.Unmarshal(text, &of); err != nil || chart.Channel(strings.TrimPrefix(string(of.Unit), "channel:")) != string(l.subject) {
+			c.fault(ShiftRow, l.name(), "a note of it cannot be read")
+			continue
+		}
+		note := shiftNote{ShiftNote: of}
+		for _, money := range l.paid[id[1:]] {
+			if money.Credit == ledger.IDOfCode(chart.Differences) {
+				note.over += money.Amount
+			} else {
+				note.over -= money.Amount
+			}
+		}
+		delete(l.paid, id[1:])
+		if act := c.acted.shifts[orderKey{of.Unit, of.Order}]; act != nil {
+			act.shift = of.Shift
+		}
+		c.shiftsOf.notes[of.Shift] = append(c.shiftsOf.notes[of.Shift], note)
+	}
+	if len(l.paid) > 0 {
+		c.fault(ShiftRow, l.name(), "the journal has money of %d orders of shifts without their notes", len(l.paid))
+	}
+}
+
+// shifts holds the rows of shifts against the journal's notes, the audit, the
+// steps of cards and the loads at their terminals.
+func (c *check) shifts(ctx context.Context) error {
+	var s shiftSeen
+	err := c.each(ctx, `SELECT number, unit, counter, terminals, opened, opened_by, closed, closed_by, start_fen, due_fen, steps_fen, loaded_fen, claimed_fen,
+			handed_fen, later_fen, outside_fen, counted_fen FROM shifts ORDER BY number`,
+		[]any{
+			&s.number, &s.unit, &s.counter, &s.terminals, &s.opened, &s.openedBy, &s.closed, &s.closedBy, &s.start, &s.due, &s.steps, &s.loaded, &s.claimed,
+			&s.handed, &s.later, &s.outside, &s.counted,
+		}, func() error {
+			if wrong := c.shiftWrong(&s); wrong != "" {
+				c.fault(ShiftRow, fmt.Sprintf("shift %d", s.number), "%s", wrong)
+			}
+			delete(c.shiftsOf.notes, s.number)
+			delete(c.taken, s.number)
+			delete(c.taken, -s.number)
+			delete(c.shiftsOf.steps, s.number)
+			seen := s
+			c.shiftsOf.last[s.unit+"\x00"+s.counter] = &seen
+			return nil
+		})
+	if err != nil {
+		return err
+	}
+	for number := range c.shiftsOf.notes {
+		c.fault(ShiftRow, fmt.Sprintf("shift %d", number), "the journal has notes of it, and it is not kept")
+	}
+	for number := range c.taken {
+		c.fault(ShiftRow, fmt.Sprintf("shift %d", max(number, -number)), "loads are of it, and it is not kept")
+	}
+	for number := range c.shiftsOf.steps {
+		c.fault(ShiftRow, fmt.Sprintf("shift %d", number), "steps of cards are in it, and it is not kept")
+	}
+	return nil
+}
+
+// shiftWrong says what is wrong with a shift's row.
+func (c *check) shiftWrong(s *shiftSeen) string {
+	notes := c.shiftsOf.notes[s.number]
+	opens, closes := -1, -1
+	var handed, later ledger.Fen
+	for i := range notes {
+		n := &notes[i]
+		if string(n.Unit) != s.unit || n.Counter != s.counter || n.Terminals != s.terminals {
+			return "a note of it is of another counter"
+		}
+		switch {
+		case n.Do == cards.Opens:
+			opens = i
+		case n.Do == cards.Closes:
+			closes = i
+		case n.Ended:
+			later += n.By
+		default:
+			handed += n.By
+		}
+	}
+	switch {
+	case opens < 0:
+		return "the journal has no note of its opening"
+	case (closes >= 0) != (s.closed != 0):
+		return "it is open in the journal and closed here, or the other way round"
+	case handed != s.handed || later != s.later:
+		return fmt.Sprintf("%d and %d fen were handed over; the journal has %d and %d", s.handed, s.later, handed, later)
+	case c.shiftsOf.steps[s.number] != s.steps:
+		return fmt.Sprintf("%d fen of steps; the steps in it have %d", s.steps, c.shiftsOf.steps[s.number])
+	}
+	if wrong := c.opened(s, &notes[opens]); wrong != "" {
+		return wrong
+	}
+	if closes < 0 {
+		return ""
+	}
+	return c.closed(s, &notes[closes])
+}
+
+// actOfShift is the audit's entry of an order of a shift.
+func (c *check) actOfShift(s *shiftSeen, order string) *chain.AuditEntry {
+	if act := c.acted.shifts[orderKey{people.Unit(s.unit), order}]; act != nil {
+		return act.entry
+	}
+	return new(chain.AuditEntry)
+}
+
+// opened says what is wrong with the opening of a shift.
+func (c *check) opened(s *shiftSeen, n *shiftNote) string {
+	act := c.actOfShift(s, n.Order)
+	left, before := ledger.Fen(0), c.shiftsOf.last[s.unit+"\x00"+s.counter]
+	if before != nil {
+		left = before.counted - before.later
+	}
+	switch {
+	case n.Start != s.start || n.Due != s.due || n.Outside != s.outside:
+		return "the journal's note of its opening is another one"
+	case act.First != s.openedBy || act.At.Unix() != s.opened:
+		return fmt.Sprintf("%q opened it at second %d; the audit has %q at %d", s.openedBy, s.opened, act.First, act.At.Unix())
+	case before != nil && before.closed == 0 || left+s.outside != s.due:
+		return fmt.Sprintf("%d fen were there before; the shift before has left %d, or is open, and loads since then are %d", s.due, left, s.outside)
+	case s.start != s.due && act.Act != cards.ActOpenOther:
+		return fmt.Sprintf("it begins with %d fen, and the shift before has left %d", s.start, s.due)
+	}
+	return c.loadsOf(s, -s.number, s.outside)
+}
+
+// closed says what is wrong with the close of a shift.
+func (c *check) closed(s *shiftSeen, n *shiftNote) string {
+	act := c.actOfShift(s, n.Order)
+	switch {
+	case n.Steps != s.steps || n.Loaded != s.loaded || n.Claimed != s.claimed || n.Counted != s.counted || n.Handed != s.handed:
+		return "the journal's note of its close is another one"
+	case act.First != s.closedBy || act.At.Unix() != s.closed:
+		return fmt.Sprintf("%q closed it at second %d; the audit has %q at %d", s.closedBy, s.closed, act.First, act.At.Unix())
+	case n.over != s.counted-(s.start+s.steps+s.loaded-s.handed):
+		return fmt.Sprintf("the journal has %d fen over, and the shift %d", n.over, s.counted-(s.start+s.steps+s.loaded-s.handed))
+	}
+	return c.loadsOf(s, s.number, s.loaded)
+}
+
+// loadsOf says what is wrong with the loads of a shift, or of the time before it.
+func (c *check) loadsOf(s *shiftSeen, number int64, fen ledger.Fen) string {
+	of := c.taken[number]
+	if of == nil {
+		of = new(takenOf)
+	}
+	if of.fen != fen || of.unit != "" && of.unit != s.unit {
+		return fmt.Sprintf("%d fen of loads; those at its terminals have %d", fen, of.fen)
+	}
+	for terminal := range of.terminals {
+		if !slices.Contains(strings.Fields(s.terminals), terminal) {
+			return fmt.Sprintf("it has loads of terminal %s, which is none of its", terminal)
+		}
+	}
+	return ""
+}
