@@ -19,7 +19,6 @@ const (
 	kindLoadMoved      = 0x07
 	kindLoadHeld       = 0x08
 	kindLoadInvoice    = 0x09
-	kindLoadPaidOut    = 0x0A
 	kindMedical        = 0x10
 	kindPension        = 0x20
 	kindPensionReturn  = 0x21
@@ -114,9 +113,6 @@ func LoadHeld(number string) ledger.ID { return ofOrder(kindLoadHeld, number, 1)
 
 // LoadInvoice is the id of a note about the invoice of an order, beside LoadOrder; n counts from 1.
 func LoadInvoice(number string, n int64) ledger.ID { return ofOrder(kindLoadInvoice, number, n) }
-
-// LoadPaidOut is the id of the note that what was given back of an order is paid out.
-func LoadPaidOut(number string, n int64) ledger.ID { return ofOrder(kindLoadPaidOut, number, n) }
 
 func ofOrder(kind byte, number string, n int64) ledger.ID {
 	sum := sha256.Sum256([]byte(number))

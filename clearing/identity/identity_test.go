@@ -50,7 +50,6 @@ func TestBytes(t *testing.T) {
 		{"load moved", string(identity.LoadMoved("abc", 2)), "07 " + hash("abc") + " 00000002"},
 		{"load held", string(identity.LoadHeld("abc")), "08 " + hash("abc") + " 00000001"},
 		{"load's invoice", string(identity.LoadInvoice("abc", 3)), "09 " + hash("abc") + " 00000003"},
-		{"load paid out", string(identity.LoadPaidOut("abc", 1)), "0a " + hash("abc") + " 00000001"},
 		{"medical fund", string(identity.Medical(identity.MedicalFund, "h1", "s1")), "10 01 " + hash("h1\x00s1")},
 		{"medical account", string(identity.Medical(identity.MedicalAccount, "h1", "s1")), "10 02 " + hash("h1\x00s1")},
 		{"medical cash", string(identity.Medical(identity.MedicalCash, "h1", "s1")), "10 03 " + hash("h1\x00s1")},

@@ -50,7 +50,7 @@ func TestHeldLoad(t *testing.T) {
 	a.Stream, a.Owner = "waiting", "test"
 	h.refundedWaiting(p, a, "lied", 0)
 	from, to := identity.CardOf(clearingtest.CardID(clearingtest.Card)), identity.CardOf(clearingtest.CardID(clearingtest.OtherCard))
-	h.must(h.ledger.Look(t.Context(), func(tx pgx.Tx) error {
+	h.must(h.ledger.Write(t.Context(), func(tx pgx.Tx) error {
 		m, err := load.MovingOf(t.Context(), tx, from, to)
 		if err == nil && len(m.Orders()) > 0 {
 			t.Error("what may be on the card goes over to another one")

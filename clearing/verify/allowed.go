@@ -8,8 +8,10 @@ import (
 
 	"citycard/clearing/cards"
 	"citycard/clearing/people"
+	"citycard/clearing/people/access"
 	offered "citycard/clearing/people/proposal"
 	"citycard/clearing/stock"
+	"citycard/clearing/transit/load"
 	"citycard/ledger/chain"
 )
 
@@ -88,6 +90,9 @@ func (s *staff) unitOf(e *chain.AuditEntry) (unit people.Unit) {
 	}
 	if e.Act == cards.ActIssue {
 		toldBy(s.check, e, func(of cards.IssueSaid) { unit = of.Store })
+	}
+	if e.Act == load.ActAskInvoice {
+		toldBy(s.check, e, func(of load.AskInvoice) { unit = access.Channel(of.Channel) })
 	}
 	return unit
 }

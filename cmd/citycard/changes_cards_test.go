@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"citycard/clearing/people/peopletest"
 	"citycard/clearing/registry"
 	"citycard/clearing/stock"
+	"citycard/clearing/transit/load"
 	"citycard/ledger"
 )
 
@@ -74,6 +76,26 @@ func (l *lived) counter(staff *peopletest.Staff) {
 	does(cards.ReportBrief, livedCard(2), "", "", 0, "paper")
 	shift("close-1", true)
 	shift("open-2", false)
+	l.invoices(staff, signed)
+}
+
+// invoices has the channel ask for two invoices, and takes a file with the answer to one and a row
+// that does not fit.
+func (l *lived) invoices(staff *peopletest.Staff, signed func(act, what string) ledger.Approval) {
+	office := &load.Invoices{Ledger: l.Ledger, Owner: "test"}
+	for _, order := range []string{"waits", "taken"} {
+		ask := &load.AskInvoice{Channel: "counter", Order: order}
+		_, _, err := office.Ask(l.Context(), ask, signed(load.ActAskInvoice, ask.What()))
+		l.must(err)
+	}
+	text := "channel,order,do,amount,result,invoice\ncounter,waits,issue,20.00,done,24952000000000000001\ncounter,nobody's,issue,1.00,done,7\n"
+	answers, err := load.ReadAnswers(fmt.Appendf(nil, "%ssha256,2,%x\n", text, sha256.Sum256([]byte(text))))
+	l.must(err)
+	by := staff.Alone(l, "ann", load.ActAnswers, answers.What(), "december")
+	taken, _, err := office.Take(l.Context(), answers, by)
+	if l.must(err); taken.Done != 1 || len(taken.Rejects) != 1 {
+		l.Errorf("answers about invoices: %+v", taken)
+	}
 }
 
 // stock has blanks received, moved, made into cards, spoilt and counted. The registry gets one of
