@@ -205,8 +205,8 @@ func TestStockForged(t *testing.T) {
 	c.must(err)
 	c.hold()
 	for statement, want := range map[string]books.Kind{
-		"UPDATE stock SET store = 'issuer'":                                           verify.StockLot,
-		"UPDATE stock SET state = 'in_stock' WHERE state = 'spoilt'":                  verify.StockLot,
+		"UPDATE stock SET store = 'issuer'":                          verify.StockLot,
+		"UPDATE stock SET state = 'in_stock' WHERE state = 'spoilt'": verify.StockLot,
 		"DELETE FROM stock":                                                           verify.StockLot,
 		"DELETE FROM stock_acts WHERE number = 1":                                     verify.StockAct,
 		"DELETE FROM stock_acts WHERE number = 4":                                     verify.StockAct,
