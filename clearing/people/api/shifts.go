@@ -90,9 +90,6 @@ func (s *Server) registerShifts() {
 	huma.Register(s.api, hand, s.handOver)
 }
 
-// shiftsPage is how many shifts a page has at most.
-const shiftsPage = 200
-
 func (s *Server) listShifts(ctx context.Context, in *struct {
 	Channel string `query:"channel" maxLength:"32" doc:"Left out: of all that are seen"`
 	Counter string `query:"counter" maxLength:"32" doc:"Left out: at all"`
