@@ -89,6 +89,7 @@ func (c *check) takes(of *taking, r *terminalRow) {
 	switch {
 	case err != nil:
 		c.fault(TerminalLoad, of.name(r.id), "its evidence cannot be read")
+	case len(taken.Terminal) == 0: // it says no terminal
 	case cash && ledger.AccountID(r.debit) != ledger.IDOfCode(chart.Channel(taken.Channel)):
 		c.fault(TerminalLoad, of.name(r.id), "channel %q did not pay it", taken.Channel)
 	case cash:

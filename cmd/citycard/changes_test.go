@@ -34,8 +34,8 @@ func (c change) harmless() string {
 	case c.table != "pumps":
 	case (c.column == "sequence" || c.column == "position") && after < before:
 		return "set back, the pump looks once more at rows that are gone; what was sent is counted"
-	case c.column == "" && strings.HasPrefix(c.row, "(registry,"):
-		return "the registry is published once more, which is how a topic that was lost comes back"
+	case c.column == "" && (strings.HasPrefix(c.row, "(registry,") || strings.HasPrefix(c.row, "(hotlist,")):
+		return "registry or hotlist is published once more, which is how a topic that was lost comes back"
 	}
 	return ""
 }

@@ -91,6 +91,12 @@ func (s *Shares) Forge(d Dice, e truth.Entry, m proto.Message) (forged truth.Ent
 	forged.Fault = "tampered_" + place.String()
 	if tap, is := m.(*message.Tap); is {
 		forged.Fen, forged.Signed = int64(tap.GetDebit().GetAmountFen()), Signed(tap, forged.Facts.Foreign)
+		// A metro record of 0 fen is an entry where it says that it is one, which nothing signs.
+		if enters := tap.GetMovement() == message.Movement_MOVEMENT_ENTRY; forged.Fen == 0 && e.Purpose == truth.MetroEntry && !enters {
+			forged.Purpose = truth.MetroExit
+		} else if forged.Fen == 0 && e.Purpose == truth.MetroExit && enters {
+			forged.Purpose = truth.MetroEntry
+		}
 	}
 	forged.Value, err = Encode(m)
 	return forged, err == nil, err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -58,8 +59,10 @@ func keepTaken(ctx context.Context, tx pgx.Tx, transfers []ledger.Transfer, deci
 	return KeepTaken(ctx, tx, all...)
 }
 
-// KeepTaken keeps, in the transaction that books it, where cash of loads was taken or given back.
+// KeepTaken keeps, in the transaction that books it, where cash of loads was taken or given back. A
+// load whose evidence names no terminal is of no shift.
 func KeepTaken(ctx context.Context, tx pgx.Tx, all ...Taken) error {
+	all = slices.DeleteFunc(all, func(t Taken) bool { return len(t.Terminal) == 0 })
 	if len(all) == 0 {
 		return nil
 	}
