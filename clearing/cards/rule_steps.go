@@ -260,7 +260,7 @@ func (s *byRule) follows(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error 
 	for i := range s.torn {
 		t := &s.torn[i]
 		s.record.Torn = append(s.record.Torn, GivenOver{t.Load.Kind, t.Load.Sequence, t.Load.Attempt, t.To(), t.Fen})
-		if t.Placer == "" { // else it waits again, and goes over in the next step
+		if t.Placer == "" { // else it waits again, for people: the card may have it
 			have += t.Fen
 		}
 	}
