@@ -41,7 +41,7 @@ func TestSeedDraws(t *testing.T) {
 			[]string{"--rides", "6", "--bad-claims", "0.05", "--bad-pensions", "0.05"},
 			drawn{
 				messages: "40c275238c0e465fa66d6968ab788885a1e272a6c1a17724d608d73e4d796cf5",
-				truth:    "bc2ffdfd7d48b2e46a2a05f26e3c6c8744152f1d149c572b61f6c30222ade586",
+				truth:    "0acaf43871e84d2ddbbbbcdb639c40acb7f7f155b6e9863d67e6d073715ae999",
 				registry: "607f5c3c7d2efe6c5a3def2aaea242508e182990e200d5d658fcd7a660ea1c28",
 			},
 		},
@@ -51,7 +51,7 @@ func TestSeedDraws(t *testing.T) {
 			[]string{"--counter-gaps", "0.02", "--sam-gaps", "0.02", "--hot-operator", "simbus-a", "--hot-share", "0.3", "--order-seed", "7"},
 			drawn{
 				messages: "07282a4d1917ca89be79419ac162158d809a7eda6a7ab858d7e71dba35532cdd",
-				truth:    "655c869c0bd8d8e9964bd84ceeec4de9b198e4a21d52ccecc05f33387f137ba7",
+				truth:    "02a4a6058875194aed4f7e33881c65d250197e1aa1d1d9992d6b139e1b8523db",
 				registry: "c7b2649f4de07f9785128b49a3d0679d44e3a4d732cc2251535f05c72614d9bf",
 			},
 		},
