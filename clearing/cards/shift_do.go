@@ -70,6 +70,11 @@ func (o *Office) shift(ctx context.Context, order *ShiftOrder, by ledger.Approva
 	case out == nil:
 		return nil, fmt.Errorf("order %s booked nothing", order.Number)
 	}
+	if s.shift.Closed.IsZero() { // what an open one has taken for loads is in no note yet
+		if s.shift.Loaded, err = loadedSoFar(ctx, o.Ledger.Pool(), &s.shift); err != nil {
+			return nil, err
+		}
+	}
 	return &s.shift, nil
 }
 

@@ -146,6 +146,7 @@ func takesTwo(err error) bool {
 // was decided otherwise is forgotten: the clerk counts again.
 func (t *till) proposeClose(ctx context.Context, kept *keptShift, reason string, why error) (closed, error) {
 	client := t.office.client
+	client.Knows([]proposal.Entry{cards.CloseEntry()})
 	if kept.Proposal != 0 {
 		v, err := client.Show(ctx, kept.Proposal)
 		switch {
@@ -172,7 +173,6 @@ func (t *till) proposeClose(ctx context.Context, kept *keptShift, reason string,
 // propose proposes what takes two people.
 func (t *till) propose(ctx context.Context, kind string, body json.RawMessage, reason string) (*api.View, error) {
 	client := t.office.client
-	client.Knows([]proposal.Entry{cards.CloseEntry()})
 	draft, err := client.Draft(ctx, kind, body, reason, false, false)
 	if err != nil {
 		return nil, err

@@ -129,17 +129,22 @@ func newShop(t *testing.T, store *keys.Store, more ...string) *shop {
 // gives runs a command of the counter and returns what it prints.
 func (s *shop) gives(command string, args ...string) string {
 	s.Helper()
+	return string(output(s.T, s.typed(command, args)...))
+}
+
+// typed is a command with the shop's flags.
+func (s *shop) typed(command string, args []string) []string {
 	words := []string{"counter", command}
 	if command == "shift" { // the flags go behind what is done with it
 		words, args = append(words, args[0]), args[1:]
 	}
-	return string(output(s.T, append(append(words, s.args...), args...)...))
+	return append(append(words, s.args...), args...)
 }
 
 // fails runs a command that fails with an exit code, and returns what it says.
 func (s *shop) fails(code int, name string, args ...string) string {
 	s.Helper()
-	out, err := command(s.T, append(append([]string{"counter", name}, s.args...), args...)...).CombinedOutput()
+	out, err := command(s.T, s.typed(name, args)...).CombinedOutput()
 	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != code {
 		s.Fatalf("%s %v: %v: %s\nwant exit code %d", name, args, err, out, code)
 	}

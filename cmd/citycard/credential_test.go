@@ -45,7 +45,7 @@ prove --day 20260105 --subject 6361726431 --id 01 --out {out}/proof |
 publish-key show | there is no publishing key
 quarantine list
 load waiting
-load invoice show --channel counter --order o-1 | 
+load invoice show --channel counter --order o-1
 load invoice export --out {out}/invoices
 stock show
 channel statement --channel counter
