@@ -205,21 +205,21 @@ func TestStockForged(t *testing.T) {
 	c.must(err)
 	c.hold()
 	for statement, want := range map[string]books.Kind{
-		"UPDATE stock SET store = 'issuer'":                          verify.StockLot,
-		"UPDATE stock SET state = 'in_stock' WHERE state = 'spoilt'": verify.StockLot,
-		"DELETE FROM stock":                                                           verify.StockLot,
-		"DELETE FROM stock_acts WHERE number = 1":                                     verify.StockAct,
-		"DELETE FROM stock_acts WHERE number = 4":                                     verify.StockAct,
+		"UPDATE issued_cards SET made = replace(made, 'true', 'false'), number = '1'": verify.StockCard,
+		"UPDATE stock_acts SET record = replace(record, '\"last\":2', '\"last\":3')":  verify.StockAct,
+		"DELETE FROM registry_rows WHERE kind = 8 AND record LIKE '%20301231%'":       verify.StockCard,
+		"UPDATE stock SET state = 'in_stock' WHERE state = 'spoilt'":                  verify.StockLot,
 		"UPDATE stock_acts SET person = 'eve' WHERE number = 4":                       verify.StockAct,
 		"UPDATE stock_acts SET second = 'eve' WHERE number = 1":                       verify.StockAct,
-		"UPDATE stock_acts SET record = replace(record, '\"last\":2', '\"last\":3')":  verify.StockAct,
-		"UPDATE issued_cards SET blank = 7":                                           verify.StockCard,
-		"UPDATE issued_cards SET made = replace(made, 'true', 'false'), number = '1'": verify.StockCard,
-		"DELETE FROM issued_cards":                                                    verify.StockCard,
 		"UPDATE stock_acts SET at = at + 1 WHERE number = 1":                          verify.StockAct,
-		"DELETE FROM registry_rows WHERE kind = 8 AND record LIKE '%20301231%'":       verify.StockCard,
-		"UPDATE issued_cards SET change = 7":                                          verify.StockCard,
+		"DELETE FROM stock_acts WHERE number = 1":                                     verify.StockAct,
+		"DELETE FROM stock_acts WHERE number = 4":                                     verify.StockAct,
 		"UPDATE card_steps SET person = 'eve'":                                        verify.StockCard,
+		"UPDATE issued_cards SET change = 7":                                          verify.StockCard,
+		"UPDATE stock SET store = 'issuer'":                                           verify.StockLot,
+		"UPDATE issued_cards SET blank = 7":                                           verify.StockCard,
+		"DELETE FROM issued_cards":                                                    verify.StockCard,
+		"DELETE FROM stock":                                                           verify.StockLot,
 	} {
 		found := map[books.Kind]bool{}
 		err := c.Ledger.Change(t.Context(), "forge", func(tx pgx.Tx) error {
