@@ -7,10 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"path/filepath"
 	"slices"
-
-	"citycard/durable"
 )
 
 // A batch of blank cards comes from its maker under a transport key, which the issuer and the maker
@@ -131,36 +128,11 @@ func AddTransport(path, passphrase, batch string, key Key) error {
 }
 
 func addTransport(path, passphrase, batch string, key Key, workFactor int) error {
-	failed := func(err error) error { return fmt.Errorf("add a transport key to %s: %w", path, err) }
-	file, err := filepath.EvalSymlinks(path)
+	_, err := changeFile(path, passphrase, workFactor, func(_ string, _ []byte, old *Store) (*Store, error) {
+		return old.WithTransport(batch, key)
+	})
 	if err != nil {
-		return failed(err)
-	}
-	unlock, err := lockStore(file)
-	if err != nil {
-		return failed(err)
-	}
-	defer unlock()
-	sealed, err := readSealed(file)
-	if err != nil {
-		return failed(err)
-	}
-	store, err := unseal(bytes.NewReader(sealed), passphrase)
-	if err == nil {
-		store, err = store.WithTransport(batch, key)
-	}
-	if err != nil {
-		return failed(err)
-	}
-	resealed, err := store.WithWorkFactor(workFactor).seal(passphrase)
-	if err != nil {
-		return failed(err)
-	}
-	if now, err := readSealed(file); err != nil || !bytes.Equal(now, sealed) {
-		return failed(errors.Join(ErrChanged, err))
-	}
-	if err := durable.WriteFile(file, resealed); err != nil {
-		return failed(err)
+		return fmt.Errorf("add a transport key to %s: %w", path, err)
 	}
 	return nil
 }

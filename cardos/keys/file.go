@@ -52,41 +52,53 @@ func RotateFile(path, passphrase string, rand io.Reader) (*Store, error) {
 }
 
 func rotateFile(path, passphrase string, rand io.Reader, workFactor int) (*Store, error) {
-	failed := func(err error) (*Store, error) { return nil, fmt.Errorf("rotate keys %s: %w", path, err) }
+	store, err := changeFile(path, passphrase, workFactor, func(file string, sealed []byte, old *Store) (*Store, error) {
+		store, err := old.Rotate(rand)
+		if err != nil {
+			return nil, err
+		}
+		return store, keep(fmt.Sprintf("%s.v%d", file, old.Version()), sealed)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("rotate keys %s: %w", path, err)
+	}
+	return store, nil
+}
+
+// changeFile replaces a store's file by what change makes of the store, and returns that. Only one
+// process can do this at a time, and it replaces only the file that it read.
+func changeFile(path, passphrase string, workFactor int, change func(file string, sealed []byte, old *Store) (*Store, error)) (*Store, error) {
 	file, err := filepath.EvalSymlinks(path) // the file is to be replaced, not a link to it
 	if err != nil {
-		return failed(err)
+		return nil, err
 	}
 	unlock, err := lockStore(file)
 	if err != nil {
-		return failed(err)
+		return nil, err
 	}
 	defer unlock()
 	sealed, err := readSealed(file)
 	if err != nil {
-		return failed(err)
+		return nil, err
 	}
 	old, err := unseal(bytes.NewReader(sealed), passphrase)
 	if err != nil {
-		return failed(err)
+		return nil, err
 	}
-	store, err := old.Rotate(rand)
+	store, err := change(file, sealed, old)
 	if err != nil {
-		return failed(err)
+		return nil, err
 	}
 	resealed, err := store.WithWorkFactor(workFactor).seal(passphrase)
 	if err != nil {
-		return failed(err)
-	}
-	if err := keep(fmt.Sprintf("%s.v%d", file, old.Version()), sealed); err != nil {
-		return failed(err)
+		return nil, err
 	}
 	// A person who copies a file to this place takes no lock.
 	if now, err := readSealed(file); err != nil || !bytes.Equal(now, sealed) {
-		return failed(errors.Join(ErrChanged, err))
+		return nil, errors.Join(ErrChanged, err)
 	}
 	if err := durable.WriteFile(file, resealed); err != nil {
-		return failed(err)
+		return nil, err
 	}
 	return store, nil
 }
