@@ -159,7 +159,7 @@ func TestWaitingGoesOver(t *testing.T) {
 	if fen := c.balance(chart.Unwritten); fen != 0 {
 		t.Errorf("%d fen are on %s", fen, chart.Unwritten)
 	}
-	if found := c.forged("UPDATE waiting_loads SET card = (SELECT card FROM cards WHERE state = 'replaced') WHERE number = 'w-3'", "waiting_loads"); len(found) == 0 {
+	if found := c.forged("UPDATE waiting_loads SET card = (SELECT card FROM cards WHERE state = 'replaced') WHERE number = 'w-3'"); len(found) == 0 {
 		t.Error("a load that waits for another card was not noticed")
 	}
 }

@@ -14,8 +14,11 @@ import (
 	"citycard/ledger"
 )
 
-// MaxOrder is how many bytes an order number has at most.
-const MaxOrder = 64
+// MaxOrder is how many bytes an order number has at most, and maxCounter a counter's name.
+const (
+	MaxOrder   = 64
+	maxCounter = 32
+)
 
 // Order asks for one thing to be done with one card.
 type Order struct {
@@ -53,17 +56,25 @@ type OrderError struct {
 func (e *OrderError) Error() string { return e.Field + ": " + e.What.Error() }
 func (e *OrderError) Unwrap() error { return e.What }
 
+// checkPlace refuses an order's number, and where it is given, with an *OrderError.
+func checkPlace(number string, unit people.Unit, counter string) error {
+	if !identity.IsName(number, MaxOrder) {
+		return &OrderError{"order", language.Textf("want 1 to %d visible bytes", MaxOrder)}
+	}
+	if _, err := people.ParseUnit(string(unit)); err != nil {
+		return &OrderError{"channel", language.Textf("want the id of a channel")}
+	}
+	if !identity.IsName(counter, maxCounter) {
+		return &OrderError{"counter", language.Textf("want 1 to %d visible bytes", maxCounter)}
+	}
+	return nil
+}
+
 // Check refuses an order that is wrong by itself, with an *OrderError.
 func (o *Order) Check() error {
 	wrong := func(field string, what *language.Text) error { return &OrderError{field, what} }
-	if !identity.IsName(o.Number, MaxOrder) {
-		return wrong("order", language.Textf("want 1 to %d visible bytes", MaxOrder))
-	}
-	if _, err := people.ParseUnit(string(o.Unit())); err != nil {
-		return wrong("channel", language.Textf("want the id of a channel"))
-	}
-	if !identity.IsName(o.Counter, 32) {
-		return wrong("counter", language.Textf("want 1 to %d visible bytes", 32))
+	if err := checkPlace(o.Number, o.Unit(), o.Counter); err != nil {
+		return err
 	}
 	if !o.Do.Known() {
 		return wrong("do", language.Textf("%q is nothing that is done with a card", string(o.Do)))

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"citycard/clearing/identity"
 	"citycard/clearing/people"
 	"citycard/language"
 	"citycard/ledger"
@@ -98,14 +97,8 @@ const maxTerminals = 16
 // Check refuses an order that is wrong by itself, with an *OrderError.
 func (o *ShiftOrder) Check() error {
 	wrong := func(field string, what *language.Text) error { return &OrderError{field, what} }
-	if !identity.IsName(o.Number, MaxOrder) {
-		return wrong("order", language.Textf("want 1 to %d visible bytes", MaxOrder))
-	}
-	if _, err := people.ParseUnit(string(o.Unit())); err != nil {
-		return wrong("channel", language.Textf("want the id of a channel"))
-	}
-	if !identity.IsName(o.Counter, 32) {
-		return wrong("counter", language.Textf("want 1 to %d visible bytes", 32))
+	if err := checkPlace(o.Number, o.Unit(), o.Counter); err != nil {
+		return err
 	}
 	for field, fen := range map[string]ledger.Fen{"start_fen": o.Start, "counted_fen": o.Counted, "handed_fen": o.Handed} {
 		if fen < 0 || fen > ledger.MaxAmount {
