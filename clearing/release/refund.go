@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"google.golang.org/protobuf/proto"
 
 	"citycard/clearing/chart"
 	"citycard/clearing/counters"
@@ -151,15 +150,7 @@ func (o *Office) order(ctx context.Context, r Refund, card identity.Card) (paidL
 		return paidLoad{}, err
 	}
 	var found []paidLoad
-	err = shadow.Statement(ctx, o.Ledger, card.Subject(), identity.NoDay, identity.NoDay, func(row ledger.Row) error {
-		paid, ok := identity.AuthorisedLoad(row.ID)
-		if !ok || row.IsMemo() {
-			return nil
-		}
-		var request message.LoadRequest
-		if err := proto.Unmarshal(row.Evidence, &request); err != nil {
-			return fmt.Errorf("order of card %s, sequence %d: %w", card, paid.Sequence, err)
-		}
+	err = load.EachAuthorised(ctx, o.Ledger, card, func(row ledger.Row, paid identity.Load, request *message.LoadRequest) error {
 		if request.GetOrder() == r.Order && (r.Channel == "" || request.GetChannel() == r.Channel) && (r.Sequence == nil || paid.Sequence == *r.Sequence) {
 			account, _ := accounts.ByID(row.Debit)
 			order := load.Order{Card: row.Subject, Load: paid}

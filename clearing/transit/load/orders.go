@@ -293,9 +293,9 @@ func OfCard(ctx context.Context, l *ledger.Ledger, card identity.Card) ([]Placed
 	return list, nil
 }
 
-// authorisedFor reads the orders for which a channel paid as they were authorised.
-func authorisedFor(ctx context.Context, l *ledger.Ledger, card identity.Card) (orders []*Order, paid []Placed, err error) {
-	err = shadow.Statement(ctx, l, card.Subject(), identity.NoDay, identity.NoDay, func(row ledger.Row) error {
+// EachAuthorised passes the loads that were authorised for a card, with their requests.
+func EachAuthorised(ctx context.Context, l *ledger.Ledger, card identity.Card, fn func(ledger.Row, identity.Load, *message.LoadRequest) error) error {
+	return shadow.Statement(ctx, l, card.Subject(), identity.NoDay, identity.NoDay, func(row ledger.Row) error {
 		as, ok := identity.AuthorisedLoad(row.ID)
 		if !ok || row.IsMemo() {
 			return nil
@@ -304,6 +304,13 @@ func authorisedFor(ctx context.Context, l *ledger.Ledger, card identity.Card) (o
 		if err := proto.Unmarshal(row.Evidence, &request); err != nil {
 			return fmt.Errorf("order of card %s, sequence %d: %w", card, as.Sequence, err)
 		}
+		return fn(row, as, &request)
+	})
+}
+
+// authorisedFor reads the orders for which a channel paid as they were authorised.
+func authorisedFor(ctx context.Context, l *ledger.Ledger, card identity.Card) (orders []*Order, paid []Placed, err error) {
+	err = EachAuthorised(ctx, l, card, func(row ledger.Row, as identity.Load, request *message.LoadRequest) error {
 		if request.GetPlacer() != "" { // it has a row of its own
 			return nil
 		}
