@@ -152,6 +152,12 @@ func (b *Broker) Kill() {
 	b.kafka = nil
 }
 
+// FreeAddress is an address of this machine with a port by FreePort.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	return fmt.Sprintf("127.0.0.1:%d", FreePort(t))
+}
+
 // FreePort finds a port that nobody listens on now, above those that Linux gives to
 // outgoing connections, so that it stays free while a server is away. No other test of this
 // machine is given it before t ends: a server may listen on it long after it was found.

@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -70,11 +69,11 @@ func serve(t testing.TB, store *keys.Store) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t))
+	address := kafkatest.FreeAddress(t)
 	go func() {
 		d.stopped <- serveCommand().ParseAndRun(t.Context(), []string{
 			"--library", library, "--token", "cards", "--pin-file", filepath.Join(d.dir, "pin"), "--data", filepath.Join(d.dir, "data"), "--demo", "--log-level", "error",
-			"--listen", address, "--ops", fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t)), "--clients", clients, "--orders", orders,
+			"--listen", address, "--ops", kafkatest.FreeAddress(t), "--clients", clients, "--orders", orders,
 			"--tls-cert", filepath.Join(d.dir, "service.pem"), "--tls-key", filepath.Join(d.dir, "service.key"),
 		})
 	}()

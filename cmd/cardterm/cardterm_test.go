@@ -23,6 +23,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
+	"citycard/broker/kafkatest"
 	"citycard/cardos/chip"
 	"citycard/cardos/keys"
 	"citycard/cardos/psam"
@@ -191,7 +192,7 @@ func tapsOfLane(t *testing.T, slot *vcard.Slot, stdout io.Writer, args ...string
 	must(t, err)
 	must(t, client.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicFares, Key: []byte("test-1"), Value: table}).FirstErr())
 
-	pages := freeAddress(t)
+	pages := kafkatest.FreeAddress(t)
 	cmd := command(t, append(args, "--reader", "00 00", "--sam", "00 01", "--unsigned", "--kafka", strings.Join(cluster.ListenAddrs(), ","), "--data", filepath.Join(t.TempDir(), "data"), "--ops", pages)...)
 	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify"), Net: "unixgram"})
 	must(t, err)
@@ -229,14 +230,6 @@ func tapsOfLane(t *testing.T, slot *vcard.Slot, stdout io.Writer, args ...string
 		}
 	}
 	return tap, card
-}
-
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	must(t, listener.Close())
-	return listener.Addr().String()
 }
 
 // wantWatched checks that the page of a working terminal has the metrics that alerts and dashboard

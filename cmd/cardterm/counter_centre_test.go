@@ -32,7 +32,7 @@ func startCounterCentre(t *testing.T) (c *centre, loads string) {
 		c.env = append(c.env, "CITYCARD_DB="+url)
 	}
 	t.Cleanup(c.end)
-	loads = fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t))
+	loads = kafkatest.FreeAddress(t)
 	must(t, c.beginCounter(loads))
 	for _, channel := range []string{"counter", "app"} {
 		c.known("http://"+loads, channel)

@@ -113,10 +113,6 @@ func (w *window) fail(format string, args ...any) {
 func (w *window) chaos(f *fumbled, act string, more ...string) (words string, code int) {
 	kill := time.Duration(0)
 	how := w.random.below(8)
-	if how < 4 {
-		f.after = w.random.below(2) == 0
-		f.left.Store(int32(1 + w.random.below(farthestAct)))
-	}
 	switch how {
 	case 0, 1:
 		w.count("cards torn")
@@ -134,6 +130,10 @@ func (w *window) chaos(f *fumbled, act string, more ...string) (words string, co
 		w.count("cards pulled")
 		timer := time.AfterFunc(w.random.pause(0, 1500*time.Millisecond), func() { _ = w.slot.Remove() })
 		defer timer.Stop()
+	}
+	if how < 4 {
+		f.after = w.random.below(2) == 0
+		f.left.Store(int32(1 + w.random.below(farthestAct))) // last: the card acts by it at once
 	}
 	_, words, code = w.run(kill, act, more...)
 	return words, code

@@ -60,7 +60,7 @@ func (e *endurance) open() {
 	e.certify()
 	e.startKeys()
 	e.Cleanup(e.stopKeys)
-	e.loads = fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(e.T))
+	e.loads = kafkatest.FreeAddress(e.T)
 	e.serve()
 	e.staff()
 	c.known("http://"+e.loads, "counter")
@@ -146,7 +146,7 @@ func (e *endurance) register() {
 // certify makes the certificates of the key service and of the centre.
 func (e *endurance) certify() {
 	e.Helper()
-	e.keys = fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(e.T))
+	e.keys = kafkatest.FreeAddress(e.T)
 	keyservicetest.Certificate(e.T, e.centre.dir, "service", time.Now())
 	print := keyservice.FingerprintOf(keyservicetest.Certificate(e.T, e.centre.dir, "serve", time.Now()).Leaf)
 	clients := fmt.Sprintf(`{"clients":[{"name":"serve","certificate":%q,"operations":["load","clearing"],"rate":5000}]}`, hex.EncodeToString(print[:]))
@@ -161,7 +161,7 @@ func (e *endurance) keyFlags(name string) []string {
 // startKeys starts the key service, and waits until it answers.
 func (e *endurance) startKeys() {
 	c := e.centre
-	ops := freeAddress(e.T)
+	ops := kafkatest.FreeAddress(e.T)
 	cmd := c.command("citycard", "keyservice", "--demo", "--data", c.path("keyservice"), "--keys", c.path("keys.age"), "--clients", c.path("clients.json"),
 		"--tls-cert", c.path("service.pem"), "--tls-key", c.path("service.key"), "--listen", e.keys, "--ops", ops)
 	words := &said{}

@@ -20,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
+	"citycard/broker/kafkatest"
 	"citycard/cardos/chip"
 	"citycard/cardos/keys"
 	"citycard/cardos/purse"
@@ -96,7 +97,7 @@ func newFareTest(t *testing.T) *fareTest {
 	must(t, slots[1].Insert(t.Context(), chip.NewPSAM([6]byte{0x49, 0x10, 0x10, 0, 0, 1}, store.SAMKeys())))
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	t.Cleanup(cancel)
-	f := &fareTest{T: t, ctx: ctx, slot: slots[0], card: heldCard{personalised(t, store), make(chan struct{}, 1)}, address: freeAddress(t), pages: freeAddress(t), data: filepath.Join(t.TempDir(), "data")}
+	f := &fareTest{T: t, ctx: ctx, slot: slots[0], card: heldCard{personalised(t, store), make(chan struct{}, 1)}, address: kafkatest.FreeAddress(t), pages: kafkatest.FreeAddress(t), data: filepath.Join(t.TempDir(), "data")}
 	_, err := counter.TopUp(ctx, f.card.Chip, authority{store}, counter.Load{Order: "1", Channel: "counter", Amount: 90_000, Terminal: [6]byte{0x49, 0x10, 0x30, 0, 0, 1}, At: time.Now()})
 	must(t, err)
 	_, port, err := net.SplitHostPort(f.address)

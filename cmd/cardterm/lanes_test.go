@@ -20,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
+	"citycard/broker/kafkatest"
 	"citycard/cardos/chip"
 	"citycard/cardos/keys"
 	"citycard/clearing/message"
@@ -52,7 +53,7 @@ type hall struct {
 // newHall starts pcscd with a number of readers, and a broker.
 func newHall(t testing.TB, readers int) *hall {
 	t.Helper()
-	h := &hall{T: t, store: keys.GenerateTest(7), pages: freeAddress(t), data: filepath.Join(t.TempDir(), "data")}
+	h := &hall{T: t, store: keys.GenerateTest(7), pages: kafkatest.FreeAddress(t), data: filepath.Join(t.TempDir(), "data")}
 	h.begin(readers)
 	var err error
 	h.broker, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, message.TopicTaps, message.TopicFares, message.TopicHotlist, message.TopicIntents, message.TopicTapsUnconfirmed))

@@ -17,6 +17,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"citycard/broker/kafkatest"
 	"citycard/cardos/chip"
 	"citycard/clearing/message"
 	"citycard/cmd/demostaff"
@@ -111,7 +112,7 @@ func (c *centre) startValidator(line int) (pages string) {
 	must(c.T, os.WriteFile(c.path("publisher"), public, 0o600))
 	path, err := os.Executable()
 	must(c.T, err)
-	pages = freeAddress(c)
+	pages = kafkatest.FreeAddress(c)
 	agent := exec.Command(path, "--role", "validator", "--vehicle", "B1", "--repeat", "0s", "--line", fmt.Sprint(line),
 		"--lane", fmt.Sprintf("name=door,reader=%s,sam=%s", slotName(0, 0), slotName(0, 1)),
 		"--publisher", c.path("publisher"), "--kafka", c.address(), "--kafka-user", "citycard", "--kafka-password-file", c.path("data", "kafka", "password"),

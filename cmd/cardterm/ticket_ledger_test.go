@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"citycard/broker/kafkatest"
 	"citycard/simulators/specimen"
 )
 
@@ -59,7 +60,7 @@ func TestTicketsFromDesksToLedger(t *testing.T) {
 	does(0, "give", "--reason", "lost", "--cash", "9", "--staff", "A17")
 	does(1, "give", "--reason", "damaged", "--cash", "4.50", "--card", held, "--staff", "B2")
 	must(t, os.WriteFile(c.path("killer"), []byte("#!/bin/sh\nkill -9 $PPID\n"), 0o700)) //nolint:gosec // it is a program
-	nobody := freeAddress(t)
+	nobody := kafkatest.FreeAddress(t)
 	if out, err := desk(0, nobody, "give", "--reason", "lost", "--cash", "9", "--staff", "A17", "--printer", "command:"+c.path("killer")); !killed(err) {
 		t.Fatalf("the desk ends with %v: %s", err, out)
 	}

@@ -48,7 +48,7 @@ func startCentre(t *testing.T, cards []*chip.TransitDescribed, line int, termina
 	must(t, err)
 	must(t, os.Chmod(dir, 0o755)) // its database is another user's
 	c := &centre{
-		T: t, dir: dir, kafka: kafkatest.FreePort(t), pages: freeAddress(t), begun: make(chan error, 1),
+		T: t, dir: dir, kafka: kafkatest.FreePort(t), pages: kafkatest.FreeAddress(t), begun: make(chan error, 1),
 		env: append(os.Environ(), "LC_ALL=C", service.PassphraseVariable+"="+passphrase),
 	}
 	if url := bookstest.Database(t); url != "" {

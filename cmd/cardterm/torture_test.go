@@ -23,6 +23,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"citycard/broker/kafkatest"
 	"citycard/cardos/chip"
 	"citycard/clearing/message"
 	riders "citycard/simulators/passenger"
@@ -135,12 +136,12 @@ func newTorture(t *testing.T, buses, cards int, seed uint64) *torture {
 	}
 	r := &torture{
 		T: t, random: &dice{Rand: rand.New(rand.NewPCG(seed, 1))}, fares: filepath.Join(t.TempDir(), "fares.json"), kept: t.TempDir(),
-		idle: make(chan *traveller, cards), did: map[string]int{}, port: freePort(t),
+		idle: make(chan *traveller, cards), did: map[string]int{}, port: kafkatest.FreePort(t),
 		longest: 3 * time.Second, calm: time.Second,
 	}
 	must(t, os.WriteFile(r.fares, []byte(tortureFares), 0o600))
 	for i := range buses {
-		b := &coach{t: r, name: fmt.Sprintf("B%d", i), pages: freeAddress(t), data: filepath.Join(t.TempDir(), "data")}
+		b := &coach{t: r, name: fmt.Sprintf("B%d", i), pages: kafkatest.FreeAddress(t), data: filepath.Join(t.TempDir(), "data")}
 		r.buses = append(r.buses, b)
 		for range doorsOfBus {
 			n := len(r.lanes)
@@ -164,14 +165,6 @@ func newTorture(t *testing.T, buses, cards int, seed uint64) *torture {
 		t.Cleanup(b.kill)
 	}
 	return r
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer func() { must(t, listener.Close()) }()
-	return listener.Addr().(*net.TCPAddr).Port
 }
 
 func (r *torture) count(what string) {

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"encoding/binary"
-	"net"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
+	"citycard/broker/kafkatest"
 	"citycard/clearing/message"
 	"citycard/terminals/outbox"
 )
@@ -71,11 +72,8 @@ func TestWeekWithoutBroker(t *testing.T) {
 		cmd.Env = append(cmd.Env, "PCSCLITE_CSOCK_NAME=/nowhere")
 		return listen(t, cmd)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	address := listener.Addr().String()
-	port := listener.Addr().(*net.TCPAddr).Port
-	must(t, listener.Close())
+	port := kafkatest.FreePort(t)
+	address := fmt.Sprintf("127.0.0.1:%d", port)
 	first := agent(address) // it makes its directory
 	first.until(isAway, "")
 	must(t, first.cmd.Process.Kill())

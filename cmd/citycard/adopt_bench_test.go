@@ -42,7 +42,7 @@ func longestAdoption(b *testing.B) (longest time.Duration) {
 	data, field, other := filepath.Join(dir, "data"), filepath.Join(dir, "field"), filepath.Join(dir, "other")
 	p.run(b, "citycard", "keys", "--data", data, "--seed", "3")
 	p.run(b, "cardsim", "issue", "--data", field, "--cards", "100", "--keys", filepath.Join(data, "keys.age"), "--day", testDay)
-	kafka := fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(b))
+	kafka := kafkatest.FreeAddress(b)
 	_, port, _ := strings.Cut(kafka, ":")
 	plain := []string{"serve", "--demo", "--examples", "--day", testDay, "--registry", filepath.Join(field, "registry"), "--api", "127.0.0.1:0"}
 	ops := []string{serveFor(b, p, append(plain, "--data", data, "--kafka-port", port)...)}
@@ -120,7 +120,7 @@ func faresWithMore(versions int) string {
 // pages when it is ready.
 func serveFor(b *testing.B, p programs, args ...string) string {
 	b.Helper()
-	address := fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(b))
+	address := kafkatest.FreeAddress(b)
 	command := p.command(b.Context(), "citycard", append(args, "--ops", address)...)
 	var said bytes.Buffer
 	command.Stdout, command.Stderr = &said, &said

@@ -63,8 +63,8 @@ func newIssuer(t *testing.T, p programs, dir, keyFile string) *issuer {
 	})
 	issuer := plan.Issuer()
 	orders := keyservicetest.OrdersFile(t, dir, "counter", hex.EncodeToString(issuer[:]))
-	address := fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t))
-	i.url, i.ops = "https://"+address, fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t))
+	address := kafkatest.FreeAddress(t)
+	i.url, i.ops = "https://"+address, kafkatest.FreeAddress(t)
 	i.args = append([]string{
 		"serve", "--demo", "--data", filepath.Join(dir, "data"), "--listen", address, "--ops", i.ops, "--clients", clients, "--orders", orders,
 		"--tls-cert", filepath.Join(dir, "service.pem"), "--tls-key", filepath.Join(dir, "service.key"),

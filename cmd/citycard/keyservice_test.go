@@ -39,7 +39,7 @@ func newKeyOffice(t *testing.T, p programs, dir string) *keyOffice {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	port, ops := kafkatest.FreePort(t), fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t))
+	port, ops := kafkatest.FreePort(t), kafkatest.FreeAddress(t)
 	o.url = fmt.Sprintf("https://127.0.0.1:%d", port)
 	o.process = &process{T: t, programs: p, ops: ops, args: []string{
 		"keyservice", "--demo", "--data", filepath.Join(dir, "data"), "--keys", o.store, "--clients", o.clients,

@@ -50,7 +50,7 @@ type exampleCity struct {
 func startExampleCity(t *testing.T) *exampleCity {
 	p := build(t, "citycard", "cardsim")
 	dir := reachableDir(t)
-	c := &exampleCity{reference: newReference(t), programs: p, data: filepath.Join(dir, "data"), api: fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t))}
+	c := &exampleCity{reference: newReference(t), programs: p, data: filepath.Join(dir, "data"), api: kafkatest.FreeAddress(t)}
 	field := filepath.Join(dir, "field")
 	p.testKeys(t, c.data, 1)
 	p.run(t, "cardsim", "issue", "--data", field, "--cards", "100", "--keys", filepath.Join(c.data, "keys.age"), "--day", testDay)
@@ -66,7 +66,7 @@ func startExampleCity(t *testing.T) *exampleCity {
 			t.Fatal(err)
 		}
 	}
-	kafka, ops := fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t)), fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t))
+	kafka, ops := kafkatest.FreeAddress(t), kafkatest.FreeAddress(t)
 	_, port, _ := strings.Cut(kafka, ":")
 	s := &process{T: t, programs: p, ops: ops, args: []string{
 		"serve", "--demo", "--examples", "--day", testDay, "--data", c.data, "--registry", registry, "--kafka-port", port, "--api", c.api, "--ops", ops,

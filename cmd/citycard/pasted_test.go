@@ -241,7 +241,7 @@ func (s *session) paste(t *testing.T, programs string, blocks []string) {
 	if err := os.Symlink(programs, filepath.Join(dir, "bin")); err != nil {
 		t.Fatal(err)
 	}
-	kafka, api := fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t)), fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t))
+	kafka, api := kafkatest.FreeAddress(t), kafkatest.FreeAddress(t)
 	_, port, _ := strings.Cut(kafka, ":")
 	env := []string{
 		"PATH=" + programs + ":" + os.Getenv("PATH"), "HOME=" + dir, "CITYCARD_DATA=" + filepath.Join(dir, "cc"),

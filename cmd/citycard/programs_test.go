@@ -161,7 +161,7 @@ type process struct {
 func (p programs) serving(t *testing.T, data, registry string) (s *process, kafka, api int) {
 	t.Helper()
 	kafka, api = kafkatest.FreePort(t), kafkatest.FreePort(t)
-	ops := fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t))
+	ops := kafkatest.FreeAddress(t)
 	return &process{T: t, programs: p, ops: ops, args: []string{
 		"serve", "--demo", "--examples", "--day", testDay, "--data", data, "--registry", registry, "--kafka-port", fmt.Sprint(kafka),
 		"--api", fmt.Sprintf("127.0.0.1:%d", api), "--ops", ops,

@@ -38,7 +38,7 @@ func TestTerminalsFollowThePublisher(t *testing.T) {
 	p.enrolled(t, "--data", data).letIn(filepath.Join(field, "registry"))
 
 	terminal := func(name, publisher string, more ...string) (agent *process, log string) {
-		ops := fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t))
+		ops := kafkatest.FreeAddress(t)
 		agent = &process{T: t, programs: p, ops: ops, args: append([]string{
 			"--role", "gate", "--terminal", "491010000000", "--keys", filepath.Join(data, "keys.age"), "--demo", "--data", filepath.Join(dir, name),
 			"--kafka", fmt.Sprintf("127.0.0.1:%d", kafka), "--kafka-user", "citycard", "--kafka-password-file", filepath.Join(data, "kafka", "password"),

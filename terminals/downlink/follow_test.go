@@ -3,7 +3,7 @@ package downlink_test
 import (
 	"context"
 	"errors"
-	"net"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"google.golang.org/protobuf/proto"
 
+	"citycard/broker/kafkatest"
 	"citycard/clearing/message"
 	"citycard/terminals/downlink"
 	"citycard/terminals/tariff"
@@ -333,14 +334,8 @@ func TestTopicIsAwaited(t *testing.T) {
 // freePort is a port at which a broker can come back.
 func freePort(t *testing.T) (address string, number int) {
 	t.Helper()
-	place, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer place.Close()
-	_, port, err := net.SplitHostPort(place.Addr().String())
-	must(t, err)
-	number, err = strconv.Atoi(port)
-	must(t, err)
-	return place.Addr().String(), number
+	number = kafkatest.FreePort(t)
+	return fmt.Sprintf("127.0.0.1:%d", number), number
 }
 
 // TestTopicMadeAgain: a topic that is shorter than what was read ends the following; the next one

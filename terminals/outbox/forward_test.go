@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"citycard/broker/kafkatest"
+
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -21,11 +23,7 @@ type broker struct {
 }
 
 func newBroker(t *testing.T) *broker {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	port := listener.Addr().(*net.TCPAddr).Port
-	must(t, listener.Close())
-	return &broker{t: t, port: port, dir: t.TempDir()}
+	return &broker{t: t, port: kafkatest.FreePort(t), dir: t.TempDir()}
 }
 
 func (b *broker) address() string {
