@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"reflect"
 
 	"citycard/clearing/identity"
 	"citycard/clearing/transit/load"
@@ -44,8 +43,8 @@ func (c *check) invoices(ctx context.Context) error {
 		asked[of]++
 		c.signedWhat(e, of.What())
 	})
-	files := map[string]load.TakenAnswers{}
-	told(c, load.ActAnswers, func(e *chain.AuditEntry, of load.TakenAnswers) {
+	files := map[string]load.AnswersTold{}
+	told(c, load.ActAnswers, func(e *chain.AuditEntry, of load.AnswersTold) {
 		files[of.File] = of
 		done += of.Done
 		c.signedWhat(e, of.What())
@@ -118,14 +117,14 @@ func (n *invoiced) add(r *invoiceRow) (of load.AskInvoice, ask bool) {
 }
 
 // invoiceFiles compares what is kept of files of answers with the audit.
-func (c *check) invoiceFiles(ctx context.Context, files map[string]load.TakenAnswers) error {
+func (c *check) invoiceFiles(ctx context.Context, files map[string]load.AnswersTold) error {
 	kept := map[string]*load.TakenAnswers{}
 	var file []byte
 	var lines, done, rejects int64
 	err := c.each(ctx, "SELECT file, lines, done, rejects FROM load_invoice_files", []any{&file, &lines, &done, &rejects}, func() error {
 		name := hex.EncodeToString(file)
 		kept[name] = &load.TakenAnswers{File: name, Rows: int(lines), Done: int(done), Rejects: []load.RejectedReply{}}
-		if want := len(files[name].Rejects); int64(want) != rejects {
+		if want := files[name].Rejects; int64(want) != rejects {
 			c.fault(LoadInvoice, "answers "+name, "%d rejects; the audit has %d", rejects, want)
 		}
 		return nil
@@ -143,7 +142,7 @@ func (c *check) invoiceFiles(ctx context.Context, files map[string]load.TakenAns
 		return nil
 	})
 	for name, of := range kept {
-		if !reflect.DeepEqual(*of, files[name]) {
+		if now, err := of.Told(); err != nil || now != files[name] {
 			c.fault(LoadInvoice, "answers "+name, "what is kept of the file is not what the audit has")
 		}
 	}

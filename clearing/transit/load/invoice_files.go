@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -42,35 +43,39 @@ const MaxAnswers = 5000
 // A row stays in it until its answer is imported; the system knows a row again by channel, order,
 // do and invoice.
 func ExportInvoices(ctx context.Context, l *ledger.Ledger, out io.Writer) (rows int, err error) {
-	hash := sha256.New()
-	w := csv.NewWriter(io.MultiWriter(out, hash))
-	if err := w.Write([]string{"channel", "order", "do", "amount", "item", "tax", "invoice"}); err != nil {
-		return 0, err
-	}
+	var list [][]string
 	err = l.Look(ctx, func(tx pgx.Tx) error {
-		list, err := tx.Query(ctx, "SELECT channel, number, state, fen, invoice FROM load_invoices WHERE state IN ('asked', 'red_asked') ORDER BY channel, number")
+		list = nil // Look may run it again
+		asked, err := tx.Query(ctx, "SELECT channel, number, state, fen, invoice FROM load_invoices WHERE state IN ('asked', 'red_asked') ORDER BY channel, number")
 		if err != nil {
 			return err
 		}
 		var channel, order, invoice string
 		var state InvoiceState
 		var fen ledger.Fen
-		_, err = pgx.ForEachRow(list, []any{&channel, &order, &state, &fen, &invoice}, func() error {
-			rows++
+		_, err = pgx.ForEachRow(asked, []any{&channel, &order, &state, &fen, &invoice}, func() error {
 			do := doIssue
 			if state == InvoiceRedAsked {
 				do = doRed
 			}
-			return w.Write([]string{channel, order, do, fen.String(), "prepaid card", "none", invoice})
+			list = append(list, []string{channel, order, do, fen.String(), "prepaid card", "none", invoice})
+			return nil
 		})
 		return err
 	})
-	w.Flush()
-	if err = errors.Join(err, w.Error()); err != nil {
-		return rows, fmt.Errorf("export invoices: %w", err)
+	if err != nil {
+		return 0, fmt.Errorf("export invoices: %w", err)
 	}
-	_, err = fmt.Fprintf(out, "%s,%d,%x\n", endsWith, rows, hash.Sum(nil))
-	return rows, err
+	hash := sha256.New()
+	w := csv.NewWriter(io.MultiWriter(out, hash))
+	if err := w.Write([]string{"channel", "order", "do", "amount", "item", "tax", "invoice"}); err != nil {
+		return 0, fmt.Errorf("export invoices: %w", err)
+	}
+	if err := w.WriteAll(list); err != nil {
+		return 0, fmt.Errorf("export invoices: %w", err)
+	}
+	_, err = fmt.Fprintf(out, "%s,%d,%x\n", endsWith, len(list), hash.Sum(nil))
+	return len(list), err
 }
 
 // InvoiceAnswers is a file of the invoicing system's answers:
@@ -113,6 +118,9 @@ func ReadAnswers(content []byte) (*InvoiceAnswers, error) {
 		return nil, language.Textf("the file has %d rows, says %s, and may have %d", len(records)-1, last[1], MaxAnswers)
 	}
 	for i, f := range records[1:] {
+		if row := strings.Join(f, ","); !utf8.ValidString(row) || strings.ContainsRune(row, 0) {
+			return nil, language.Textf("line %d is not UTF-8, or has a NUL", i+2)
+		}
 		a.answers = append(a.answers, invoiceAnswer{i + 2, f[0], f[1], f[2], f[3], f[4], f[5], strings.Join(f, ",")})
 	}
 	return a, nil
@@ -123,7 +131,7 @@ func (a *InvoiceAnswers) What() string {
 	return fmt.Sprintf("answers about invoices sha256:%x, %d rows", a.Hash, len(a.answers))
 }
 
-// TakenAnswers is what a file has come to; it is the audit's.
+// TakenAnswers is what a file has come to.
 type TakenAnswers struct {
 	File    string          `json:"file"` // its hash
 	Rows    int             `json:"rows"`
@@ -138,8 +146,27 @@ type RejectedReply struct {
 	Why     string `json:"why"`
 }
 
+// AnswersTold is what the audit has of a file: its entries are bounded, and a file may have
+// thousands of rejects.
+type AnswersTold struct {
+	File    string `json:"file"`
+	Rows    int    `json:"rows"`
+	Done    int    `json:"done"`
+	Rejects int    `json:"rejects"`
+	SHA256  string `json:"rejects_sha256"` // over them
+}
+
+// Told is what the audit has of it.
+func (t *TakenAnswers) Told() (AnswersTold, error) {
+	rejects, err := json.Marshal(t.Rejects)
+	if err != nil {
+		return AnswersTold{}, fmt.Errorf("hash rejects: %w", err)
+	}
+	return AnswersTold{t.File, t.Rows, t.Done, len(t.Rejects), fmt.Sprintf("%x", sha256.Sum256(rejects))}, nil
+}
+
 // What is what was signed for it.
-func (t *TakenAnswers) What() string {
+func (t *AnswersTold) What() string {
 	return fmt.Sprintf("answers about invoices sha256:%s, %d rows", t.File, t.Rows)
 }
 
@@ -149,41 +176,16 @@ func (o *Invoices) Take(ctx context.Context, a *InvoiceAnswers, by ledger.Approv
 	if err := by.ValidateAlone(); err != nil {
 		return taken, false, err
 	}
-	var changed []Invoice
-	_, err = o.Ledger.PostOnce(ctx, StreamInvoices, o.Owner, 0, func(b *ledger.Batch) error {
-		b.Prepare = func(ctx context.Context, tx pgx.Tx) (err error) {
-			b.Transfers = nil
-			if taken, repeated, err = a.before(ctx, tx); err != nil || repeated {
-				return err
-			}
-			if changed, err = a.judge(ctx, tx, &taken); err != nil {
-				return err
-			}
-			for i := range changed {
-				note, err := changed[i].note()
-				if err != nil {
-					return err
-				}
-				b.Transfers = append(b.Transfers, note)
-			}
-			return nil
+	repeated, err = o.post(ctx, func(ctx context.Context, tx pgx.Tx) (changed []Invoice, err error) {
+		found := false
+		if taken, found, err = a.before(ctx, tx); err != nil {
+			return nil, err
 		}
-		b.Finish = func(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) ([]byte, error) {
-			if repeated {
-				return nil, nil
-			}
-			for i := range changed {
-				if out.Transfers[i].Result != ledger.Inserted {
-					return nil, fmt.Errorf("note an invoice: %w", out.Transfers[i].Err)
-				}
-				if err := changed[i].keep(ctx, tx, b.Day); err != nil {
-					return nil, err
-				}
-			}
-			return nil, a.keep(ctx, tx, &taken, by)
+		if found {
+			return nil, errNothing
 		}
-		return nil
-	})
+		return a.judge(ctx, tx, &taken)
+	}, func(ctx context.Context, tx pgx.Tx) error { return a.keep(ctx, tx, &taken, by) })
 	return taken, repeated, err
 }
 
@@ -206,18 +208,41 @@ func (a *InvoiceAnswers) before(ctx context.Context, tx pgx.Tx) (taken TakenAnsw
 	return taken, true, nil
 }
 
+// standing reads the invoices of the file's orders, with their rows locked.
+func (a *InvoiceAnswers) standing(ctx context.Context, tx pgx.Tx) (map[[2]string]Invoice, error) {
+	channels, numbers := make([]string, len(a.answers)), make([]string, len(a.answers))
+	for i := range a.answers {
+		channels[i], numbers[i] = a.answers[i].channel, a.answers[i].order
+	}
+	rows, err := tx.Query(ctx, `SELECT i.channel, i.number, i.state, i.fen, i.steps, i.invoice, i.red FROM unnest($1::TEXT[], $2::TEXT[]) AS o (channel, number)
+		JOIN load_invoices AS i ON i.channel = o.channel AND i.number = o.number FOR UPDATE OF i`, channels, numbers)
+	all := map[[2]string]Invoice{}
+	var is Invoice
+	if err == nil {
+		_, err = pgx.ForEachRow(rows, []any{&is.Channel, &is.Order, &is.State, &is.Fen, &is.Step, &is.Number, &is.Red}, func() error {
+			all[[2]string{is.Channel, is.Order}] = is
+			return nil
+		})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the invoices of orders: %w", err)
+	}
+	return all, nil
+}
+
 // judge gives what the rows change, and counts them.
 func (a *InvoiceAnswers) judge(ctx context.Context, tx pgx.Tx, taken *TakenAnswers) (changed []Invoice, err error) {
+	all, err := a.standing(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
 	seen := map[[2]string]bool{}
 	for i := range a.answers {
 		row := &a.answers[i]
 		why := "the order is in the file twice"
 		if name := [2]string{row.channel, row.order}; !seen[name] {
 			seen[name] = true
-			is, err := InvoiceIn(ctx, tx, row.channel, row.order, true)
-			if err != nil {
-				return nil, err
-			}
+			is := all[name]
 			if why = row.apply(&is); why == "" {
 				changed = append(changed, is)
 				taken.Done++
@@ -266,15 +291,22 @@ func isInvoiceNumber(text string) bool {
 
 // keep stores the file, its rejects and the audit's entry.
 func (a *InvoiceAnswers) keep(ctx context.Context, tx pgx.Tx, taken *TakenAnswers, by ledger.Approval) error {
+	told, err := taken.Told()
+	if err != nil {
+		return err
+	}
+	lines, contents, whys := make([]int64, len(taken.Rejects)), make([]string, len(taken.Rejects)), make([]string, len(taken.Rejects))
+	for i, r := range taken.Rejects {
+		lines[i], contents[i], whys[i] = int64(r.Line), r.Content, r.Why
+	}
 	batch := &pgx.Batch{}
 	batch.Queue("INSERT INTO load_invoice_files (file, lines, done, rejects) VALUES ($1, $2, $3, $4)", a.Hash[:], taken.Rows, taken.Done, len(taken.Rejects))
-	for _, r := range taken.Rejects {
-		batch.Queue("INSERT INTO load_invoice_rejects (file, line, content, why) VALUES ($1, $2, $3, $4)", a.Hash[:], r.Line, r.Content, r.Why)
-	}
+	batch.Queue("INSERT INTO load_invoice_rejects (file, line, content, why) SELECT $1::BYTEA, line, content, why FROM unnest($2::INT8[], $3::TEXT[], $4::TEXT[]) AS r (line, content, why)",
+		a.Hash[:], lines, contents, whys)
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("keep answers about invoices: %w", err)
 	}
-	text, err := json.Marshal(taken)
+	text, err := json.Marshal(told)
 	if err != nil {
 		return err
 	}

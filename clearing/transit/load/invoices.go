@@ -140,15 +140,70 @@ func (i *Invoice) note() (ledger.Transfer, error) {
 	}, nil
 }
 
-// keep writes its row in the transaction of its note.
-func (i *Invoice) keep(ctx context.Context, tx pgx.Tx, day ledger.Day) error {
-	_, err := tx.Exec(ctx, `INSERT INTO load_invoices (channel, number, name, state, fen, steps, invoice, red, day) VALUES ($1, $2, $9, $3, $4, $5, $6, $7, $8)
+// keepInvoices writes their rows in the transaction of their notes.
+func keepInvoices(ctx context.Context, tx pgx.Tx, all []Invoice, day ledger.Day) error {
+	if len(all) == 0 {
+		return nil
+	}
+	var channels, numbers, states, invoices, reds []string
+	var names [][]byte
+	var fen, steps []int64
+	for i := range all {
+		is := &all[i]
+		channels, numbers, states = append(channels, is.Channel), append(numbers, is.Order), append(states, string(is.State))
+		invoices, reds, names = append(invoices, is.Number), append(reds, is.Red), append(names, []byte(identity.LoadInvoice(is.Order, 0)[:InvoiceName]))
+		fen, steps = append(fen, int64(is.Fen)), append(steps, is.Step)
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO load_invoices (channel, number, name, state, fen, steps, invoice, red, day)
+		SELECT channel, number, name, state, fen, steps, invoice, red, $9::INT4
+		FROM unnest($1::TEXT[], $2::TEXT[], $3::BYTEA[], $4::TEXT[], $5::INT8[], $6::INT8[], $7::TEXT[], $8::TEXT[]) AS i (channel, number, name, state, fen, steps, invoice, red)
 		ON CONFLICT (channel, number) DO UPDATE SET state = excluded.state, fen = excluded.fen, steps = excluded.steps, invoice = excluded.invoice, red = excluded.red, day = excluded.day`,
-		i.Channel, i.Order, string(i.State), i.Fen, i.Step, i.Number, i.Red, day, []byte(identity.LoadInvoice(i.Order, 0)[:InvoiceName]))
+		channels, numbers, names, states, fen, steps, invoices, reds, day)
 	if err != nil {
-		return fmt.Errorf("keep an invoice: %w", err)
+		return fmt.Errorf("keep invoices: %w", err)
 	}
 	return nil
+}
+
+// errNothing ends a transaction in which nothing was to be done.
+var errNothing = errors.New("nothing is to be done")
+
+// post notes what change changes, and has end keep what belongs to it, in one transaction. Where
+// change gives errNothing nothing is committed, and done before is true.
+func (o *Invoices) post(ctx context.Context, change func(context.Context, pgx.Tx) ([]Invoice, error), end func(context.Context, pgx.Tx) error) (before bool, err error) {
+	var changed []Invoice
+	_, err = o.Ledger.PostOnce(ctx, StreamInvoices, o.Owner, 0, func(b *ledger.Batch) error {
+		b.Prepare = func(ctx context.Context, tx pgx.Tx) (err error) {
+			b.Transfers = nil
+			if changed, err = change(ctx, tx); err != nil {
+				return err
+			}
+			for i := range changed {
+				note, err := changed[i].note()
+				if err != nil {
+					return err
+				}
+				b.Transfers = append(b.Transfers, note)
+			}
+			return nil
+		}
+		b.Finish = func(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) ([]byte, error) {
+			for i := range out.Transfers {
+				if out.Transfers[i].Result != ledger.Inserted {
+					return nil, fmt.Errorf("note an invoice: %w", out.Transfers[i].Err)
+				}
+			}
+			if err := keepInvoices(ctx, tx, changed, b.Day); err != nil {
+				return nil, err
+			}
+			return nil, end(ctx, tx)
+		}
+		return nil
+	})
+	if errors.Is(err, errNothing) {
+		return true, nil
+	}
+	return false, err
 }
 
 // Ask notes that an invoice, or a red letter, is asked for. Asked again, nothing is done. The error
@@ -161,36 +216,21 @@ func (o *Invoices) Ask(ctx context.Context, a *AskInvoice, by ledger.Approval) (
 	if err != nil {
 		return is, false, err
 	}
-	_, err = o.Ledger.PostOnce(ctx, StreamInvoices, o.Owner, 0, func(b *ledger.Batch) error {
-		b.Prepare = func(ctx context.Context, tx pgx.Tx) (err error) {
-			b.Transfers = nil
-			if is, err = InvoiceIn(ctx, tx, a.Channel, a.Order, true); err != nil {
-				return err
-			}
-			if repeated, err = a.becomes(ctx, tx, &is, at); err != nil || repeated {
-				return err
-			}
-			note, err := is.note()
-			b.Transfers = []ledger.Transfer{note}
+	repeated, err = o.post(ctx, func(ctx context.Context, tx pgx.Tx) (_ []Invoice, err error) {
+		if is, err = InvoiceIn(ctx, tx, a.Channel, a.Order, true); err != nil {
+			return nil, err
+		}
+		again, err := a.becomes(ctx, tx, &is, at)
+		if again {
+			err = errNothing
+		}
+		return []Invoice{is}, err
+	}, func(ctx context.Context, tx pgx.Tx) error {
+		text, err := json.Marshal(a)
+		if err != nil {
 			return err
 		}
-		b.Finish = func(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) ([]byte, error) {
-			if repeated {
-				return nil, nil
-			}
-			if out.Transfers[0].Result != ledger.Inserted {
-				return nil, fmt.Errorf("note an invoice: %w", out.Transfers[0].Err)
-			}
-			if err := is.keep(ctx, tx, b.Day); err != nil {
-				return nil, err
-			}
-			text, err := json.Marshal(a)
-			if err != nil {
-				return nil, err
-			}
-			return nil, ledger.Record(ctx, tx, ActAskInvoice, string(text), by)
-		}
-		return nil
+		return ledger.Record(ctx, tx, ActAskInvoice, string(text), by)
 	})
 	return is, repeated, err
 }

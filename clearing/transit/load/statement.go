@@ -47,7 +47,8 @@ type StatementLine struct {
 
 // Statement lists what was booked on a channel's account in each clearing day from first to last,
 // by purpose: loads, what was given back, cash of sales, returned cards, remittances, commission;
-// and how many orders have an invoice that came to its state on the day.
+// and how many orders have an invoice that came to its state on the day. An invoice is counted
+// once, on the day of its last change: the line of a past day gets smaller as its invoices change.
 func Statement(ctx context.Context, l *ledger.Ledger, channel string, first, last ledger.Day, fn func(StatementLine) error) error {
 	days, err := l.Days(ctx)
 	if err != nil {
@@ -99,8 +100,9 @@ func Statement(ctx context.Context, l *ledger.Ledger, channel string, first, las
 
 // invoicesBy counts, by the day of the last change, a channel's orders by how their invoices stand.
 func invoicesBy(ctx context.Context, l *ledger.Ledger, channel string, first, last ledger.Day) (map[ledger.Day][]StatementLine, error) {
-	all := map[ledger.Day][]StatementLine{}
+	var all map[ledger.Day][]StatementLine
 	err := l.Look(ctx, func(tx pgx.Tx) error {
+		all = map[ledger.Day][]StatementLine{} // Look may run it again
 		rows, err := tx.Query(ctx, `SELECT day, state, count(*) FROM load_invoices WHERE channel = $1 AND day >= $2 AND day <= $3 AND state <> 'none'
 			GROUP BY day, state ORDER BY day, state`, channel, first, last)
 		if err != nil {
