@@ -11,20 +11,19 @@ import (
 	"citycard/clearing/cards"
 	"citycard/clearing/people/api"
 	"citycard/clearing/stock"
+	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/language"
 	"citycard/ledger"
 	"citycard/terminals/counter"
 )
 
+// mostReport bounds the report of a job, in bytes.
+const mostReport = 64 << 20
+
 // issuedLines reads what the report of a job says of blanks.
 func issuedLines(path string) (lines []cards.ReportLine, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	content, err := counter.ReadAllOf(f)
+	content, err := server.ReadFile(path, mostReport)
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"io"
 	"os"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -11,6 +10,7 @@ import (
 	"citycard/clearing/people/api"
 	"citycard/clearing/transit/load"
 	"citycard/cmd/books"
+	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/durable"
 	"citycard/language"
@@ -138,7 +138,7 @@ func loadInvoiceImportCommand() *ffcli.Command {
 	c.takesWords(1)
 	c.check = by.missing
 	return c.asks(true, by.identity, func(ctx context.Context, client *api.Client) error {
-		content, err := readUpTo(c.arguments[0], mostReplies)
+		content, err := server.ReadFile(c.arguments[0], mostReplies)
 		if err != nil {
 			return service.Refuse("nothing was imported").Todo("give the file that the invoicing system wrote").Because(err)
 		}
@@ -155,17 +155,4 @@ func loadInvoiceImportCommand() *ffcli.Command {
 		}
 		return nil
 	})
-}
-
-func readUpTo(path string, most int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // it was read
-	content, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && int64(len(content)) > most {
-		err = language.Textf("%s has more than %d bytes", path, most)
-	}
-	return content, err
 }

@@ -54,9 +54,12 @@ func ReadDocuments(dir string) (map[rules.Kind][]byte, error) {
 	return contents, errors.Join(faults...)
 }
 
-// ReadDocument reads a document. One that is too long for any is refused unread, and so is what is
+// ReadDocument reads a document. One that is too long for any is refused unread.
+func ReadDocument(path string) ([]byte, error) { return ReadFile(path, rules.MaxBytes) }
+
+// ReadFile reads a file of at most so many bytes. A longer one is refused unread, and so is what is
 // no file: to open a pipe would wait for its writer.
-func ReadDocument(path string) ([]byte, error) {
+func ReadFile(path string, most int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
@@ -65,8 +68,8 @@ func ReadDocument(path string) ([]byte, error) {
 		return nil, language.Textf("%s is a folder, want a file", path)
 	case !info.Mode().IsRegular():
 		return nil, language.Textf("%s is a pipe or a device, want a file", path)
-	case info.Size() > rules.MaxBytes:
-		return nil, language.Textf("%s has %d bytes, want at most %d", path, info.Size(), rules.MaxBytes)
+	case info.Size() > most:
+		return nil, language.Textf("%s has %d bytes, want at most %d", path, info.Size(), most)
 	}
 	file, err := os.Open(path)
 	if err != nil {
@@ -74,9 +77,9 @@ func ReadDocument(path string) ([]byte, error) {
 	}
 	defer file.Close()
 	// It may grow while it is read.
-	content, err := io.ReadAll(io.LimitReader(file, rules.MaxBytes+1))
-	if err == nil && len(content) > rules.MaxBytes {
-		return nil, language.Textf("%s has %d bytes, want at most %d", path, len(content), rules.MaxBytes)
+	content, err := io.ReadAll(io.LimitReader(file, most+1))
+	if err == nil && int64(len(content)) > most {
+		return nil, language.Textf("%s has %d bytes, want at most %d", path, len(content), most)
 	}
 	return content, err
 }

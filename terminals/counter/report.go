@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"io"
 	"strconv"
 	"time"
 
@@ -59,18 +58,6 @@ func ReadReport(content []byte, each func(line int, e *Entry) error) (whole int,
 		}
 	}
 	return whole, lines.Err()
-}
-
-// MaxReport bounds a report, in bytes.
-const MaxReport = maxJob
-
-// ReadAllOf reads a report whole.
-func ReadAllOf(in io.Reader) ([]byte, error) {
-	content, err := io.ReadAll(io.LimitReader(in, MaxReport+1))
-	if err == nil && len(content) > MaxReport {
-		err = language.Textf("the report has more than %d MB", MaxReport>>20)
-	}
-	return content, err
 }
 
 // maxSerial is the largest serial of a blank: 18 digits.
