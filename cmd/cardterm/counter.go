@@ -221,7 +221,7 @@ func (t *till) written(placer string, l *message.Load) error {
 
 // own is the name of an order that is paid here.
 func (t *till) own(number string) counter.Name {
-	return (&counter.Open{Load: &message.Load{Order: number, Channel: t.till.channel}}).Name()
+	return counter.OfChannel(t.till.channel, number)
 }
 
 // room says that a new order has no room on the disk.

@@ -157,7 +157,7 @@ func TestCounterActsAtTheCentre(t *testing.T) {
 	if out := s.fails(7, "shift", "hand-over", "--amount", "60.01"); !strings.Contains(out, "60.00 yuan should be in the drawer") { // the load is in the books
 		t.Error(out)
 	}
-	if out := s.gives("shift", "hand-over", "--amount", "20", "--to", "bank"); !strings.Contains(out, "40.00 yuan are left") {
+	if out := s.gives("shift", "hand-over", "--amount", "20", "--to", "bank"); !strings.Contains(out, "handed over to the bank; 40.00 yuan are left") {
 		t.Error(out)
 	}
 	if said := s.refusesPIN(); !strings.Contains(said, "has signed no permit for it") || !strings.Contains(said, "the centre has done it") {

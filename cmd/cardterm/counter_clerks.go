@@ -17,7 +17,7 @@ const (
 )
 
 // clerks are those whose keys are in the folder that --identity names, by the names of their files;
-// nil where it names one key.
+// nil where it names one key. The public half beside a sealed key is nobody's.
 func (f *officeFlags) clerks() ([]string, error) {
 	entries, err := f.folder()
 	if err != nil || entries == nil {
@@ -26,7 +26,7 @@ func (f *officeFlags) clerks() ([]string, error) {
 	var names []string
 	for _, e := range entries {
 		for _, end := range []string{keyEnd, agentEnd} {
-			if name, ok := strings.CutSuffix(e.Name(), end); ok && name != "" && !e.IsDir() {
+			if name, ok := strings.CutSuffix(e.Name(), end); ok && isClerk(name) && !e.IsDir() {
 				names = append(names, name)
 			}
 		}
@@ -34,6 +34,8 @@ func (f *officeFlags) clerks() ([]string, error) {
 	slices.Sort(names)
 	return slices.Compact(names), nil
 }
+
+func isClerk(name string) bool { return name != "" && !strings.HasSuffix(name, keyEnd) }
 
 // folder lists the folder of keys; nil where --identity names a file, or nothing that is there.
 func (f *officeFlags) folder() ([]os.DirEntry, error) {
@@ -56,7 +58,7 @@ func (f *officeFlags) keyOf(clerk string) (string, error) {
 	}
 	for _, end := range []string{keyEnd, agentEnd} { // a sealed key has its public one beside it
 		for _, e := range entries {
-			if clerk != "" && e.Name() == clerk+end && !e.IsDir() {
+			if isClerk(clerk) && e.Name() == clerk+end && !e.IsDir() {
 				return filepath.Join(f.identity, e.Name()), nil
 			}
 		}

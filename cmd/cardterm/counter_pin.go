@@ -100,9 +100,9 @@ func (p *counterProgram) askPIN() (string, error) {
 func (p *counterProgram) askPINs(questions ...*language.Text) (pins []string, err error) {
 	if !p.typed.onTerminal() {
 		for range questions {
-			pin, ok := p.typed.line()
-			if !ok {
-				return nil, service.Exit(service.ExitUsage, service.Fail("no PIN").Todo("give each as a line, the old one first, or run the command on a terminal"))
+			pin, err := p.typed.line()
+			if err != nil {
+				return nil, service.Exit(service.ExitUsage, service.Fail("no PIN").Todo("give each as a line, the old one first, or run the command on a terminal").Because(err))
 			}
 			pins = append(pins, pin)
 		}

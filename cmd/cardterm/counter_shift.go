@@ -59,8 +59,7 @@ func (t *till) openShift(ctx context.Context, start uint32, otherwise bool, reas
 	}
 	order := &kept.Order
 	if order.Start != ledger.Fen(start) || order.Otherwise != otherwise {
-		return api.Shift{}, service.Refuse("nothing was done").Todo("give cardterm counter shift open --start %s", order.Start.String()).
-			Because(language.Textf("a shift is being opened, and the centre has not answered: that comes first"))
+		return api.Shift{}, openingFirst(order)
 	}
 	shift, err := t.office.client.OpenShift(ctx, order, reason, false)
 	if err != nil {
@@ -70,6 +69,17 @@ func (t *till) openShift(ctx context.Context, start uint32, otherwise bool, reas
 		Number: shift.Number, Order: order.Number, By: shift.OpenedBy, Opened: shift.Opened.Format(time.RFC3339), Start: int64(shift.Start),
 	})
 	return shift, errors.Join(err, t.forget("opening", nil))
+}
+
+// openingFirst: another shift is being opened, as an order says.
+func openingFirst(o *cards.ShiftOrder) error {
+	failed := service.Refuse("nothing was done")
+	if o.Otherwise {
+		failed = failed.Todo("give cardterm counter shift open --start %s --otherwise --reason WHY", o.Start.String())
+	} else {
+		failed = failed.Todo("give cardterm counter shift open --start %s", o.Start.String())
+	}
+	return failed.Because(language.Textf("a shift is being opened, and the centre has not answered: that comes first"))
 }
 
 // handOver hands cash over, of the shift that is open or of what the last one has left.
@@ -207,7 +217,7 @@ func differenceText(s *api.Shift) *language.Text {
 	return language.Textf("shift %d is closed: the cash is as expected, %s yuan", s.Number, s.Counted.String())
 }
 
-// shiftProgram is `cardterm counter shift open` and `close`.
+// shiftProgram is `cardterm counter shift open`, `hand-over` and `close`.
 type shiftProgram struct {
 	counterProgram
 	cash      yuanValue
@@ -253,7 +263,7 @@ func counterShiftCommand() *ffcli.Command {
 				if p.json {
 					return printJSON(os.Stdout, s)
 				}
-				p.Print("%s yuan are handed over to the %s; %s yuan are left in the drawer", yuan(p.cash.fen), p.to, s.Left.String())
+				p.Print("%s yuan are handed over %w; %s yuan are left in the drawer", yuan(p.cash.fen), placeText(p.to), s.Left.String())
 				return p.Printed()
 			}),
 			shiftCommand(&ffcli.Command{

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"flag"
 	"os"
 	"strings"
@@ -22,15 +23,15 @@ type typing struct{ lines *bufio.Scanner }
 // onTerminal reports whether somebody can be asked.
 func (*typing) onTerminal() bool { return term.IsTerminal(int(os.Stdin.Fd())) }
 
-// line is the next line of standard input, and false at its end.
-func (t *typing) line() (string, bool) {
+// line is the next line of standard input, and errNotTyped at its end.
+func (t *typing) line() (string, error) {
 	if t.lines == nil {
 		t.lines = bufio.NewScanner(os.Stdin)
 	}
 	if !t.lines.Scan() {
-		return "", false
+		return "", cmp.Or(t.lines.Err(), error(errNotTyped))
 	}
-	return strings.TrimSpace(t.lines.Text()), true
+	return strings.TrimSpace(t.lines.Text()), nil
 }
 
 // ask asks on the terminal.
@@ -65,7 +66,9 @@ func (p *counterProgram) certificate(file string) (number string, err error) {
 		}
 		number = strings.TrimSpace(number)
 	default:
-		number, _ = p.typed.line()
+		if number, err = p.typed.line(); err != nil {
+			return "", service.Exit(service.ExitUsage, service.Fail("no certificate").Todo("give its number, as one line").Because(err))
+		}
 	}
 	if number == "" || len(number) > maxCertificate || strings.ContainsAny(number, "\r\n") {
 		return "", service.Exit(service.ExitUsage, service.Fail("no certificate").Todo("give its number, as one line")) // the error does not quote it

@@ -360,8 +360,9 @@ func (w *window) finish() {
 	out, words, code := w.run(0, "close", "--counted", yuanText(w.cash))
 	var shift struct {
 		Difference int64 `json:"difference_fen"`
+		Proposal   int64 `json:"proposal"` // of a large difference
 	}
-	if err := json.Unmarshal(out, &shift); code != 0 || err != nil || shift.Difference != 0 {
+	if err := json.Unmarshal(out, &shift); code != 0 || err != nil || shift.Difference != 0 || shift.Proposal != 0 {
 		w.fail("the shift closes with %s %s", strings.TrimSpace(string(out)), words)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -91,7 +92,25 @@ func TestCounterEndurance(t *testing.T) {
 	if t.Failed() {
 		return
 	}
+	e.happened(windows, readers == soakReaders)
 	e.judge(windows)
+}
+
+// happened wants cards that were sold, and in the long form something of all that goes wrong.
+func (e *endurance) happened(windows []*window, long bool) {
+	e.Helper()
+	sold := func(c *customer) bool { return c.state != "unknown" }
+	if !slices.ContainsFunc(windows, func(w *window) bool { return slices.ContainsFunc(w.all, sold) }) {
+		e.Fatalf("seed %d: no card was sold", e.seed)
+	}
+	if !long {
+		return
+	}
+	for _, what := range []string{"cards torn", "cards pulled", "counters killed", "counters killed at a command", "key service killed", "centre killed"} {
+		if e.did[what] == 0 {
+			e.Errorf("seed %d: %s: none in the whole run", e.seed, what)
+		}
+	}
 }
 
 // kills kills something and starts it again, again and again, until over ends.

@@ -93,12 +93,15 @@ func TestRepeatGuard(t *testing.T) {
 	must(t, l.out.Close())
 }
 
-// slow is a card that is long in paying.
-type slow struct{ apdu.Card }
+// slow is a card that is long in paying, by the lane's clock.
+type slow struct {
+	apdu.Card
+	wait func()
+}
 
 func (s slow) Transmit(ctx context.Context, command []byte) ([]byte, error) {
 	if command[0] == 0x80 && command[1] == 0x54 {
-		time.Sleep(longestWait)
+		s.wait()
 	}
 	return s.Card.Transmit(ctx, command)
 }
@@ -109,6 +112,10 @@ func (s slow) Transmit(ctx context.Context, command []byte) ([]byte, error) {
 func TestLateResult(t *testing.T) {
 	front, back := newBus(t, filepath.Join(t.TempDir(), "outbox"), &lane{guard: guard{within: 5 * time.Second}}), newBus(t, filepath.Join(t.TempDir(), "outbox"), &lane{guard: guard{within: 5 * time.Second}})
 	unguarded := newBus(t, filepath.Join(t.TempDir(), "outbox"), &lane{})
+	var clock time.Time
+	for _, l := range []*lane{front, back, unguarded} {
+		l.clock = func() time.Time { return clock }
+	}
 	join([]*guard{&front.guard, &back.guard, &unguarded.guard})
 	card, at := funded(t), time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)
 	tap := func(l *lane, held apdu.Card, after time.Duration, paid int) {
@@ -121,7 +128,7 @@ func TestLateResult(t *testing.T) {
 	}
 	tap(front, card, 0, 1)
 	tap(back, card, time.Second, 2)
-	tap(front, slow{card}, 10*time.Second, 3)
+	tap(front, slow{card, func() { clock = clock.Add(longestWait) }}, 10*time.Second, 3)
 	tap(back, card, 20*time.Second, 3)
 	tap(front, card, 69*time.Second, 3)
 	tap(back, card, 70*time.Second, 4)

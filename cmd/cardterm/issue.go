@@ -162,7 +162,7 @@ type issueDesk struct {
 	readers  *reader.Observer
 	reader   *reader.Reader
 	standing standing
-	typed    *typedLines
+	typed    *barCodes
 }
 
 // begin opens the reader for the first time. It waits for the service, and not for a reader that

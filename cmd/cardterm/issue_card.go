@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,11 +56,10 @@ func (m *cardMaking) make(ctx context.Context) error {
 
 // asks says which card is to be put in.
 func (m *cardMaking) asks(begun bool) {
-	_, used := m.report.used[m.order.Blank()]
 	switch {
 	case begun:
 		m.say(language.Textf("this card was begun and its end is not known: put the same card in once more"))
-	case m.order.Blank() != 0 && !used:
+	case m.order.Blank() != 0 && !m.report.used[m.order.Blank()]:
 		m.say(language.Textf("put blank %d in", m.order.Blank()))
 	default:
 		m.say(language.Textf("put a blank card in"))
@@ -72,10 +72,8 @@ func (m *cardMaking) blank(ctx context.Context) (int64, error) {
 	if m.unstocked {
 		return 0, nil
 	}
-	if serial := m.order.Blank(); serial != 0 {
-		if _, used := m.report.used[serial]; !used {
-			return serial, nil
-		}
+	if serial := m.order.Blank(); serial != 0 && !m.report.used[serial] {
+		return serial, nil
 	}
 	for {
 		m.say(language.Textf("give the serial of this blank"))
@@ -96,7 +94,7 @@ func (m *cardMaking) blank(ctx context.Context) (int64, error) {
 
 // free refuses a serial that the report has already.
 func (m *cardMaking) free(serial int64) error {
-	if _, used := m.report.used[serial]; used {
+	if m.report.used[serial] {
 		return language.Textf("blank %d was used before: look whether this is another one", serial)
 	}
 	return nil
@@ -233,30 +231,36 @@ func (m *cardMaking) failed(begun bool, atr string, err error) (made, again bool
 	return false, false, m.report.add(entry)
 }
 
-// typedLines are lines of standard input, as a scanner of bar codes types them.
-type typedLines struct{ lines chan string }
+// barCodes are lines of standard input, as a scanner of bar codes types them. One waits for them no
+// longer than a context lasts.
+type barCodes struct {
+	lines chan string
+	err   error // after the last line
+}
 
-// lines reads lines until the input ends.
-func lines(in io.Reader) *typedLines {
-	t := &typedLines{make(chan string)}
+// scan reads lines until the input ends.
+func scan(in io.Reader) *barCodes {
+	b := &barCodes{lines: make(chan string), err: errNotTyped}
 	go func() {
-		defer close(t.lines)
-		for all := bufio.NewScanner(in); all.Scan(); {
-			t.lines <- strings.TrimSpace(all.Text())
+		defer close(b.lines)
+		all := bufio.NewScanner(in)
+		for all.Scan() {
+			b.lines <- strings.TrimSpace(all.Text())
 		}
+		b.err = cmp.Or(all.Err(), b.err)
 	}()
-	return t
+	return b
 }
 
 // errNotTyped means that standard input ended.
 var errNotTyped = language.Textf("nobody gives it: standard input has ended")
 
 // next waits for a line.
-func (t *typedLines) next(ctx context.Context) (string, error) {
+func (b *barCodes) next(ctx context.Context) (string, error) {
 	select {
-	case line, more := <-t.lines:
+	case line, more := <-b.lines:
 		if !more {
-			return "", errNotTyped
+			return "", b.err
 		}
 		return line, nil
 	case <-ctx.Done():

@@ -21,13 +21,13 @@ type jobReport struct {
 	file   *os.File
 	states map[string]string // the last of each card
 	begun  map[string]int64  // serial of the blank that was begun last
-	used   map[int64]string  // serials of blanks that were spoilt, or made into a card
+	used   map[int64]bool    // serials of blanks that were spoilt, or made into a card
 	spoilt int
 }
 
 // openReport opens the report of a job, making it where it is not there.
 func openReport(path string) (r *jobReport, err error) {
-	r = &jobReport{states: map[string]string{}, begun: map[string]int64{}, used: map[int64]string{}}
+	r = &jobReport{states: map[string]string{}, begun: map[string]int64{}, used: map[int64]bool{}}
 	content, err := os.ReadFile(path)
 	whole := 0
 	if err == nil {
@@ -54,9 +54,9 @@ func (r *jobReport) note(e *counter.Entry) {
 		r.begun[e.Number] = e.Serial
 	case counter.Spoilt:
 		r.spoilt++
-		r.used[e.Serial] = e.Number
+		r.used[e.Serial] = true
 	case counter.Made:
-		r.used[e.Serial] = e.Number
+		r.used[e.Serial] = true
 	}
 }
 
@@ -151,7 +151,7 @@ func (p *issueProgram) makeAll(ctx context.Context, report *jobReport, left []co
 		return err
 	}
 	d := &issueDesk{issueProgram: p, by: maker, log: log, readers: reader.Observe()}
-	d.standing.log, d.typed = log, lines(os.Stdin)
+	d.standing.log, d.typed = log, scan(os.Stdin)
 	defer func() { err = errors.Join(err, d.readers.Close()) }()
 	if err := d.begin(ctx); err != nil {
 		return err

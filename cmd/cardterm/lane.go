@@ -65,6 +65,14 @@ type lane struct {
 	served   bool                       // a card, since the start
 	unsent   func()                     // ends the forwarding of out
 	standing standing
+	clock    func() time.Time // by which a passenger waits; nil: time.Now
+}
+
+func (l *lane) now() time.Time {
+	if l.clock == nil {
+		return time.Now()
+	}
+	return l.clock()
 }
 
 // watch logs the contents of a card, without anything that identifies its holder.
@@ -117,7 +125,7 @@ func (l *lane) take(ctx context.Context, c apdu.Card, at time.Time) error {
 		return nil
 	}
 	l.marks = marks
-	began := time.Now()
+	began := l.now()
 	s := &sight{Card: c, at: at}
 	tap, entry, at, err := l.settle(ctx, s, at)
 	if tap == nil && err == nil {
@@ -135,7 +143,7 @@ func (l *lane) take(ctx context.Context, c apdu.Card, at time.Time) error {
 		}
 	}
 	if tap != nil {
-		l.guard.add(tap, at, time.Since(began))
+		l.guard.add(tap, at, l.now().Sub(began))
 	}
 	l.display.show(l.result(tap, err, s))
 	return l.tell(tap, err)

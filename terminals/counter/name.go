@@ -13,8 +13,8 @@ type Name struct {
 	Number string
 }
 
-// ofChannel is the name of an order that a channel's counter takes money for.
-func ofChannel(channel, number string) Name { return Name{"channel:" + channel, number} }
+// OfChannel is the name of an order that a channel's counter takes money for.
+func OfChannel(channel, number string) Name { return Name{"channel:" + channel, number} }
 
 // key is the name as the book and the drawer have it: a number has no space.
 func (n Name) key() string { return n.Placer + " " + n.Number }
@@ -32,7 +32,7 @@ var orderNumber = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 // Name is the order's.
 func (o *Open) Name() Name {
 	if o.Placer == "" {
-		return ofChannel(o.Load.GetChannel(), o.Load.GetOrder())
+		return OfChannel(o.Load.GetChannel(), o.Load.GetOrder())
 	}
 	return Name{o.Placer, o.Load.GetOrder()}
 }
