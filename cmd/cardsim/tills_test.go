@@ -17,9 +17,9 @@ func TestTills(t *testing.T) {
 	asked, out := io.Pipe()
 	in, answers := io.Pipe()
 	tills := newTills(newProgress(out, time.Now), in)
-	ended := make(chan error, 2)
-	for _, act := range []city.Act{city.Sell, city.TopUp} {
-		go func() { ended <- tills.serve(t.Context(), city.Ask{Act: act, Fen: 100}) }()
+	ended := map[city.Act]chan error{city.Sell: make(chan error, 1), city.TopUp: make(chan error, 1)}
+	for act, told := range ended {
+		go func() { told <- tills.serve(t.Context(), city.Ask{Act: act, Fen: 100}) }()
 	}
 	lines := bufio.NewScanner(asked)
 	for range 2 {
@@ -34,7 +34,7 @@ func TestTills(t *testing.T) {
 		if err := json.NewEncoder(answers).Encode(answer); err != nil {
 			t.Fatal(err)
 		}
-		if err := <-ended; line.Till.Act == city.Sell && (err == nil || err.Error() != "sold out") || line.Till.Act == city.TopUp && err != nil {
+		if err := <-ended[line.Till.Act]; line.Till.Act == city.Sell && (err == nil || err.Error() != "sold out") || line.Till.Act == city.TopUp && err != nil {
 			t.Errorf("%s: %v", line.Till.Act, err)
 		}
 	}

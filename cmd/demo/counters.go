@@ -12,10 +12,10 @@ import (
 	"sync"
 	"time"
 
+	"citycard/cardos/keys"
 	"citycard/clearing/cards"
 	"citycard/clearing/people"
 	"citycard/clearing/people/access"
-	"citycard/clearing/transit/load"
 	"citycard/cmd/demostaff"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
@@ -23,6 +23,7 @@ import (
 	"citycard/ledger"
 	"citycard/simulators/city"
 	"citycard/simulators/pcscd"
+	"citycard/terminals/counter"
 )
 
 const (
@@ -81,10 +82,7 @@ func (d *demo) atTill(ctx context.Context, ask *city.Ask) error {
 		if err := d.begin(ctx, ask.Counter.Channel); err != nil {
 			return err
 		}
-		d.tills.mu.Lock()
-		left := d.tills.cash[ask.Counter.Name] // of the day before
-		d.tills.mu.Unlock()
-		_, err := d.counter(ctx, ask, "shift", "open", "--start", left.String())
+		_, err := d.counter(ctx, ask, "shift", "open", "--start", "0")
 		return err
 	case city.Sell:
 		return d.sell(ctx, ask)
@@ -105,7 +103,6 @@ func (d *demo) atTill(ctx context.Context, ask *city.Ask) error {
 		return d.takeBack(ctx, ask)
 	case city.CloseShift:
 		return d.closeShift(ctx, ask)
-	case city.OpenLanes: // play does that
 	}
 	return nil
 }
@@ -170,11 +167,20 @@ func (d *demo) closeShift(ctx context.Context, ask *city.Ask) error {
 	if err != nil {
 		return err
 	}
+	return balanced(said, cash)
+}
+
+// balanced refuses the close of a shift with a difference. A large one is only proposed.
+func balanced(said []byte, cash ledger.Fen) error {
 	var shift struct {
 		Difference ledger.Fen `json:"difference_fen"`
+		Proposal   int64      `json:"proposal"`
 	}
 	if err := json.Unmarshal(said, &shift); err != nil {
 		return err
+	}
+	if shift.Proposal != 0 {
+		return language.Textf("%s yuan are in the drawer, and a difference waits as proposal %d", cash.String(), shift.Proposal)
 	}
 	if shift.Difference != 0 {
 		return language.Textf("%s yuan are in the drawer, and %s of them are a difference", cash.String(), shift.Difference.String())
@@ -225,17 +231,14 @@ const (
 
 // known asks the load authority something by a channel's token, and says whether it is let in.
 func (d *demo) known(ctx context.Context, channel, token string) (bool, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.server.API+load.PathWaiting+"?channel="+channel, nil)
+	loads, err := counter.NewHTTPAuthority(d.server.API, map[string]string{channel: token}, http.DefaultClient)
 	if err != nil {
 		return false, err
 	}
-	request.Header.Set("Authorization", "Bearer "+token)
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return false, err
+	if _, err = loads.Waiting(ctx, channel, keys.CardID{}); errors.As(err, new(*counter.DeniedError)) {
+		return false, nil
 	}
-	shut := answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusTooManyRequests
-	return !shut, answer.Body.Close()
+	return err == nil, err
 }
 
 // tokenOf is the file of a channel's token.
