@@ -76,7 +76,7 @@ fuzz: setup ## each fuzz target for FUZZTIME
 		done; \
 	done
 
-soak: setup-test build ## the long checks: fuzzing, random input and changes, terminals and a big day through faults (SEED=1 MINUTES=60)
+soak: setup-test build ## the long checks: fuzzing, random input and changes, terminals, counters and a big day through faults (SEED=1 MINUTES=60)
 	@GO="$(GO)" deploy/soak.sh $(SEED) $(MINUTES)
 
 generate: ## the protobuf code; needs protoc and protoc-gen-go
