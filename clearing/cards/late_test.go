@@ -175,6 +175,7 @@ func TestTornAfterAll(t *testing.T) {
 	c.now = afterWait
 	c.follow(1, 1)
 	c.waits(number(1), 5000)
+	c.becameOver("t-1")
 	c.confirms(number(0), 1, 5000)
 	c.follow(1, 0)
 	c.follow(0, 0)
@@ -184,6 +185,21 @@ func TestTornAfterAll(t *testing.T) {
 		t.Errorf("%d fen are in suspense", fen)
 	}
 	c.hold()
+}
+
+// becameOver wants an order's money to have gone with its card's balance: nobody gave it back, and
+// an invoice may be asked for.
+func (c *counter) becameOver(order string) {
+	c.Helper()
+	is, err := load.BecameOf(c.Context(), c.Ledger, "counter", order)
+	if err != nil || is.State != load.StateOver {
+		c.Errorf("order %s is %q, %v", order, is.State, err)
+	}
+	office := &load.Invoices{Ledger: c.Ledger, Owner: "test"}
+	invoice, _, err := office.Ask(c.Context(), &load.AskInvoice{Channel: "counter", Order: order}, c.by())
+	if err != nil || invoice.Fen != is.Fen {
+		c.Errorf("the invoice of order %s is for %d fen of %d, %v", order, invoice.Fen, is.Fen, err)
+	}
 }
 
 // confirms books the word of a card for a load whose order was given back.

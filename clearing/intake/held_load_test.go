@@ -52,7 +52,7 @@ func TestHeldLoad(t *testing.T) {
 	from, to := identity.CardOf(clearingtest.CardID(clearingtest.Card)), identity.CardOf(clearingtest.CardID(clearingtest.OtherCard))
 	h.must(h.ledger.Write(t.Context(), func(tx pgx.Tx) error {
 		m, err := load.MovingOf(t.Context(), tx, from, to)
-		if err == nil && len(m.Orders()) > 0 {
+		if err == nil && m.Fen() > 0 {
 			t.Error("what may be on the card goes over to another one")
 		}
 		return err

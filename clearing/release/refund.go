@@ -115,22 +115,12 @@ func refundPlan(row ledger.Key, order *load.Order, channel string, fen ledger.Fe
 	return &Plan{Act: ActRefund, Rows: []Planned{refunded}, effects: []proposal.Effect{because}}, nil
 }
 
-// keepRefund counts the refunds of the card's sequence, for the next order.
+// keepRefund keeps it in its transaction.
 func (p *paidLoad) keepRefund(ctx context.Context, tx pgx.Tx) error {
-	if err := load.KeepRefunded(ctx, tx, &p.Order); err != nil {
+	if err := load.KeepRefund(ctx, tx, &p.Order, p.placer, p.number); err != nil || p.placer != "" {
 		return err
 	}
-	if p.placer == "" {
-		return load.KeepTaken(ctx, tx, p.taken)
-	}
-	w, found, err := load.WaitingIn(ctx, tx, p.placer, p.number, true)
-	if err == nil && !found {
-		err = fmt.Errorf("order %s of %s is not kept", p.number, p.placer)
-	}
-	if err != nil {
-		return err
-	}
-	return w.Again(ctx, tx)
+	return load.KeepTaken(ctx, tx, p.taken)
 }
 
 // card reads the card of a request.

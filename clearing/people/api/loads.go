@@ -35,7 +35,7 @@ func (s *Server) registerLoads() {
 			return answered(ctx, s, load.List{Loads: list}, err)
 		})
 	huma.Register(s.api, look("load-order", http.MethodGet, load.PathOrders, "loads", "What became of an order",
-		"Of a channel's own number: unknown, waiting, held, authorised, written, refunded or withdrawn.", bodyLimit),
+		"Of a channel's own number: unknown, waiting, held, authorised, written, over, refunded or withdrawn.", bodyLimit),
 		func(ctx context.Context, in *struct {
 			Channel string `query:"channel" required:"true" minLength:"1" maxLength:"56" doc:"ID of the channel"`
 			Order   string `query:"order" required:"true" minLength:"1" maxLength:"64" doc:"The channel's number"`

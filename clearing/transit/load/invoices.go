@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"citycard/clearing/chart"
 	"citycard/clearing/identity"
 	"citycard/clearing/people/proposal"
 	"citycard/language"
@@ -261,6 +262,7 @@ func (a *AskInvoice) becomes(ctx context.Context, tx pgx.Tx, is *Invoice, at *bo
 type bound struct {
 	order Order
 	fen   ledger.Fen
+	over  bool // its money went with the balance of its card, so the channel did not get it back
 }
 
 func (o *Invoices) bound(ctx context.Context, a *AskInvoice) (*bound, error) {
@@ -268,10 +270,12 @@ func (o *Invoices) bound(ctx context.Context, a *AskInvoice) (*bound, error) {
 	if err != nil || !found {
 		return nil, err
 	}
-	if order, fen, ok := boundTo(row.Evidence); ok {
-		return &bound{order, fen}, nil
+	order, fen, ok := boundTo(row.Evidence)
+	if !ok {
+		return nil, nil //nolint:nilnil // it waited, or is a group's
 	}
-	return nil, nil //nolint:nilnil // it waited, or is a group's
+	back, found, err := o.Ledger.Find(ctx, order.Refunded())
+	return &bound{order, fen, found && back.Credit == ledger.IDOfCode(chart.Float)}, err
 }
 
 // paidIn is what was paid for a channel's order that was not given back.
@@ -292,7 +296,7 @@ func (a *AskInvoice) paidIn(ctx context.Context, tx pgx.Tx, at *bound) (ledger.F
 	switch {
 	case err != nil:
 		return 0, fmt.Errorf("read refunds: %w", err)
-	case refunds > int64(at.order.Load.Attempt):
+	case refunds > int64(at.order.Load.Attempt) && !at.over:
 		return 0, none()
 	}
 	return at.fen, nil

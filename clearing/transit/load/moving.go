@@ -78,9 +78,6 @@ func MovingOf(ctx context.Context, tx pgx.Tx, from, to identity.Card) (*Moving, 
 	return m, nil
 }
 
-// Orders are those that go over.
-func (m *Moving) Orders() []Waiting { return slices.Clone(m.orders) }
-
 // Fen is their sum.
 func (m *Moving) Fen() (sum ledger.Fen) {
 	for i := range m.orders {

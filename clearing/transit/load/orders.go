@@ -35,7 +35,7 @@ type PlaceOrder struct {
 type Placed struct {
 	Placer Placer     `json:"placer" doc:"channel:ID, or card:DIGITS of the card whose balance it is; a counter repeats it"`
 	Order  string     `json:"order" doc:"The placer's number; a counter repeats it"`
-	State  State      `json:"state" doc:"unknown, waiting, held, authorised, written, refunded, withdrawn, group"`
+	State  State      `json:"state" doc:"unknown, waiting, held, authorised, written, over, refunded, withdrawn, group"`
 	Fen    ledger.Fen `json:"amount_fen,omitempty"`
 	Card   string     `json:"card_masked,omitempty"`
 	// Sequence is the card's online sequence as which it was authorised. If the card has counted
@@ -231,13 +231,14 @@ func trimComma(text string) string {
 	return text
 }
 
-// ended calls fn with each of the authorised orders that was refunded or that its card has.
+// ended calls fn with each of the authorised orders that was refunded, that went over or that its
+// card has.
 func ended(ctx context.Context, l *ledger.Ledger, orders []*Order, fn func(i int, state State, written ledger.Day)) error {
 	refunds := make([]ledger.Key, len(orders))
 	for i, o := range orders {
 		refunds[i] = o.Refunded()
 	}
-	refunded, err := l.Amounts(ctx, refunds)
+	refunded, err := l.FindAll(ctx, refunds)
 	if err != nil {
 		return err
 	}
@@ -247,7 +248,9 @@ func ended(ctx context.Context, l *ledger.Ledger, orders []*Order, fn func(i int
 	}
 	for i := range orders {
 		switch {
-		case refunded[i] != 0:
+		case refunded[i] != nil && refunded[i].Credit == ledger.IDOfCode(chart.Float):
+			fn(i, StateOver, 0)
+		case refunded[i] != nil:
 			fn(i, StateRefunded, 0)
 		case written[i] != 0:
 			fn(i, StateWritten, written[i])
@@ -274,20 +277,13 @@ func OfCard(ctx context.Context, l *ledger.Ledger, card identity.Card) ([]Placed
 	for i := range waiting {
 		list = append(list, waiting[i].placed())
 	}
-	orders, paid, err := authorisedFor(ctx, l, card)
+	torn, err := TornOf(ctx, l, card)
 	if err != nil {
 		return nil, err
 	}
-	open := make([]bool, len(orders))
-	for i := range open {
-		open[i] = true
-	}
-	if err := ended(ctx, l, orders, func(i int, _ State, _ ledger.Day) { open[i] = false }); err != nil {
-		return nil, err
-	}
-	for i := range orders {
-		if open[i] {
-			list = append(list, paid[i])
+	for i := range torn {
+		if t := &torn[i]; t.Placer == "" { // else it is in the list
+			list = append(list, Placed{PlacedBy(t.Channel), t.Number, StateAuthorised, t.Fen, card.String(), &t.Load.Sequence, t.Booked})
 		}
 	}
 	return list, nil
@@ -306,20 +302,4 @@ func EachAuthorised(ctx context.Context, l *ledger.Ledger, card identity.Card, f
 		}
 		return fn(row, as, &request)
 	})
-}
-
-// authorisedFor reads the orders for which a channel paid as they were authorised.
-func authorisedFor(ctx context.Context, l *ledger.Ledger, card identity.Card) (orders []*Order, paid []Placed, err error) {
-	err = EachAuthorised(ctx, l, card, func(row ledger.Row, as identity.Load, request *message.LoadRequest) error {
-		if request.GetPlacer() != "" { // it has a row of its own
-			return nil
-		}
-		orders = append(orders, &Order{row.Subject, as})
-		paid = append(paid, Placed{PlacedBy(request.GetChannel()), request.GetOrder(), StateAuthorised, row.Amount, card.String(), &as.Sequence, row.BookingDay})
-		return nil
-	})
-	if err != nil {
-		return nil, nil, fmt.Errorf("read the orders of a card: %w", err)
-	}
-	return orders, paid, nil
 }

@@ -5,65 +5,47 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
-	"google.golang.org/protobuf/proto"
 
 	"citycard/clearing/chart"
 	"citycard/clearing/identity"
 	"citycard/clearing/message"
 	"citycard/ledger"
-	"citycard/ledger/shadow"
 )
 
 // Torn is a load that was authorised for a card, of which nobody knows whether the card has it.
 type Torn struct {
 	Order
-	Fen    ledger.Fen
-	Placer Placer // of one that had waited for its card; empty: the channel paid at once
-	Number string // the placer's
+	Fen     ledger.Fen
+	Channel string
+	Placer  Placer     // of one that had waited for its card; empty: the channel paid at once
+	Number  string     // the placer's, or else the channel's
+	Booked  ledger.Day // the clearing day of its authorisation
 }
 
 // TornOf reads the torn loads of a card.
 func TornOf(ctx context.Context, l *ledger.Ledger, card identity.Card) (list []Torn, err error) {
 	var all []Torn
-	refunded := map[identity.Load]bool{}
-	err = shadow.Statement(ctx, l, card.Subject(), identity.NoDay, identity.NoDay, func(row ledger.Row) error {
-		if back, ok := identity.RefundedLoad(row.ID); ok && !row.IsMemo() {
-			refunded[back] = true
-		}
-		as, ok := identity.AuthorisedLoad(row.ID)
-		if !ok || row.IsMemo() {
-			return nil
-		}
-		var request message.LoadRequest
-		if err := proto.Unmarshal(row.Evidence, &request); err != nil {
-			return fmt.Errorf("order of card %s, sequence %d: %w", card, as.Sequence, err)
-		}
-		all = append(all, Torn{Order{row.Subject, as}, row.Amount, Placer(request.GetPlacer()), request.GetOrder()})
+	err = EachAuthorised(ctx, l, card, func(row ledger.Row, as identity.Load, request *message.LoadRequest) error {
+		all = append(all, Torn{Order{row.Subject, as}, row.Amount, request.GetChannel(), Placer(request.GetPlacer()), request.GetOrder(), row.BookingDay})
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the torn loads of a card: %w", err)
 	}
-	for _, t := range all {
-		if !refunded[t.Load] {
-			list = append(list, t)
-		}
+	orders := make([]*Order, len(all))
+	for i := range all {
+		orders[i] = &all[i].Order
 	}
-	orders := make([]*Order, len(list))
-	for i := range list {
-		orders[i] = &list[i].Order
-	}
-	days, err := WrittenIn(l)(ctx, orders)
-	if err != nil {
+	over := make([]bool, len(all))
+	if err := ended(ctx, l, orders, func(i int, _ State, _ ledger.Day) { over[i] = true }); err != nil {
 		return nil, err
 	}
-	open := list[:0]
-	for i, t := range list {
-		if days[i] == 0 {
-			open = append(open, t)
+	for i := range all {
+		if !over[i] {
+			list = append(list, all[i])
 		}
 	}
-	return open, nil
+	return list, nil
 }
 
 // To is where the money of a torn load goes that no card can have any more: it waits again, or is
@@ -91,28 +73,30 @@ func (t *Torn) KeepRefund(ctx context.Context, tx pgx.Tx) (written bool, err err
 	if err != nil || days[0] != 0 {
 		return err == nil, err
 	}
-	if err := KeepRefunded(ctx, tx, &t.Order); err != nil || t.Placer == "" {
-		return false, err
-	}
-	w, found, err := WaitingIn(ctx, tx, t.Placer, t.Number, true)
-	if err == nil && !found {
-		err = fmt.Errorf("order %s of %s is not kept", t.Number, t.Placer)
-	}
-	if err != nil {
-		return false, err
-	}
-	return false, w.Again(ctx, tx)
+	return false, KeepRefund(ctx, tx, &t.Order, t.Placer, t.Number)
 }
 
-// KeepRefunded counts the refunds of a card's sequence, for the next order.
-func KeepRefunded(ctx context.Context, tx pgx.Tx, o *Order) error {
+// KeepRefund stores, in the transaction that books it, that an authorised order is refunded: it
+// counts the refunds of the card's sequence, for the next order, and lets one that had waited wait
+// again.
+func KeepRefund(ctx context.Context, tx pgx.Tx, o *Order, placer Placer, number string) error {
 	_, err := tx.Exec(ctx, `INSERT INTO load_refunds (card, type, sequence, refunds) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (card, type, sequence) DO UPDATE SET refunds = excluded.refunds`,
 		[]byte(o.Card), int64(o.Load.Kind), int64(o.Load.Sequence), int64(o.Load.Attempt)+1)
 	if err != nil {
 		return fmt.Errorf("keep a refund: %w", err)
 	}
-	return nil
+	if placer == "" {
+		return nil
+	}
+	w, found, err := WaitingIn(ctx, tx, placer, number, true)
+	if err == nil && !found {
+		err = fmt.Errorf("order %s of %s is not kept", number, placer)
+	}
+	if err != nil {
+		return err
+	}
+	return w.Again(ctx, tx)
 }
 
 // WaitingFen adds up the loads that wait for a card, and those of them that are held.

@@ -181,6 +181,7 @@ const (
 	StateWaiting    State = "waiting"    // its card has not been presented yet
 	StateAuthorised State = "authorised" // MAC2 was given out; the card has not confirmed it
 	StateWritten    State = "written"    // the card has confirmed it
+	StateOver       State = "over"       // its card has ended without confirming it, and its money went with the card's balance
 	StateRefunded   State = "refunded"   // the channel has the money back
 	StateGroup      State = "group"      // it is for many cards, whose orders have its number and -1, -2, …
 	StateWithdrawn  State = "withdrawn"  // two people took it back before it came onto a card
