@@ -2,6 +2,7 @@ package hsm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -89,10 +90,10 @@ func (w *work) sealer(batch string, challenge [8]byte) (s sealer, err error) {
 }
 
 // AddTransport brings the transport key of a batch of blanks into the token; it travels under a key
-// pair that the token makes. Errors: keys.ErrBatchName, keys.ErrBatchKey, keys.ErrBatchKnown,
-// ErrUnable, ErrBroken.
+// pair that the token makes. One that is there already stays as it is. Errors: keys.ErrBatchName,
+// keys.ErrBatchKey, keys.ErrBatchKnown, ErrUnable, ErrBroken.
 func (t *Token) AddTransport(ctx context.Context, batch string, key keys.Key) error {
-	if _, err := new(keys.Store).WithTransport(batch, key); err != nil {
+	if err := keys.CheckTransport(batch, key); err != nil {
 		return err
 	}
 	return t.once(ctx, "add a transport key", func(w *work) error {
@@ -110,15 +111,22 @@ func (w *work) addTransport(in pair, batch string, key keys.Key) error {
 		return err
 	}
 	if len(found) > 0 {
-		return keys.ErrBatchKnown
+		check, err := w.check(keys.RoleCardMaster, found[0]) // as of a master
+		if err == nil && (len(found) > 1 || check != keys.CheckValue(key)) {
+			err = fmt.Errorf("%w: %q", keys.ErrBatchKnown, batch)
+		}
+		return err
 	}
 	object, err := w.unwrap(in, key, transport(batch))
 	if err != nil {
 		return err
 	}
-	check, err := w.check(keys.RoleCardMaster, object) // as of a master
+	check, err := w.check(keys.RoleCardMaster, object)
 	if err == nil && check != keys.CheckValue(key) {
 		err = fmt.Errorf("%w: the transport key of batch %q came into the token as another", ErrBroken, batch)
+	}
+	if err != nil { // it is not to stay in the batch's place
+		err = errors.Join(err, w.calls.DestroyObject(w.session, object))
 	}
 	return err
 }

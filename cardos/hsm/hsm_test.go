@@ -3,6 +3,7 @@ package hsm
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -365,6 +366,41 @@ func TestInterruptedMaking(t *testing.T) {
 	}
 	if _, err := token.Masters(t.Context()); !errors.Is(err, ErrBroken) || !strings.Contains(err.Error(), `"load"`) {
 		t.Errorf("a master is missing: %v, want ErrBroken and which", err)
+	}
+}
+
+// A batch's transport key may come again, but no other one in its place, also with the masters of a
+// file.
+func TestTransportKeys(t *testing.T) {
+	_, token := empty(t)
+	key := func(n byte) keys.Key { return keys.Key{1, 2, 3, 4, 5, 6, 7, 8, n << 1} }
+	for range 2 {
+		if err := token.AddTransport(t.Context(), "B-0", key(0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := token.AddTransport(t.Context(), "B-0", key(1)); !errors.Is(err, keys.ErrBatchKnown) {
+		t.Errorf("another key: %v, want ErrBatchKnown", err)
+	}
+	const more = 120
+	err := token.once(t.Context(), "test", func(w *work) error {
+		in, err := w.pair()
+		for n := byte(1); err == nil && n <= more; n++ {
+			err = w.addTransport(in, fmt.Sprint("B-", n), key(n))
+		}
+		return err
+	})
+	if list, all := token.Batches(t.Context()); errors.Join(err, all) != nil || len(list) != 1+more {
+		t.Errorf("%d batches, want %d: %v, %v", len(list), 1+more, err, all)
+	}
+	for _, n := range []byte{9, 2} {
+		with, err := keys.GenerateTest(1).WithTransport("B-2", key(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := token.Import(t.Context(), with); (err == nil) != (n == 2) || err != nil && !errors.Is(err, keys.ErrBatchKnown) {
+			t.Errorf("a file with the key %d of batch B-2: %v", n, err)
+		}
 	}
 }
 

@@ -67,7 +67,7 @@ func (w *work) make(version byte, test bool, roles []keys.Role) error {
 // Import brings the masters of a software store into a token that has none, for a migration: all
 // generations with their versions, the mark of test masters, and the transport keys of batches.
 // They travel under a key pair that the token makes. Afterwards the token's check values are those
-// of the store. Errors: ErrMasters, ErrUnable, ErrBroken.
+// of the store. Errors: ErrMasters, keys.ErrBatchKnown, ErrUnable, ErrBroken.
 func (t *Token) Import(ctx context.Context, store *keys.Store) error {
 	return t.once(ctx, "import masters", func(w *work) error {
 		records, err := w.records()
@@ -83,7 +83,7 @@ func (t *Token) Import(ctx context.Context, store *keys.Store) error {
 		}
 		for _, batch := range store.Batches() {
 			key, _ := store.Transport(batch)
-			if err := w.addTransport(in, batch, key); err != nil && !errors.Is(err, keys.ErrBatchKnown) {
+			if err := w.addTransport(in, batch, key); err != nil {
 				return err
 			}
 		}

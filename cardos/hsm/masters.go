@@ -91,13 +91,20 @@ func leaves(r keys.Role) bool {
 // derives reports whether keys of cards are derived from a master.
 func derives(r keys.Role) bool { return r != keys.RolePersonToken && r != keys.RolePersonData }
 
-// find returns the objects that match, at most some. A token that ended the login shows nothing of
+// find returns the objects that match. A token that ended the login shows nothing of
 // what is private and calls that no error.
 func (w *work) find(match template) ([]pkcs11.ObjectHandle, error) {
 	if err := w.calls.FindObjectsInit(w.session, match); err != nil {
 		return nil, err
 	}
-	found, _, err := w.calls.FindObjects(w.session, 100)
+	const page = 100
+	var found []pkcs11.ObjectHandle
+	var err error
+	for n := page; n == page && err == nil; {
+		var more []pkcs11.ObjectHandle
+		more, _, err = w.calls.FindObjects(w.session, page)
+		n, found = len(more), append(found, more...)
+	}
 	if err = errors.Join(err, w.calls.FindObjectsFinal(w.session)); err != nil || len(found) > 0 {
 		return found, err
 	}

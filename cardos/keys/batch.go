@@ -68,6 +68,15 @@ func ReadTransportKey(in io.Reader) (key Key, err error) {
 	return key, key.checkTransport()
 }
 
+// CheckTransport refuses what is no transport key of a batch of blanks. Errors: ErrBatchName,
+// ErrBatchKey.
+func CheckTransport(batch string, key Key) error {
+	if err := CheckBatchName(batch); err != nil {
+		return err
+	}
+	return key.checkTransport()
+}
+
 // checkTransport refuses a key of two equal halves, which is no triple DES: so is one of zeros, as
 // the same component twice gives it.
 func (k Key) checkTransport() error {
@@ -99,16 +108,16 @@ func (s *Store) Batches() []string { return slices.Sorted(maps.Keys(s.batches)) 
 // WithTransport returns the store with the transport key of a batch. Errors: ErrBatchName,
 // ErrBatchKey, ErrBatchKnown, ErrBatches.
 func (s *Store) WithTransport(batch string, key Key) (*Store, error) {
-	if err := CheckBatchName(batch); err != nil {
+	if err := CheckTransport(batch, key); err != nil {
 		return nil, err
 	}
-	if err := key.checkTransport(); err != nil {
-		return nil, err
-	}
-	if known, ok := s.batches[batch]; ok && known != key {
+	known, ok := s.batches[batch]
+	switch {
+	case ok && known == key:
+		return s, nil
+	case ok:
 		return nil, ErrBatchKnown
-	}
-	if len(s.batches) >= maxBatches {
+	case len(s.batches) >= maxBatches:
 		return nil, ErrBatches
 	}
 	c := *s

@@ -3,6 +3,7 @@ package keyservice
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -35,7 +36,8 @@ const (
 	givenSame  = "given_same_blank"
 )
 
-// Watched is an outcome of an operation that somebody has to look at.
+// Watched is an outcome of an operation that somebody has to look at; a request that was refused
+// whole has no operation.
 type Watched struct {
 	Operation Operation
 	Outcome   string
@@ -43,7 +45,7 @@ type Watched struct {
 
 // WatchedOutcomes are those: a card that is made once more, and what nobody ordered or permitted.
 func WatchedOutcomes() []Watched {
-	all := []Watched{{Personalise, givenAgain}}
+	all := []Watched{{Personalise, givenAgain}, {"", string(UnknownClient)}, {"", string(NotAllowed)}}
 	for _, r := range []Refusal{NotOrdered, NotOfOrder, OtherOrder, MadeBefore, AllMade, NoBatch} {
 		all = append(all, Watched{Personalise, string(r)})
 	}
@@ -62,7 +64,7 @@ func OpenMade(dir string) (m *Made, cut int64, err error) {
 	}
 	m = &Made{log: log, cards: map[string]madeCard{}, counts: map[string]int{}}
 	names := map[string]string{} // one string for all lines of an order
-	checked, err := CheckUses(dir, 0, "", func(u *Use) {
+	_, err = CheckMade(dir, func(u *Use) {
 		if u.Operation != Personalise || !strings.HasPrefix(u.Outcome, given) {
 			return
 		}
@@ -71,13 +73,20 @@ func OpenMade(dir string) (m *Made, cut int64, err error) {
 		}
 		m.count(names[u.Order], u.Card, u.Blank)
 	})
+	if err != nil {
+		return nil, cut, errors.Join(err, log.Close())
+	}
+	return m, cut, nil
+}
+
+// CheckMade reads a whole log of cards, as CheckUses does, and refuses one whose beginning is
+// missing.
+func CheckMade(dir string, each func(*Use)) (Checked, error) {
+	checked, err := CheckUses(dir, 0, "", each)
 	if err == nil && checked.First > 1 {
 		err = language.Textf("the log of cards begins with line %d: a file is missing, and which cards were made is not known", checked.First)
 	}
-	if err != nil {
-		return nil, cut, fmt.Errorf("%w, %w", err, log.Close())
-	}
-	return m, cut, nil
+	return checked, err
 }
 
 // count notes that a card got its keys; the caller holds the lock, or is alone.

@@ -94,7 +94,28 @@ func OpenUses(dir string) (u *Uses, cut int64, err error) {
 		}
 	}
 	u.synced = u.number
-	return u, cut, nil
+	return u, cut, u.remember(segments)
+}
+
+// remember looks for the last note in the files before the newest one, if that has none.
+func (u *Uses) remember(segments []string) error {
+	for i := len(segments) - 2; i >= 0 && u.note == ""; i-- {
+		content, err := os.ReadFile(filepath.Join(u.dir, segments[i]))
+		if err != nil {
+			return err
+		}
+		if err := (&scan{file: segments[i], each: u.heed}).segment(content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// heed keeps the last thing that the service noted.
+func (u *Uses) heed(use *Use, _ chain) {
+	if use.Operation == noted {
+		u.note = use.Detail
+	}
 }
 
 // resume goes on behind the last whole line.
@@ -105,11 +126,7 @@ func (u *Uses) resume(segments []string) (cut int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	s := scan{file: name, each: func(use *Use, _ chain) {
-		if use.Operation == noted {
-			u.note = use.Detail
-		}
-	}}
+	s := scan{file: name, each: u.heed}
 	if err := s.segment(content); err != nil {
 		return 0, err
 	}
@@ -247,8 +264,7 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// LastNote is what the service noted last before the log was opened; it is empty if that is not in
-// the newest file.
+// LastNote is what the service noted last before the log was opened; it is empty if no file has it.
 func (u *Uses) LastNote() string { return u.note }
 
 // Head is the number of the newest use, and the chain up to it.

@@ -171,3 +171,39 @@ func TestUsesOfManyAtOnce(t *testing.T) {
 	}
 	closed(t, u)
 }
+
+// What the service noted is found again however many files were written since: it says how long the
+// log of cards was.
+func TestLastNote(t *testing.T) {
+	dir := t.TempDir()
+	u := newUses(t, dir, 0)
+	for _, note := range []string{"the first", "the last"} {
+		if err := u.Note(time.Unix(0, 0), "started", note); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closed(t, u)
+	closed(t, newUses(t, dir, 40))
+	u = newUses(t, dir, 0)
+	if segments, err := segmentsOf(dir); err != nil || len(segments) < 3 || u.LastNote() != "the last" {
+		t.Errorf("%q is the last note, in %d files, %v", u.LastNote(), len(segments), err)
+	}
+	closed(t, u)
+}
+
+// A log of cards whose beginning is missing is refused, and says so.
+func TestMadeWithoutBeginning(t *testing.T) {
+	dir := t.TempDir()
+	closed(t, newUses(t, dir, 30))
+	segments, err := segmentsOf(dir)
+	if err == nil {
+		err = os.Remove(filepath.Join(dir, segments[0]))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = OpenMade(dir)
+	if err == nil || !strings.HasPrefix(err.Error(), "the log of cards begins with line ") || strings.Contains(err.Error(), "%!") {
+		t.Errorf("it is %v", err)
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -36,10 +37,7 @@ func batchCommand() *ffcli.Command {
 func (c *command) takesBatch(ctx context.Context, token *hsm.Token, batch string, key keys.Key) error {
 	add := token.AddTransport
 	if c.dry {
-		add = func(_ context.Context, batch string, key keys.Key) error {
-			_, err := new(keys.Store).WithTransport(batch, key)
-			return err
-		}
+		add = wouldAdd(token)
 	}
 	err := add(ctx, batch, key)
 	switch {
@@ -56,4 +54,18 @@ func (c *command) takesBatch(ctx context.Context, token *hsm.Token, batch string
 	}
 	c.Print("the transport key of batch %s is in the token; its check value is %s: compare it with the maker's", batch, keys.TransportCheck(key))
 	return nil
+}
+
+// wouldAdd checks what Token.AddTransport checks, and adds nothing.
+func wouldAdd(token *hsm.Token) func(context.Context, string, keys.Key) error {
+	return func(ctx context.Context, batch string, key keys.Key) error {
+		if err := keys.CheckTransport(batch, key); err != nil {
+			return err
+		}
+		there, err := token.Batches(ctx)
+		if err == nil && slices.ContainsFunc(there, func(b hsm.Batch) bool { return b.Name == batch && b.Check != keys.CheckValue(key) }) {
+			err = keys.ErrBatchKnown
+		}
+		return err
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/cardos/hsm"
+	"citycard/cardos/keys"
 	"citycard/cmd/service"
 	"citycard/language"
 )
@@ -120,6 +121,7 @@ func explain(err error) error {
 		{hsm.ErrLocked, service.Fail("the token has locked itself after wrong PINs").Todo("have its security officer set a new PIN, with the module's own tools")},
 		{hsm.ErrNoMasters, service.Fail("the token holds no masters").Todo(`make them with "cardhsm make", or bring them in with "cardhsm import"`)},
 		{hsm.ErrMasters, service.Refuse("the token holds masters already").Todo(`masters in use are never replaced; "cardhsm rotate" adds a generation`)},
+		{keys.ErrBatchKnown, service.Refuse("the token has another transport key of a batch").Todo("find out which of the two the maker states; the module's own tools take the other one out of the token")},
 		{hsm.ErrBroken, service.Fail("the masters in the token are not those that were made").Todo("restore the token from its backup; do not make masters, since cards that are out have keys of the old ones")},
 		{hsm.ErrUnable, service.Fail("the token cannot do what is needed").Todo("compare its mechanisms and its policy with docs/hsm.md")},
 	} {

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"citycard/cardos/keyservice"
 )
 
 const (
@@ -160,6 +162,27 @@ func TestAlertRules(t *testing.T) {
 			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
 	}
+}
+
+// TestRefusalsAreCounted: an outcome for which CitycardKeysRefused looks is counted from 0 on. The
+// first of one that is not would be no rise, so it would raise no alert.
+func TestRefusalsAreCounted(t *testing.T) {
+	counted := map[string]bool{}
+	for _, w := range keyservice.WatchedOutcomes() {
+		counted[w.Outcome] = true
+	}
+	for _, a := range alerts(t) {
+		if a.Alert != "CitycardKeysRefused" {
+			continue
+		}
+		for outcome := range strings.SplitSeq(regexp.MustCompile(`outcome=~"([^"]+)"`).FindStringSubmatch(a.Expr)[1], "|") {
+			if !counted[outcome] {
+				t.Errorf("%s is counted only once it has happened", outcome)
+			}
+		}
+		return
+	}
+	t.Error("there is no such alert")
 }
 
 // TestAlertsLead: each alert names an existing entry of the runbook, and a panel of the dashboard

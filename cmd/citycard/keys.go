@@ -141,6 +141,10 @@ func (k *keyMaking) takesBatch(path, passphrase string) error {
 	case err != nil:
 		return server.CannotOpenKeys(path, err)
 	}
+	if k.dry {
+		k.Print("the transport key of batch %s would be in %s; its check value is %s", k.batch.Name, path, keys.TransportCheck(key))
+		return nil
+	}
 	k.Print("the transport key of batch %s is in %s; its check value is %s: compare it with the maker's", k.batch.Name, path, keys.TransportCheck(key))
 	return nil
 }

@@ -117,7 +117,7 @@ func (c *command) checkMade() error {
 		times int
 	}
 	orders := map[string]*made{}
-	checked, err := keyservice.CheckUses(keyserver.MadePath(c.Data), 0, "", func(u *keyservice.Use) {
+	checked, err := keyservice.CheckMade(keyserver.MadePath(c.Data), func(u *keyservice.Use) {
 		of := orders[u.Order]
 		if of == nil {
 			of = &made{cards: map[string]bool{}}
@@ -128,9 +128,6 @@ func (c *command) checkMade() error {
 	})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
-	}
-	if err == nil && checked.First > 1 {
-		err = language.Textf("the log of cards begins with line %d: a file is missing, and which cards were made is not known", checked.First)
 	}
 	if err != nil {
 		return service.Refuse("the log of cards in %s is not whole", keyserver.MadePath(c.Data)).

@@ -40,6 +40,9 @@ func (b *BatchFlags) Key() (key keys.Key, err error) {
 	var all []byte
 	for _, path := range b.files {
 		content, err := readComponent(path)
+		if err == nil && len(bytes.TrimSpace(content)) == 0 { // the key would be that of the others
+			err = language.Textf("%s has nothing in it", path)
+		}
 		if err != nil {
 			return key, service.Fail("cannot read the transport key").Todo("correct --batch-key-file").Because(err)
 		}
