@@ -7,12 +7,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
 
 	"citycard/clearing/cards"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/people"
 	"citycard/clearing/people/proposal"
+	"citycard/clearing/registry"
 	"citycard/clearing/stock"
 	"citycard/clearing/verify"
 	"citycard/ledger"
@@ -130,6 +132,33 @@ func TestStock(t *testing.T) {
 	}
 	c.must(c.spoils(shop, 19, 20))
 	c.hold()
+}
+
+// registers puts rows in force.
+func (c *counter) registers(files registry.Files) {
+	c.Helper()
+	c.must(registry.Follow(c.Context(), c.Ledger, registry.ActFollow, files, func(context.Context, pgx.Tx, int64) error { return nil }))
+}
+
+// TestEnded ends a channel and an operator, by rows that take the place of those without an end.
+func TestEnded(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	c.must(c.receives("ordinary", 1, 100))
+	c.must(c.moves(people.Issuer, "operator:metro", 1, 10))
+	c.registers(registry.Files{
+		"channels.csv":  "id,name,name_en,effective_from,effective_to\ncounter,柜台,Counter,20130101,20260105\n",
+		"operators.csv": "id,name,name_en,mode,effective_from,effective_to\nmetro,地铁,Metro,metro,20200101,20260105\n",
+	})
+	c.does(cards.Sell, number(0), product("ordinary"), cash(1000)) // it is the last day
+	c.must(c.moves(people.Issuer, "operator:metro", 11, 20))
+	c.now = c.now.AddDate(0, 0, 1)
+	c.refused(c.order(cards.Sell, number(1), product("ordinary"), cash(1000)), "channel \"counter\" is not registered today")
+	for _, store := range []people.Unit{"operator:metro", shop} {
+		if err := c.moves(people.Issuer, store, 21, 30); err == nil || !strings.Contains(err.Error(), string(store)+" is not registered today") {
+			t.Errorf("%s: %v", store, err)
+		}
+	}
 }
 
 // TestReportDisputes has lines that contradict what is known.

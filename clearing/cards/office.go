@@ -153,14 +153,9 @@ func (r *registered) identify(number, issuer string) error {
 
 // channel refuses a channel that the registry does not have today.
 func (o *Office) channel(ctx context.Context, id string, today ledger.Day) error {
-	rows, err := registry.NewStore(o.Ledger.Pool()).Rows(ctx, registry.Channels, id)
-	if err != nil {
+	registered, err := registry.NewStore(o.Ledger.Pool()).On(ctx, registry.Channels, id, today)
+	if err != nil || registered {
 		return err
-	}
-	for _, row := range rows {
-		if to := row.Fields["effective_to"]; row.From <= today && (to == "" || today.String() <= to) {
-			return nil
-		}
 	}
 	return refusal(language.Textf("channel %q is not registered today", id), language.Textf("check the channel's id"))
 }

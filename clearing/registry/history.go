@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -228,6 +229,22 @@ func (s *Store) Rows(ctx context.Context, kind Kind, key string) ([]Row, error) 
 		return nil, fmt.Errorf("show %s %s: %w", kind, key, err)
 	}
 	return list, nil
+}
+
+// On reports whether a key's row holds on a day: the latest that has begun by then, at its last
+// version. The kind is one whose rows may have a last day.
+func (s *Store) On(ctx context.Context, kind Kind, key string, day ledger.Day) (bool, error) {
+	rows, err := s.Rows(ctx, kind, key)
+	if err != nil {
+		return false, err
+	}
+	for _, row := range slices.Backward(rows) {
+		if row.From <= day {
+			to := row.Fields["effective_to"]
+			return to == "" || day.String() <= to, nil
+		}
+	}
+	return false, nil
 }
 
 // IssuerOf finds the issuer of a registered card, without reading the others.

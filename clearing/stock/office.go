@@ -55,15 +55,9 @@ func (o *Office) Store(ctx context.Context, unit people.Unit) error {
 	if err != nil {
 		return err
 	}
-	today := ledger.DayOf(now)
-	rows, err := registry.NewStore(o.Ledger.Pool()).Rows(ctx, of, id)
-	if err != nil {
+	registered, err := registry.NewStore(o.Ledger.Pool()).On(ctx, of, id, ledger.DayOf(now))
+	if err != nil || registered {
 		return err
-	}
-	for _, row := range rows {
-		if to := row.Fields["effective_to"]; row.From <= today && (to == "" || today.String() <= to) {
-			return nil
-		}
 	}
 	return refused(language.Textf("%s is not registered today", string(unit)), language.Textf("check its id"))
 }
