@@ -24,6 +24,18 @@ type openCard struct {
 // (citycard registry import), or nobody does.
 const RegistryRefused = -2
 
+// mostTries is how many changes of the registry of cards one call tries: more than it takes to
+// halve what it read down to one card.
+const mostTries = 20
+
+// following is one call's issued cards on their way into the registry.
+type following struct {
+	office  *Office
+	tries   int
+	done    int
+	refused []error
+}
+
 // FollowIssued brings up to a thousand of the cards that were issued into the registry, and reports
 // how many. A card that the registry refuses keeps no other one back: it is marked, and the error
 // names it once.
@@ -32,25 +44,81 @@ func (o *Office) FollowIssued(ctx context.Context) (n int, err error) {
 	if err != nil || len(list) == 0 {
 		return 0, err
 	}
-	done, refused, err := o.followCards(ctx, list)
-	if refused == nil || err != nil {
-		return len(done), errors.Join(refused, err)
+	f := &following{office: o}
+	if err = f.bring(ctx, list); errors.Is(err, registry.ErrStale) {
+		err = nil
 	}
-	in := map[int64]bool{}
-	for _, c := range done {
-		in[c.Serial] = true
+	return f.done, errors.Join(append(f.refused, err)...)
+}
+
+// bring makes a change of cards. Those whose lines the registry refuses are marked, and the others
+// tried again. Where it names no line, each half is tried by itself. What is left after the last
+// try is for the next call.
+func (f *following) bring(ctx context.Context, list []openCard) error {
+	if len(list) == 0 || f.tries == mostTries {
+		return nil
 	}
-	var out []int64
-	for _, c := range list {
-		if !in[c.Serial] {
-			out = append(out, c.Serial)
+	f.tries++
+	err := f.office.follow(ctx, list)
+	if err == nil {
+		f.done += len(list)
+		return nil
+	}
+	var faults *registry.ImportError
+	if !errors.As(err, &faults) {
+		return err
+	}
+	wrong, others := apart(list, faults)
+	if half := len(list) / 2; len(wrong) == 0 && half > 0 {
+		if err := f.bring(ctx, list[:half]); err != nil {
+			return err
+		}
+		return f.bring(ctx, list[half:])
+	}
+	if len(wrong) == 0 { // it is refused alone
+		wrong, others = list, nil
+	}
+	if err := f.office.markRefused(ctx, wrong); err != nil {
+		return err
+	}
+	f.refused = append(f.refused, language.Textf("issued cards that the registry refuses: %w", faults))
+	return f.bring(ctx, others)
+}
+
+// apart parts the cards whose lines have a fault from the others.
+func apart(list []openCard, faults *registry.ImportError) (wrong, others []openCard) {
+	lines := map[int]bool{}
+	for _, fault := range faults.Faults {
+		lines[fault.Line] = true
+	}
+	for n, c := range list {
+		if lines[firstRow+n] {
+			wrong = append(wrong, c)
+		} else {
+			others = append(others, c)
 		}
 	}
-	err = o.Ledger.Write(ctx, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, "UPDATE issued_cards SET change = $1 WHERE change = 0 AND blank = ANY($2)", RegistryRefused, out)
+	return wrong, others
+}
+
+// markRefused has cards wait for people, and not for the program.
+func (o *Office) markRefused(ctx context.Context, list []openCard) error {
+	err := o.Ledger.Write(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE issued_cards SET change = $1 WHERE change = 0 AND blank = ANY($2)", RegistryRefused, blanks(list))
 		return err
 	})
-	return len(done), errors.Join(refused, err)
+	if err != nil {
+		return fmt.Errorf("mark issued cards that the registry refuses: %w", err)
+	}
+	return nil
+}
+
+func blanks(list []openCard) []int64 {
+	serials := make([]int64, len(list))
+	for n := range list {
+		serials[n] = list[n].Serial
+	}
+	return serials
 }
 
 func (o *Office) openCards(ctx context.Context) (list []openCard, err error) {
@@ -70,59 +138,22 @@ func (o *Office) openCards(ctx context.Context) (list []openCard, err error) {
 	return list, nil
 }
 
-// followCards makes one change of the registry of cards. Those that it refuses are left out, and
-// named.
-func (o *Office) followCards(ctx context.Context, list []openCard) (done []openCard, refused, err error) {
-	err = o.follow(ctx, list)
-	var faults *registry.ImportError
-	if !errors.As(err, &faults) {
-		if errors.Is(err, registry.ErrStale) {
-			return nil, nil, nil
-		}
-		return list, nil, err
-	}
-	wrong := map[int]bool{}
-	for _, fault := range faults.Faults {
-		if fault.Line >= firstRow {
-			wrong[fault.Line-firstRow] = true
-		}
-	}
-	for n := range list {
-		if !wrong[n] {
-			done = append(done, list[n])
-		}
-	}
-	refused = language.Textf("issued cards that the registry refuses: %w", faults)
-	switch {
-	case len(wrong) == 0: // none of the faults names a line
-		return nil, nil, refused
-	case len(done) == 0:
-		return nil, refused, nil
-	}
-	err = o.follow(ctx, done)
-	if errors.Is(err, registry.ErrStale) {
-		return nil, nil, nil
-	}
-	return done, refused, err
-}
-
 // firstRow is the line of the first row of a file of the registry.
 const firstRow = 2
 
+// follow makes one change of the registry of cards.
 func (o *Office) follow(ctx context.Context, list []openCard) error {
 	var file strings.Builder
 	file.WriteString(strings.Join(registry.Cards.Columns(), ",") + "\n")
-	serials := make([]int64, len(list))
 	for n := range list {
 		m := &list[n].Made
-		serials[n] = list[n].Serial
 		fmt.Fprintf(&file, "%s,%s,%02x,active,%s,%s,%s\n", m.Number, m.Issuer, m.Type, m.Begins, m.Expires, m.Holder())
 	}
 	return registry.Follow(ctx, o.Ledger, registry.ActIssued, registry.Files{"cards.csv": file.String()}, func(ctx context.Context, tx pgx.Tx, change int64) error {
 		if change == 0 {
 			change = SaidBefore
 		}
-		_, err := tx.Exec(ctx, "UPDATE issued_cards SET change = $1 WHERE change = 0 AND blank = ANY($2)", change, serials)
+		_, err := tx.Exec(ctx, "UPDATE issued_cards SET change = $1 WHERE change = 0 AND blank = ANY($2)", change, blanks(list))
 		return err
 	})
 }

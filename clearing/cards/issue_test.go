@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
 
 	"citycard/clearing/cards"
@@ -134,10 +133,17 @@ func TestStock(t *testing.T) {
 	c.hold()
 }
 
-// registers puts rows in force.
+// registers has two people put rows in force.
 func (c *counter) registers(files registry.Files) {
 	c.Helper()
-	c.must(registry.Follow(c.Context(), c.Ledger, registry.ActFollow, files, func(context.Context, pgx.Tx, int64) error { return nil }))
+	store := registry.NewStore(c.Ledger.Pool())
+	base, err := store.Load(c.Context())
+	c.must(err)
+	draft, err := registry.Bounds{}.ReadFiles(files, base)
+	c.must(err)
+	content, err := store.Keep(c.Context(), draft)
+	c.must(err)
+	c.must(store.Approve(c.Context(), content, both(c)))
 }
 
 // TestEnded ends a channel and an operator, by rows that take the place of those without an end.
@@ -215,6 +221,55 @@ func TestReportDisputes(t *testing.T) {
 		t.Errorf("it is said once more: %d, %v", n, err)
 	}
 	c.hold()
+}
+
+// twin is a card that nothing which a card signs tells from another one.
+func twin(n int, serial int64, of string) cards.ReportLine {
+	l := line(n, serial, "0999"+of[4:])
+	l.Made.Issuer, l.Made.Begins = "1111111111111111", 20260102
+	return l
+}
+
+// TestRegistryRefuses has more cards refused than a fault of the registry names, and one whose
+// fault names no line: all others get into the registry.
+func TestRegistryRefuses(t *testing.T) {
+	c := newCounter(t)
+	c.must(c.receives("ordinary", 1, 50))
+	c.must(c.moves(people.Issuer, shop, 1, 50))
+	var lines []cards.ReportLine
+	rows := strings.Join(registry.Cards.Columns(), ",") + "\n"
+	for n := 1; n <= 21; n++ {
+		lines = append(lines, twin(n, int64(n), fresh(n)))
+		rows += fmt.Sprintf("%s,%s,01,active,20260101,20301231,anonymous\n", fresh(n), clearingtest.Issuer)
+	}
+	lines = append(lines, line(22, 22, fresh(22)))
+	if done := c.brings(lines...); done.Issued != 22 {
+		t.Fatalf("%+v", done)
+	}
+	c.registers(registry.Files{"cards.csv": rows})
+	c.followsIssued("21 refused", 1)
+	if done := c.brings(line(1, 31, fresh(31)), line(2, 32, fresh(32)), line(3, 33, fresh(33)), twin(4, 34, fresh(31)), line(5, 35, fresh(35))); done.Issued != 5 {
+		t.Fatalf("%+v", done)
+	}
+	c.followsIssued("one without a line", 4)
+	for _, n := range []int{22, 31, 32, 33, 35} {
+		if found, err := c.Find(t.Context(), fresh(n)); err != nil || !found.Known {
+			t.Errorf("card %d: %+v, %v", n, found, err)
+		}
+	}
+	c.hold()
+}
+
+// followsIssued wants so many cards in the registry, and that others are refused, and said once.
+func (c *counter) followsIssued(what string, want int) {
+	c.Helper()
+	n, err := c.FollowIssued(c.Context())
+	if n != want || err == nil || !strings.Contains(err.Error(), "that the registry refuses") {
+		c.Errorf("%s: %d, %v; want %d and an error", what, n, err, want)
+	}
+	if n, err := c.FollowIssued(c.Context()); n != 0 || err != nil {
+		c.Errorf("%s, once more: %d, %v", what, n, err)
+	}
 }
 
 // TestStockForged alters rows of stock behind the books' back: verify names each.
