@@ -192,16 +192,22 @@ func (o *Office) refresh(ctx context.Context, h *held) (err error) {
 	for _, t := range torn {
 		h.torn += t.Fen
 	}
-	if h.waits, _, err = load.WaitingFen(ctx, o.Ledger.Pool(), h.card()); err != nil {
+	if h.waits, err = load.WaitingFen(ctx, o.Ledger.Pool(), h.card()); err != nil {
 		return err
 	}
 	if h.was.State == Unknown {
-		err = shadow.Statement(ctx, o.Ledger, h.card().Subject(), identity.NoDay, index.LastDay, func(ledger.Row) error { return errUsed })
-		if h.used = errors.Is(err, errUsed); !h.used {
-			return err
-		}
+		h.used, err = o.wasUsed(ctx, h.card())
 	}
-	return nil
+	return err
+}
+
+// wasUsed reports whether the journal has a row of a card.
+func (o *Office) wasUsed(ctx context.Context, card identity.Card) (bool, error) {
+	err := shadow.Statement(ctx, o.Ledger, card.Subject(), identity.NoDay, index.LastDay, func(ledger.Row) error { return errUsed })
+	if errors.Is(err, errUsed) {
+		return true, nil
+	}
+	return false, err
 }
 
 // before is what the order did when it was done before, if it was.
@@ -285,7 +291,7 @@ func (d *doing) lock(ctx context.Context, tx pgx.Tx) (err error) {
 		if h.was, h.steps, err = standing(ctx, tx, h.card(), locking); err != nil {
 			return err
 		}
-		if h.waits, _, err = load.WaitingFen(ctx, tx, h.card()); err != nil {
+		if h.waits, err = load.WaitingFen(ctx, tx, h.card()); err != nil {
 			return err
 		}
 	}

@@ -67,14 +67,14 @@ func (s *byRule) rests(b *ledger.Batch, r *Record, was *Standing, due bool) erro
 			r.Left.Lapses = s.figures.today().Add(of.NoticeDays)
 		}
 	case was.State == Active:
-		return nil
+		return errNothing
 	case s.used > 0:
 		r.Do, r.Left.State, r.Left.Since, r.Float, r.Left.Shelved = Wake, Active, s.figures.today(), was.Shelved, 0
 		if was.Shelved > 0 {
 			moves = []move{{chart.Inactive, chart.Float, was.Shelved, chart.PurposeInactive}}
 		}
 	case !due:
-		return nil
+		return errNothing
 	default:
 		r.Do, r.Left.Shelved, r.Float = Shelve, was.Shelved+max(s.purse, 0), -max(s.purse, 0)
 		if s.purse > 0 {

@@ -129,7 +129,22 @@ func TestOverdrawn(t *testing.T) {
 	c.follow(1, 0)
 	c.stands(number(1), cards.Active, 0)
 	c.ends(number(0), number(1))
+	c.rests()
 	c.hold()
+}
+
+// rests wants a further look at all cards to book nothing, no empty batch either.
+func (c *counter) rests() {
+	c.Helper()
+	batches := func() (n int) {
+		c.must(c.Ledger.Pool().QueryRow(c.Context(), "SELECT count(*) FROM batches").Scan(&n))
+		return n
+	}
+	before := batches()
+	c.follow(0, 0)
+	if after := batches(); after != before {
+		c.Errorf("%d batches, and %d after a look at all cards", before, after)
+	}
 }
 
 // TestWaitingGoesOver has loads that wait for a card wait for the one that takes its place. Torn
@@ -151,10 +166,11 @@ func TestWaitingGoesOver(t *testing.T) {
 	c.pays("w-1", number(0), 2000) // the channel asks once more
 	c.hold()
 	c.now = afterWait
-	c.follow(2, 1)
+	c.follow(1, 1)
 	c.waits(number(1), 2000, 5000)
 	c.waits(number(0), 3000)
 	c.ends(number(0))
+	c.rests()
 	c.hold()
 	if fen := c.balance(chart.Unwritten); fen != 0 {
 		t.Errorf("%d fen are on %s", fen, chart.Unwritten)
@@ -220,6 +236,21 @@ func (c *counter) confirms(card string, sequence uint16, fen ledger.Fen) {
 	}
 }
 
+// TestLateBeforeOthers has what came late to the one card that is ended be owed at the first look,
+// however many cards are not ended.
+func TestLateBeforeOthers(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	for n := range 6 {
+		c.does(cards.Sell, number(n), product("ordinary"), cash(1000))
+	}
+	c.does(cards.Return, number(5), cash(-1000))
+	c.loads(number(5), 100)
+	if n, err := c.Late(t.Context(), new(cards.Rounds), 1); n != 1 || err != nil {
+		t.Errorf("something was done of %d cards, %v", n, err)
+	}
+}
+
 // TestLateAtOnce has several processes look at a card at once: what came late follows it once.
 func TestLateAtOnce(t *testing.T) {
 	c := newCounter(t)
@@ -232,7 +263,7 @@ func TestLateAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
-			if _, _, err := c.Late(t.Context(), nil, 10); err != nil {
+			if _, err := c.Late(t.Context(), new(cards.Rounds), 10); err != nil {
 				t.Logf("it is done at the next look: %v", err)
 			}
 		})

@@ -205,7 +205,7 @@ func (m *lives) workdays() time.Time {
 
 // byRule has the program do what is due, and the model too.
 func (m *lives) byRule() {
-	_, err := m.c.ByRule(m.c.Context(), 10)
+	_, err := m.c.ByRule(m.c.Context(), new(cards.Rounds), 100)
 	m.c.must(err)
 	m.c.late()
 	_, err = m.c.Follow(m.c.Context())

@@ -82,7 +82,7 @@ type registered struct {
 	reason  string
 }
 
-// cardOf is the identity of a card whose issuer is known.
+// card is the identity of a card whose issuer is known.
 func (r *registered) card() identity.Card { return identity.CardOf(r.id) }
 
 // lookUp reads a card's rows in the registry. Without one, the card has no issuer, and is nothing

@@ -35,7 +35,6 @@ type byRule struct {
 	card    identity.Card
 	purse   ledger.Fen
 	torn    []load.Torn
-	waits   bool       // a load waits for it
 	lost    bool       // it was reported lost as it was replaced
 	used    ledger.Day // last, of one that is active or inactive
 
@@ -46,130 +45,10 @@ type byRule struct {
 	moving *load.Moving
 }
 
-// mostNamed is how many cards that failed one error names.
-const mostNamed = 10
-
-// ByRule does what is due today, and reports for how many cards. A card that fails keeps no other
-// one back. It reads so many at once.
-func (o *Office) ByRule(ctx context.Context, page int) (n int, err error) {
-	figures, err := o.InForce(ctx)
-	if err != nil {
-		return 0, err
-	}
-	failures := 0
-	var named []error
-	for after := (dueCard{}); ; {
-		list, err := o.due(ctx, figures.today(), after, page)
-		if err != nil {
-			return n, err
-		}
-		for _, d := range list {
-			s := &byRule{office: o, figures: figures, card: identity.Card(d.Card)}
-			if err := s.do(ctx); err != nil {
-				if failures++; len(named) < mostNamed {
-					named = append(named, fmt.Errorf("card %s: %w", s.card, err))
-				}
-				continue
-			}
-			n++
-		}
-		if len(list) < page || ctx.Err() != nil {
-			break
-		}
-		after = list[len(list)-1]
-	}
-	if failures > len(named) {
-		named = append(named, fmt.Errorf("and of %d cards more", failures-len(named)))
-	}
-	return n, errors.Join(named...)
-}
-
-// dueCard is a card of which something is due from a day on.
-type dueCard struct {
-	Lapses ledger.Day
-	Card   []byte
-}
-
-// due reads the cards of which something is due, in order, behind one.
-func (o *Office) due(ctx context.Context, today ledger.Day, after dueCard, page int) ([]dueCard, error) {
-	rows, err := o.Ledger.Pool().Query(ctx, `SELECT lapses, card FROM cards WHERE lapses > 0 AND lapses <= $1 AND state = ANY($2) AND (lapses, card) > ($3, $4)
-		ORDER BY lapses, card LIMIT $5`, today, []string{string(Brief), string(Replaced)}, after.Lapses, append([]byte{}, after.Card...), page)
-	var list []dueCard
-	if err == nil {
-		list, err = pgx.CollectRows(rows, pgx.RowToStructByPos[dueCard])
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read what is due: %w", err)
-	}
-	return list, nil
-}
-
-// Late looks at the next cards behind one: what came late follows those that are ended, and those
-// that nobody uses become inactive, or active again. It reports up to which it has come, nil at the
-// end, and of how many cards something was done.
-func (o *Office) Late(ctx context.Context, after []byte, page int) (next []byte, n int, err error) {
-	figures, err := o.InForce(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
-	states := []string{string(Active), string(Inactive), string(Replaced), string(Returned), string(Refunded)}
-	rows, err := o.Ledger.Pool().Query(ctx, "SELECT card FROM cards WHERE state = ANY($1) AND card > $2 ORDER BY card LIMIT $3", states, append([]byte{}, after...), page)
-	var list [][]byte
-	if err == nil {
-		list, err = pgx.CollectRows(rows, pgx.RowTo[[]byte])
-	}
-	if err != nil {
-		return nil, 0, fmt.Errorf("read the cards to look at: %w", err)
-	}
-	var failures []error
-	for _, card := range list {
-		s := &byRule{office: o, figures: figures, card: identity.Card(card)}
-		did, err := s.late(ctx)
-		if err != nil {
-			failures = append(failures, fmt.Errorf("card %s: %w", s.card, err))
-		} else if did {
-			n++
-		}
-	}
-	if len(list) == page {
-		next = list[len(list)-1]
-	}
-	return next, n, errors.Join(failures[:min(len(failures), mostNamed)]...)
-}
-
-// late does a step of a card that is ended and whose purse should be empty, or of one whose use or
-// disuse has it change.
-func (s *byRule) late(ctx context.Context) (did bool, err error) {
-	was, _, err := standing(ctx, s.office.Ledger.Pool(), s.card, "")
-	if err != nil {
-		return false, err
-	}
-	if was.State == Replaced && was.Lapses > 0 { // it is due on its day
-		return false, nil
-	}
-	if was.State == Active || was.State == Inactive {
-		if change, err := s.disused(ctx, &was); err != nil || !change {
-			return false, err
-		}
-		err := s.do(ctx)
-		return s.record.Step > 0, err
-	}
-	if s.purse, err = s.office.shadowOf(ctx, s.card); err != nil {
-		return false, err
-	}
-	waits, held, err := load.WaitingFen(ctx, s.office.Ledger.Pool(), s.card)
-	if s.waits = waits > held; err != nil || s.purse == 0 && !s.waits {
-		return false, err
-	}
-	if err := s.do(ctx); err != nil {
-		return false, err
-	}
-	return s.record.Step > 0, nil
-}
-
-func (s *byRule) do(ctx context.Context) (err error) {
+// do makes the step that is due, if any is.
+func (s *byRule) do(ctx context.Context) (did bool, err error) {
 	if s.torn, err = load.TornOf(ctx, s.office.Ledger, s.card); err != nil {
-		return err
+		return false, err
 	}
 	_, err = s.office.Ledger.PostOnce(ctx, Stream, s.office.Owner, 0, func(b *ledger.Batch) error {
 		b.Prepare = func(ctx context.Context, tx pgx.Tx) error { return s.prepare(ctx, tx, b) }
@@ -178,10 +57,13 @@ func (s *byRule) do(ctx context.Context) (err error) {
 		}
 		return nil
 	})
-	return err
+	if errors.Is(err, errNothing) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
-// prepare plans the step inside its transaction. Where nothing is due any more nothing is done.
+// prepare plans the step inside its transaction; errNothing says that nothing is due any more.
 func (s *byRule) prepare(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error {
 	was, steps, err := standing(ctx, tx, s.card, locking)
 	if err != nil {
@@ -198,17 +80,17 @@ func (s *byRule) prepare(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error 
 	switch was.State {
 	case Brief:
 		if !due {
-			return nil
+			return errNothing
 		}
 		r.Do, r.Left.State, r.Left.Since = Lapse, Active, s.figures.today()
 		s.record = r
 		return chained(b, s.card, &s.record, nil)
 	case Replaced:
-		if was.Lapses > s.figures.today() || !due && s.purse == 0 && !s.waits {
-			return nil
+		if was.Lapses > s.figures.today() {
+			return errNothing
 		}
 		s.record = r
-		return s.follows(ctx, tx, b)
+		return s.follows(ctx, tx, b, due)
 	case Returned, Refunded:
 		if s.purse != 0 {
 			s.record = r
@@ -217,7 +99,7 @@ func (s *byRule) prepare(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error 
 	case Active, Inactive:
 		return s.rests(b, &r, &was, due)
 	}
-	return nil
+	return errNothing
 }
 
 // owes has what a returned or refunded card has wait in its own name, for two people to pay it out.
@@ -240,8 +122,8 @@ func (s *byRule) begun(was Standing, steps int64) Record {
 
 // follows has what a replaced card has wait for the last card that took its place. Torn loads of
 // it count as its own: it is listed for good, so it can use none.
-func (s *byRule) follows(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error {
-	other, _, err := s.last(ctx, tx, s.record.Left.Other)
+func (s *byRule) follows(ctx context.Context, tx pgx.Tx, b *ledger.Batch, due bool) error {
+	other, err := s.last(ctx, tx, s.record.Left.Other)
 	if err != nil {
 		return err
 	}
@@ -256,6 +138,9 @@ func (s *byRule) follows(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error 
 	s.over = s.torn
 	if s.moving, err = load.MovingOf(ctx, tx, s.card, other.card()); err != nil {
 		return err
+	}
+	if !due && s.purse == 0 && len(s.moving.Notes()) == 0 {
+		return errNothing
 	}
 	for i := range s.torn {
 		t := &s.torn[i]
@@ -359,25 +244,23 @@ func (s *byRule) offDeposit(ctx context.Context, tx pgx.Tx, b *ledger.Batch, oth
 	return chained(b, s.other.card, r, []move{{chart.Deposits, chart.Overdrawn, part, chart.PurposeOverdrawn}})
 }
 
-// last is the card that took a card's place, or the place of that one, and how it stands.
-func (s *byRule) last(ctx context.Context, tx pgx.Tx, number string) (other registered, stands Standing, err error) {
+// last is the card that took a card's place, or the place of that one.
+func (s *byRule) last(ctx context.Context, tx pgx.Tx, number string) (other registered, err error) {
 	const most = 100 // cards in a row
 	for range most {
 		if other, err = s.office.lookUp(ctx, number, s.figures.Now); err != nil || !other.known {
-			return other, stands, err
+			return other, err
 		}
-		if stands, _, err = standing(ctx, tx, other.card(), ""); err != nil || stands.State != Replaced {
-			return other, stands, err
+		stands, _, err := standing(ctx, tx, other.card(), "")
+		if err != nil || stands.State != Replaced {
+			return other, err
 		}
 		number = stands.Other
 	}
-	return other, stands, nil
+	return other, nil
 }
 
 func (s *byRule) finish(ctx context.Context, tx pgx.Tx, b *ledger.Batch, out *ledger.Outcome) error {
-	if s.record.Step == 0 {
-		return nil
-	}
 	for _, answer := range out.Transfers {
 		if answer.Result != ledger.Inserted {
 			return refusal(language.Textf("the ledger refused: %v", answer.Err), language.Textf("look at the accounts with citycard account"))

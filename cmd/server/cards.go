@@ -84,9 +84,12 @@ func cardsOffice(l *ledger.Ledger, known *inForce, zone func(context.Context) (*
 // followEvery is how often what is due of cards is looked for.
 const followEvery = 10 * time.Second
 
-// byRulePage is how many of the cards that are due are read at once, and how many of those that are
-// ended are looked at each time.
-const byRulePage = 100
+// byRulePage is how many of the cards that are due are done each time, and lookPage how many of the
+// ended ones, and of those with customers, are looked at: most of them need nothing.
+const (
+	byRulePage = 100
+	lookPage   = 500
+)
 
 // FollowIssued brings the cards that were issued into the registry, once.
 func FollowIssued(ctx context.Context, l *ledger.Ledger) error {
@@ -102,21 +105,21 @@ func followCards(ctx context.Context, l *ledger.Ledger, every time.Duration, log
 	office := cardsOffice(l, new(inForce), zone, nil)
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	var after []byte // up to which ended cards were looked at
+	at := new(cards.Rounds)
 	for {
 		followed, err := office.Follow(ctx) // lost cards first, whatever else fails
 		issued, refused := office.FollowIssued(ctx)
-		done, failed := office.ByRule(ctx, byRulePage)
-		next, late, failedLate := office.Late(ctx, after, byRulePage)
-		after, done = next, done+late
-		err = errors.Join(err, refused, failed, failedLate)
+		done, failed := office.ByRule(ctx, at, byRulePage)
+		late, failedLate := office.Late(ctx, at, lookPage)
+		changed, failedLook := office.Disused(ctx, at, lookPage)
+		err = errors.Join(err, refused, failed, failedLate, failedLook)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
 			log.Warn("what is due of cards is not done; it will be", "error", err)
-		case done+followed+issued > 0:
-			log.Info("what is due of cards is done", "by_rule", done, "in_registry", followed+issued)
+		case done+late+changed+followed+issued > 0:
+			log.Info("what is due of cards is done", "by_rule", done+late+changed, "in_registry", followed+issued)
 		}
 		select {
 		case <-tick.C:

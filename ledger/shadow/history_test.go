@@ -113,7 +113,11 @@ func (h *history) compareAt(t *rapid.T, moment shadow.AsOf, seen func(entry) boo
 	if sums, err := shadow.SumsAsOf(ctx, h.Ledger, "float", moment); err != nil || sums.Debits != total {
 		t.Fatalf("float as of %v: %+v, %v, expected debits %d", moment, sums, err, total)
 	}
-	for _, subject := range []ledger.Subject{"a", "d", "nobody"} {
+	subjects := []ledger.Subject{"a", "d", "nobody"}
+	if of, err := shadow.BalancesOf(ctx, h.Ledger, ledger.IDOfCode("float"), subjects); moment == (shadow.AsOf{}) && (err != nil || of["a"] != want["a"] || of["d"] != want["d"] || of["nobody"] != 0) {
+		t.Fatalf("balances of some %v, %v; want %v", of, err, want)
+	}
+	for _, subject := range subjects {
 		if fen, err := shadow.Balance(ctx, h.Ledger, ledger.IDOfCode("float"), subject, moment); err != nil || fen != want[subject] {
 			t.Fatalf("%s as of %v: %d, %v, expected %d", subject, moment, fen, err, want[subject])
 		}

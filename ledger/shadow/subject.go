@@ -67,6 +67,56 @@ func balanceIn(ctx context.Context, tx pgx.Tx, account ledger.AccountID, subject
 	return balance, err
 }
 
+// What the last checkpoints of some subjects and an account say (see selectBalances), and what was
+// booked since.
+const selectBalancesOf = `SELECT subject, sum(fen)::INT8 FROM (
+		SELECT s.subject, CASE WHEN s.day <= $2 THEN s.balance ELSE (SELECT c.balance FROM checkpoints c WHERE c.account = $1 AND c.subject = s.subject
+			AND c.day <= $2 ORDER BY c.day DESC LIMIT 1) END AS fen FROM shadows s WHERE s.account = $1 AND s.subject = ANY($3::BYTEA[])
+		UNION ALL SELECT j.subject, CASE WHEN j.credit = $1 THEN j.amount ELSE -j.amount END FROM journal j
+			WHERE j.effective_day = ANY($4::INT4[]) AND j.subject = ANY($3::BYTEA[]) AND j.booking_day > $2 AND (j.debit = $1 OR j.credit = $1) AND ` + chain.MovesMoney + `) AS parts
+	GROUP BY subject`
+
+// BalancesOf is Balance of many subjects, now. Those of which nothing is left may be absent.
+func BalancesOf(ctx context.Context, l *ledger.Ledger, account ledger.AccountID, subjects []ledger.Subject) (map[ledger.Subject]ledger.Fen, error) {
+	keys := make([][]byte, len(subjects))
+	for i, s := range subjects {
+		keys[i] = []byte(s)
+	}
+	balances := map[ledger.Subject]ledger.Fen{}
+	err := l.Look(ctx, func(tx pgx.Tx) error {
+		clear(balances)
+		v, err := AsOf{}.view(ctx, tx)
+		if err != nil {
+			return err
+		}
+		since := []int32{}
+		if len(v.tail) > 0 {
+			late, err := days[int32](ctx, tx, "SELECT DISTINCT effective_day FROM late WHERE booking_day = ANY($1::INT4[]) AND subject = ANY($2::BYTEA[])", v.tail, keys)
+			if err != nil {
+				return err
+			}
+			since = distinct(append(late, ledger.PromptDays(v.tail...)...))
+		}
+		rows, err := tx.Query(ctx, selectBalancesOf, account, v.base, keys, since)
+		if err != nil {
+			return err
+		}
+		var subject ledger.Subject
+		var fen *ledger.Fen
+		_, err = pgx.ForEachRow(rows, []any{&subject, &fen}, func() error {
+			if fen != nil { // else its first checkpoint is being written
+				balances[subject] = *fen
+			}
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("balances of subjects: %w", err)
+	}
+	return balances, nil
+}
+
 // LastActive is the last effective day of a subject's rows that a checkpoint knows; 0 if there is
 // none.
 func LastActive(ctx context.Context, l *ledger.Ledger, subject ledger.Subject) (day ledger.Day, err error) {

@@ -50,11 +50,14 @@ func cardOfDigits(text string) (identity.Card, error) {
 	return card, nil
 }
 
+// goesOver is the condition on a load that waits for a card to go over to another one.
+const goesOver = "state = 'waiting' AND NOT held AND refunded = ''::BYTEA"
+
 // MovingOf finds what waits for a card, with its rows locked until the transaction ends. There may
 // be nothing.
 func MovingOf(ctx context.Context, tx pgx.Tx, from, to identity.Card) (*Moving, error) {
 	m := &Moving{from: from, to: to}
-	rows, err := tx.Query(ctx, selectWaiting+"WHERE card = $1 AND state = 'waiting' AND NOT held AND refunded = ''::BYTEA ORDER BY placer, number FOR UPDATE", from[:])
+	rows, err := tx.Query(ctx, selectWaiting+"WHERE card = $1 AND "+goesOver+" ORDER BY placer, number FOR UPDATE", from[:])
 	if err == nil {
 		m.orders, err = pgx.CollectRows(rows, scanWaiting)
 	}

@@ -99,15 +99,33 @@ func KeepRefund(ctx context.Context, tx pgx.Tx, o *Order, placer Placer, number 
 	return w.Again(ctx, tx)
 }
 
-// WaitingFen adds up the loads that wait for a card, and those of them that are held.
-func WaitingFen(ctx context.Context, q querier, card identity.Card) (waits, held ledger.Fen, err error) {
-	rows, err := q.Query(ctx, `SELECT coalesce(sum(fen), 0)::INT8, coalesce(sum(CASE WHEN held THEN fen END), 0)::INT8 FROM waiting_loads
-		WHERE card = $1 AND state = 'waiting'`, card[:])
+// GoingOver says of which cards loads wait that go over to a card that takes their place
+// ([MovingOf]).
+func GoingOver(ctx context.Context, q querier, cards []identity.Card) (map[identity.Card]bool, error) {
+	subjects := make([][]byte, len(cards))
+	for i := range cards {
+		subjects[i] = cards[i][:]
+	}
+	waits := map[identity.Card]bool{}
+	var card []byte
+	rows, err := q.Query(ctx, "SELECT DISTINCT card FROM waiting_loads WHERE card = ANY($1) AND "+goesOver, subjects)
 	if err == nil {
-		_, err = pgx.ForEachRow(rows, []any{&waits, &held}, func() error { return nil })
+		_, err = pgx.ForEachRow(rows, []any{&card}, func() error { waits[identity.Card(card)] = true; return nil })
 	}
 	if err != nil {
-		return 0, 0, fmt.Errorf("read what waits for a card: %w", err)
+		return nil, fmt.Errorf("read what waits for cards: %w", err)
 	}
-	return waits, held, nil
+	return waits, nil
+}
+
+// WaitingFen adds up the loads that wait for a card.
+func WaitingFen(ctx context.Context, q querier, card identity.Card) (waits ledger.Fen, err error) {
+	rows, err := q.Query(ctx, "SELECT coalesce(sum(fen), 0)::INT8 FROM waiting_loads WHERE card = $1 AND state = 'waiting'", card[:])
+	if err == nil {
+		_, err = pgx.ForEachRow(rows, []any{&waits}, func() error { return nil })
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read what waits for a card: %w", err)
+	}
+	return waits, nil
 }
