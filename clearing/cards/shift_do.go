@@ -70,12 +70,7 @@ func (o *Office) shift(ctx context.Context, order *ShiftOrder, by ledger.Approva
 	case out == nil:
 		return nil, fmt.Errorf("order %s booked nothing", order.Number)
 	}
-	if s.shift.Closed.IsZero() { // what an open one has taken for loads is in no note yet
-		if s.shift.Loaded, err = loadedSoFar(ctx, o.Ledger.Pool(), &s.shift); err != nil {
-			return nil, err
-		}
-	}
-	return &s.shift, nil
+	return &s.shift, s.shift.addLoads(ctx, o.Ledger.Pool())
 }
 
 func (o *Office) shifts(ctx context.Context, order *ShiftOrder, by ledger.Approval) (*shifting, error) {
@@ -107,7 +102,7 @@ func (s *shifting) again(ctx context.Context, q querier) (*Shift, error) {
 		return nil, fmt.Errorf("read shift %d: %w", number, err)
 	}
 	shift.Repeated = true
-	return &shift, nil
+	return &shift, shift.addLoads(ctx, q)
 }
 
 func (s *shifting) prepare(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error {
@@ -252,15 +247,11 @@ func (s *shifting) handsOver(ctx context.Context, tx pgx.Tx) error {
 	if err := s.office.owns(ctx, tx, s.by, of); err != nil {
 		return err
 	}
-	left := of.Left()
-	if of.Closed.IsZero() {
-		loaded, err := loadedSoFar(ctx, tx, of)
-		if err != nil {
-			return err
-		}
-		left += loaded
+	now := *of
+	if err := now.addLoads(ctx, tx); err != nil {
+		return err
 	}
-	if o.Handed > left {
+	if left := now.Left(); o.Handed > left {
 		return refusal(language.Textf("%s yuan should be in the drawer, and not %s", left.String(), o.Handed.String()), language.Textf("count again"))
 	}
 	if of.Closed.IsZero() {

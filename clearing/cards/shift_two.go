@@ -45,7 +45,7 @@ func (o *Office) showClosing(ctx context.Context, order ShiftOrder) (change *pro
 		if of.Number == 0 || !of.Closed.IsZero() {
 			return refusal(language.Textf("no shift is open at counter %s of %s", order.Counter, string(order.Unit())), language.Textf("nothing is to be closed"))
 		}
-		if of.Loaded, err = loadedSoFar(ctx, tx, &of); err != nil {
+		if err := of.addLoads(ctx, tx); err != nil {
 			return err
 		}
 		change = closing(&order, strconv.FormatInt(of.Number, 10), of.Expected())
@@ -64,7 +64,10 @@ func CloseKind(o *Office) proposal.Kind {
 		if err != nil {
 			return proposal.Result{}, asProposal(err)
 		}
-		return proposal.Saying(language.Textf("shift %d is closed: %s yuan over", done.Number, done.Difference().String())), nil
+		if more := done.Difference(); more > 0 {
+			return proposal.Saying(language.Textf("shift %d is closed: %s yuan are over", done.Number, more.String())), nil
+		}
+		return proposal.Saying(language.Textf("shift %d is closed: %s yuan are short", done.Number, (-done.Difference()).String())), nil
 	})
 }
 

@@ -91,16 +91,20 @@ func lastShift(ctx context.Context, q querier, unit people.Unit, counter, lock s
 	return s, nil
 }
 
-// loadedSoFar is what loads have brought at terminals, and no shift has taken up.
-func loadedSoFar(ctx context.Context, q querier, of *Shift) (fen ledger.Fen, err error) {
-	at, err := terminals(of.Terminals)
+// addLoads has an open shift have what loads have brought at its terminals so far: they are in no
+// row of it yet. A closed one has taken them up.
+func (s *Shift) addLoads(ctx context.Context, q querier) error {
+	if !s.Closed.IsZero() {
+		return nil
+	}
+	at, err := terminals(s.Terminals)
 	if err == nil {
-		err = q.QueryRow(ctx, "SELECT coalesce(sum(fen), 0)::INT8 FROM terminal_loads WHERE unit = $1 AND terminal = ANY($2) AND shift = 0", string(of.Unit), at).Scan(&fen)
+		err = q.QueryRow(ctx, "SELECT coalesce(sum(fen), 0)::INT8 FROM terminal_loads WHERE unit = $1 AND terminal = ANY($2) AND shift = 0", string(s.Unit), at).Scan(&s.Loaded)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("read what loads brought: %w", err)
+		return fmt.Errorf("read what loads brought: %w", err)
 	}
-	return fen, nil
+	return nil
 }
 
 // takeUp gives a shift the loads at its terminals that no shift has, and adds them up. Below zero
@@ -159,10 +163,8 @@ func (o *Office) Shifts(ctx context.Context, asked ShiftsAsked) (list []Shift, e
 			return err
 		}
 		for i := range list {
-			if s := &list[i]; s.Closed.IsZero() {
-				if s.Loaded, err = loadedSoFar(ctx, tx, s); err != nil {
-					return err
-				}
+			if err := list[i].addLoads(ctx, tx); err != nil {
+				return err
 			}
 		}
 		return nil

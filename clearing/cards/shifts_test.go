@@ -76,11 +76,15 @@ func TestShifts(t *testing.T) {
 	for n, over := range []ledger.Fen{0, -100, 250} {
 		c.notShifted("cara", c.closing("1", 0, 0), "no shift is open")
 		c.notShifted("cara", c.opening("1", start+1), "are "+start.String())
-		c.shifted("cara", c.opening("1", start))
+		opens := c.opening("1", start)
+		c.shifted("cara", opens)
 		c.notShifted("cara", c.opening("1", start), "is open at counter 1")
 		c.does(cards.Sell, number(n), product("ordinary"), cash(1000))
 		c.paysAt("491030000001", number(n), 30_000)
 		c.paysAt("491030000002", number(n), 500) // at another counter
+		if s := c.shifted("cara", opens); !s.Repeated || s.Loaded != 30_000 || s.Expected() != start+31_000 {
+			t.Errorf("opened again: %+v", s)
+		}
 		expected := start + 31_000
 		closes := c.closing("1", 100, expected+over)
 		s := c.shifted("cara", closes)

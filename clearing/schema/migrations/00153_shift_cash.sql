@@ -17,8 +17,9 @@ CREATE INDEX IF NOT EXISTS terminal_loads_open ON terminal_loads (unit, terminal
 CREATE INDEX IF NOT EXISTS terminal_loads_shift ON terminal_loads (shift, card, id) WHERE shift <> 0;
 
 -- terminals are the counter's, in hexadecimal, with spaces between them. due is what should be
--- there: what the shift before has left, and outside, claimed what the counter says that loads brought, handed what was taken away while
--- the shift was open, later what was after its close, outside the loads in no shift before it.
+-- there: what the shift before has left, and outside; claimed what the counter says that loads
+-- brought, handed what was taken away while the shift was open, later what was after its close,
+-- outside the loads in no shift before it.
 -- loaded_fen is what the books have of loads.
 ALTER TABLE shifts ADD COLUMN IF NOT EXISTS terminals TEXT NOT NULL DEFAULT '';
 ALTER TABLE shifts ADD COLUMN IF NOT EXISTS due_fen INT8 NOT NULL DEFAULT 0;
