@@ -86,7 +86,7 @@ type issuing struct {
 	figures *Figures
 	cards   []held // of the lines, as they stood before
 	done    IssueDone
-	seen    map[identity.Card]bool // cards of lines before
+	seen    map[identity.Card]bool // those that lines before have made
 	steps   []madeStep
 }
 
@@ -186,7 +186,7 @@ var (
 // transit reports whether a line is of a card that the registry is to have.
 func (l *ReportLine) transit() bool { return l.Made != nil && l.Made.Issuer != "" }
 
-// read reads how the cards stand before.
+// read reads how the registry has the cards, and whether they were used.
 func (i *issuing) read(ctx context.Context) (err error) {
 	for n := range i.report.Lines {
 		l, h := &i.report.Lines[n], &i.cards[n]
@@ -204,7 +204,7 @@ func (i *issuing) read(ctx context.Context) (err error) {
 				return refusal(language.Textf("line %d: %w", l.Line, err), language.Textf("look at the report"))
 			}
 		}
-		if err := i.office.refresh(ctx, h); err != nil {
+		if h.used, err = i.office.wasUsed(ctx, h.card()); err != nil {
 			return err
 		}
 	}
@@ -272,19 +272,29 @@ func (i *issuing) line(ctx context.Context, tx pgx.Tx, b *ledger.Batch, booking 
 	if made.Registered, err = i.fits(lot.Product, l, h); err != nil {
 		return err
 	}
-	if h.was, h.steps, err = standing(ctx, tx, h.card(), locking); err != nil {
-		return err
-	}
-	if l.transit() && i.seen[h.card()] {
-		return refusal(language.Textf("a line before is of the same card: the last sixteen digits and the issuer are those of one card"), nil)
-	}
-	if i.seen[h.card()] = l.transit(); h.was.State != Unknown || h.used {
-		return refusal(language.Textf("card %s is %s, or was used before", h.shown(), string(h.was.State)), nil)
+	if l.transit() {
+		if err := i.untouched(ctx, tx, h); err != nil {
+			return err
+		}
 	}
 	if err := booking.Do(ctx, tx, b, r); err != nil {
 		return err
 	}
 	return i.made(ctx, tx, b, l, h, r)
+}
+
+// untouched refuses a card that a line before has made, that has a step, or that was used.
+func (i *issuing) untouched(ctx context.Context, tx pgx.Tx, h *held) (err error) {
+	if h.was, h.steps, err = standing(ctx, tx, h.card(), locking); err != nil {
+		return err
+	}
+	switch {
+	case i.seen[h.card()]:
+		return refusal(language.Textf("a line before is of the same card: the last sixteen digits and the issuer are those of one card"), nil)
+	case h.was.State != Unknown || h.used:
+		return refusal(language.Textf("card %s is %s, or was used before", h.shown(), string(h.was.State)), nil)
+	}
+	return nil
 }
 
 // again reports whether a line was done before. Another card of its piece, or another piece of its
@@ -352,6 +362,7 @@ func (i *issuing) made(ctx context.Context, tx pgx.Tx, b *ledger.Batch, l *Repor
 	if !l.transit() {
 		return nil
 	}
+	i.seen[card] = true
 	step := Record{
 		Step: h.steps + 1, Do: Issue, At: i.at.Unix(), Unit: i.report.Store, Order: fmt.Sprintf("stock %d", r.Number),
 		Left: Standing{Number: index.Number(h.id.ASN).Digits(), State: Issued, Since: i.figures.today(), Product: r.Product, Serial: l.Serial},

@@ -272,6 +272,18 @@ func (c *counter) followsIssued(what string, want int) {
 	}
 }
 
+// TestLineOfRefused has a card made of a second blank: the line of its first one was refused.
+func TestLineOfRefused(t *testing.T) {
+	c := newCounter(t)
+	c.must(c.receives("ordinary", 1, 10))
+	c.must(c.moves(people.Issuer, shop, 1, 5))
+	done := c.brings(line(1, 9, fresh(1)), line(2, 1, fresh(1)))
+	if done.Issued != 1 || len(done.Disputes) != 1 || done.Disputes[0].Line != 1 {
+		t.Errorf("%+v", done)
+	}
+	c.hold()
+}
+
 // TestStockForged alters rows of stock behind the books' back: verify names each.
 func TestStockForged(t *testing.T) {
 	c := newCounter(t)
@@ -286,6 +298,8 @@ func TestStockForged(t *testing.T) {
 		{"UPDATE issued_cards SET made = replace(made, 'true', 'false'), number = '1'", verify.StockCard},
 		{"UPDATE stock_acts SET record = replace(record, '\"last\":2', '\"last\":3')", verify.StockAct},
 		{"DELETE FROM registry_rows WHERE kind = 8 AND record LIKE '%20301231%'", verify.StockCard},
+		{"UPDATE stock_acts SET record = replace(record, '\"last\":2', '\"last\":-9')", verify.StockAct},
+		{"UPDATE stock_acts SET record = replace(record, '\"spoil\"', '\"count\"')", verify.StockAct},
 		{"UPDATE stock SET state = 'in_stock' WHERE state = 'spoilt'", verify.StockLot},
 		{"UPDATE stock_acts SET person = 'eve' WHERE number = 4", verify.StockAct},
 		{"UPDATE stock_acts SET second = 'eve' WHERE number = 1", verify.StockAct},

@@ -35,7 +35,7 @@ func (b *Booking) Do(ctx context.Context, tx pgx.Tx, batch *ledger.Batch, r *Rec
 	}
 	r.Number = b.last + 1
 	if r.Do != Count {
-		was, err := window(ctx, tx, r.Kind, r.Range)
+		was, err := window(ctx, tx, r.Kind, r.Range, locking)
 		if err != nil {
 			return err
 		}
@@ -82,11 +82,13 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// window reads the lots that have one of some serials, or the one before or behind. They stay as
-// they are until the transaction ends.
-func window(ctx context.Context, tx pgx.Tx, kind Kind, of Range) ([]Lot, error) {
+// locking has lots stay as they are until the transaction ends.
+const locking = " FOR UPDATE"
+
+// window reads the lots that have one of some serials, or the one before or behind.
+func window(ctx context.Context, tx pgx.Tx, kind Kind, of Range, lock string) ([]Lot, error) {
 	return lots(ctx, tx, selectLots+`WHERE kind = $1 AND first >= (SELECT coalesce(max(first), 0) FROM stock WHERE kind = $1 AND first < $2)
-		AND first <= $3 ORDER BY first FOR UPDATE`, string(kind), of.First, of.Last+1)
+		AND first <= $3 ORDER BY first`+lock, string(kind), of.First, of.Last+1)
 }
 
 // LotOf reads the lot of one serial.

@@ -196,8 +196,7 @@ func (o *Office) showMove(ctx context.Context, r Moving) (*proposal.Change, erro
 func (o *Office) would(ctx context.Context, all []*Record) error {
 	return o.Ledger.Look(ctx, func(tx pgx.Tx) error {
 		for _, r := range all {
-			was, err := lots(ctx, tx, selectLots+`WHERE kind = $1 AND first >= (SELECT coalesce(max(first), 0) FROM stock WHERE kind = $1 AND first < $2)
-				AND first <= $3 ORDER BY first`, string(r.Kind), r.First, r.Last+1)
+			was, err := window(ctx, tx, r.Kind, r.Range, "")
 			if err == nil {
 				_, err = Apply(was, r)
 			}

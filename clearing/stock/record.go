@@ -35,6 +35,17 @@ type Record struct {
 	Counted *Counted    `json:"counted,omitempty"` // of a count
 }
 
+// Whole reports whether the record can be one of an act: of a known kind, with serials or a count.
+func (r *Record) Whole() bool {
+	switch r.Do {
+	case Count:
+		return r.Kind.Known() && r.Counted != nil
+	case Receive, Move, Spoil, Issue:
+		return r.Kind.Known() && r.valid()
+	}
+	return false
+}
+
 // Made is the card that a piece became.
 type Made struct {
 	Number     string     `json:"number"`           // 20 digits, or 9 characters of a social-security card

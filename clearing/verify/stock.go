@@ -86,7 +86,7 @@ func (c *check) stockAct(s *shelves, r *stockRow, note []byte, noted bool, day i
 	where := fmt.Sprintf("act %d", r.number)
 	var is stock.Record
 	switch err := json.Unmarshal(r.content, &is); {
-	case err != nil:
+	case err != nil || !is.Whole():
 		c.fault(StockAct, where, "its record cannot be read")
 		return
 	case !noted || !bytes.Equal(note, r.content) || string(is.ID()) != string(r.id) || is.Number != r.number || day != r.day:

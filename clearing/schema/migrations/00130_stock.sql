@@ -1,5 +1,5 @@
--- Stock: blank cards and SAMs, by the numbers that their suppliers gave them. All of it follows from the acts,
--- each of which is a note of the journal.
+-- Stock: blank cards and SAMs, by the numbers that their suppliers gave them. All of it follows from
+-- the acts, each of which is a note of the journal.
 
 -- +goose Up
 
@@ -27,7 +27,8 @@ CREATE TABLE IF NOT EXISTS stock_acts (
 );
 
 -- The card that each issued piece became. change is the one of the registry that says the card; 0:
--- none yet, or it is a social-security card, which the registry does not have.
+-- none yet; -1: none, since the registry said it before, or it is a social-security card, which the
+-- registry does not have; -2: the registry refused it.
 CREATE TABLE IF NOT EXISTS issued_cards (
     blank  INT8 NOT NULL PRIMARY KEY,
     number TEXT NOT NULL UNIQUE, -- the card's: 20 digits, or 9 characters of a social-security card
