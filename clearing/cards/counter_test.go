@@ -58,6 +58,8 @@ func counterAt(t testing.TB, url, through string) *counter {
 			files["cards.csv"] += fmt.Sprintf("%s,%s,%02x,active,20130101,20261231\n", number(n), clearingtest.Issuer, n/20+1)
 		}
 		files["channels.csv"] = strings.ReplaceAll(files["channels.csv"], "20200101", "20130101")
+		files["counters.csv"] = "terminal,channel,counter,effective_from,effective_to\n491030000001,counter,1,20130101,\n491030000002,counter,2,20130101,\n" +
+			"491030000003,counter,3,20130101,20260104\n491030000004,counter,2,20130101,20260105\n491030000004,counter,1,20260106,\n"
 		files["purses.csv"] += clearingtest.Card + "," + clearingtest.Issuer + ",2000,20260101\n"
 	})
 	direct := ledgertest.Connect(t, url, 4)
@@ -132,7 +134,7 @@ func (c *counter) open() {
 // opening is the order of a shift at a counter, whose terminal has the counter's name at its end.
 func (c *counter) opening(at string, start ledger.Fen) *cards.ShiftOrder {
 	c.count++
-	return &cards.ShiftOrder{Number: fmt.Sprintf("o-%d", c.count), Channel: "counter", Counter: at, Do: cards.Opens, Start: start, Terminals: []string{"49103000000" + at}}
+	return &cards.ShiftOrder{Number: fmt.Sprintf("o-%d", c.count), Channel: "counter", Counter: at, Do: cards.Opens, Start: start}
 }
 
 // closing is the order that closes it.

@@ -3,6 +3,7 @@ package cards
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"citycard/clearing/identity"
 	"citycard/clearing/people"
 	"citycard/clearing/people/proposal"
+	"citycard/clearing/registry"
 	"citycard/language"
 	"citycard/ledger"
 )
@@ -27,7 +29,9 @@ type shifting struct {
 	content [sha256.Size]byte
 	now     time.Time
 	most    ledger.Fen // difference that one person books
-	shift   Shift
+	// terminals are the counter's by the registry, of a shift that opens.
+	terminals string
+	shift     Shift
 
 	expected *ledger.Fen // that two people were shown
 }
@@ -88,7 +92,27 @@ func (o *Office) shifts(ctx context.Context, order *ShiftOrder, by ledger.Approv
 	if !by.At.IsZero() {
 		s.now = by.At
 	}
-	return s, nil
+	if order.Do == Opens {
+		s.terminals, err = o.terminalsAt(ctx, order.Channel, order.Counter, ledger.DayOf(s.now.In(figures.Now.Location())))
+	}
+	return s, err
+}
+
+// terminalsAt are the terminals that stand at a counter on a day, as the registry has it.
+func (o *Office) terminalsAt(ctx context.Context, channel, counter string, day ledger.Day) (string, error) {
+	edition, err := registry.NewStore(o.Ledger.Pool()).Counters(ctx)
+	if err != nil {
+		return "", err
+	}
+	var all []string
+	for _, terminal := range edition.AtCounter(channel, counter, day) {
+		all = append(all, hex.EncodeToString(terminal[:]))
+	}
+	if len(all) == 0 {
+		return "", refusal(language.Textf("the registry has no terminal at counter %s of channel %q on %v", counter, channel, day),
+			language.Textf("have counters.csv imported, with a line for each terminal of the counter: %s", registry.CounterColumns()))
+	}
+	return strings.Join(all, " "), nil
 }
 
 // again finds an order that was done before.
@@ -144,7 +168,7 @@ func (s *shifting) opens(ctx context.Context, tx pgx.Tx) error {
 		return refusal(language.Textf("shift %d of %s is open at counter %s", last.Number, last.OpenedBy, o.Counter), language.Textf("close it first"))
 	}
 	s.shift = Shift{
-		Unit: o.Unit(), Counter: o.Counter, Terminals: strings.Join(o.Terminals, " "), Opened: second(s.now), OpenedBy: s.by.First, Start: o.Start, Due: last.Left(),
+		Unit: o.Unit(), Counter: o.Counter, Terminals: s.terminals, Opened: second(s.now), OpenedBy: s.by.First, Start: o.Start, Due: last.Left(),
 	}
 	if err := tx.QueryRow(ctx, "SELECT coalesce(max(number), 0) + 1 FROM shifts").Scan(&s.shift.Number); err != nil {
 		return fmt.Errorf("number a shift: %w", err)
@@ -155,38 +179,31 @@ func (s *shifting) opens(ctx context.Context, tx pgx.Tx) error {
 	}
 	// Who took cash at its terminals in no shift has put it into the drawer.
 	s.shift.Outside, s.shift.Due = outside, s.shift.Due+outside
-	return s.follows(ctx, tx, &last)
+	return s.follows(ctx, tx)
 }
 
-// follows refuses a shift that does not begin as the last one at its counter, or at one of its
-// terminals, has left it, unless a supervisor opens it otherwise.
-func (s *shifting) follows(ctx context.Context, tx pgx.Tx, last *Shift) error {
+// follows refuses a shift while another one has a terminal of its counter, and one that does not
+// begin as the last one has left it, unless a supervisor opens it otherwise.
+func (s *shifting) follows(ctx context.Context, tx pgx.Tx) error {
 	o := s.order
 	other, err := s.atTerminals(ctx, tx)
-	if err != nil {
-		return err
-	}
-	todo := language.Textf("count again; a supervisor may open it otherwise, with a reason")
 	switch {
-	case other.Number != 0 && other.Closed.IsZero():
+	case err != nil:
+		return err
+	case other.Number != 0:
 		return refusal(language.Textf("shift %d of %s has terminals of these, at counter %s", other.Number, other.OpenedBy, other.Counter), language.Textf("close it first"))
-	case o.Otherwise:
-		return nil
-	case o.Start != s.shift.Due:
-		return refusal(language.Textf("what was left, and loads since then, are %s yuan in the drawer, and not %s", s.shift.Due.String(), o.Start.String()), todo)
-	case last.Number != 0 && last.Terminals != s.shift.Terminals:
-		return refusal(language.Textf("the shift before was at the terminals %s, and not at %s", last.Terminals, s.shift.Terminals), todo)
-	case other.Number != 0 && other.Counter != o.Counter:
-		return refusal(language.Textf("terminals of these were last at counter %s", other.Counter), todo)
+	case !o.Otherwise && o.Start != s.shift.Due:
+		return refusal(language.Textf("what was left, and loads since then, are %s yuan in the drawer, and not %s", s.shift.Due.String(), o.Start.String()),
+			language.Textf("count again; a supervisor may open it otherwise, with a reason"))
 	}
 	return nil
 }
 
-// atTerminals is the last shift of the channel that had one of the shift's terminals, an open one
-// before others.
+// atTerminals is an open shift of the channel that has one of the shift's terminals: one that
+// stood at another counter the day before.
 func (s *shifting) atTerminals(ctx context.Context, tx pgx.Tx) (Shift, error) {
-	of, err := scanShift(tx.QueryRow(ctx, selectShift+`WHERE unit = $1 AND string_to_array(terminals, ' ') && $2::TEXT[]
-		ORDER BY (closed = 0) DESC, number DESC LIMIT 1`, string(s.order.Unit()), s.order.Terminals))
+	of, err := scanShift(tx.QueryRow(ctx, selectShift+"WHERE unit = $1 AND closed = 0 AND string_to_array(terminals, ' ') && $2::TEXT[] ORDER BY number LIMIT 1",
+		string(s.order.Unit()), strings.Fields(s.terminals)))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Shift{}, nil
 	}

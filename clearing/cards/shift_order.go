@@ -41,13 +41,12 @@ const (
 
 // ShiftOrder does something with a shift at a counter.
 type ShiftOrder struct {
-	Number    string     `json:"order"`
-	Channel   string     `json:"channel"`
-	Counter   string     `json:"counter"`
-	Do        ShiftDo    `json:"do"`
-	Start     ledger.Fen `json:"start_fen,omitempty"` // cash at the beginning, of one that opens
-	Terminals []string   `json:"terminals,omitempty"` // of one that opens: the counter's, 12 digits each
-	// Otherwise says that it begins with other cash or terminals than the one before has left.
+	Number  string     `json:"order"`
+	Channel string     `json:"channel"`
+	Counter string     `json:"counter"`
+	Do      ShiftDo    `json:"do"`
+	Start   ledger.Fen `json:"start_fen,omitempty"` // cash at the beginning, of one that opens
+	// Otherwise says that it begins with other cash than the one before has left.
 	Otherwise bool       `json:"otherwise,omitempty"`
 	Loaded    ledger.Fen `json:"loaded_fen,omitempty"`  // of one that closes: what the counter says that loads brought
 	Counted   ledger.Fen `json:"counted_fen,omitempty"` // cash that was counted, of one that closes
@@ -68,7 +67,7 @@ func (o *ShiftOrder) What() string {
 		return of + fmt.Sprintf("hand %d fen over to %s", o.Handed, o.To)
 	case Opens:
 	}
-	of += fmt.Sprintf("open with %d fen at %s", o.Start, strings.Join(o.Terminals, " "))
+	of += fmt.Sprintf("open with %d fen", o.Start)
 	if o.Otherwise {
 		of += ", not as the shift before has left it"
 	}
@@ -91,9 +90,6 @@ func (o *ShiftOrder) Act() string {
 	return ActOpenShift
 }
 
-// maxTerminals is how many a counter has at most.
-const maxTerminals = 16
-
 // Check refuses an order that is wrong by itself, with an *OrderError.
 func (o *ShiftOrder) Check() error {
 	wrong := func(field string, what *language.Text) error { return &OrderError{field, what} }
@@ -108,25 +104,12 @@ func (o *ShiftOrder) Check() error {
 	switch {
 	case o.Do != Opens && o.Do != Closes && o.Do != HandsOver:
 		return wrong("do", language.Textf("%q is nothing that is done with a shift", string(o.Do)))
-	case (o.Do == Opens) != (len(o.Terminals) > 0) || len(o.Terminals) > maxTerminals || !o.sorted():
-		return wrong("terminals", language.Textf("want the counter's 1 to %d terminals, 12 digits each, in order, where a shift is opened, and only there", maxTerminals))
 	case o.Loaded > ledger.MaxAmount || o.Loaded < -ledger.MaxAmount:
 		return wrong("loaded_fen", language.Textf("want an amount"))
 	case (o.Do == HandsOver) != (o.Handed > 0) || (o.Do == HandsOver) != (o.To == ToSafe || o.To == ToBank):
 		return wrong("handed_fen", language.Textf("want what is handed over to safe or bank, and only there"))
 	}
 	return nil
-}
-
-// sorted reports whether the terminals are such, each once and in order.
-func (o *ShiftOrder) sorted() bool {
-	for i, t := range o.Terminals {
-		raw, err := hex.DecodeString(t)
-		if err != nil || len(raw) != 6 || hex.EncodeToString(raw) != t || i > 0 && o.Terminals[i-1] >= t {
-			return false
-		}
-	}
-	return true
 }
 
 // terminals reads the terminals of a shift's row.

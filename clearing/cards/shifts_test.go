@@ -157,25 +157,35 @@ func TestCashIsHandedOver(t *testing.T) {
 	c.hold()
 }
 
-// TestOpensOtherwise begins shifts not as the one before has left them: with other cash, at other
-// terminals, or at those of another counter.
+// TestOpensOtherwise begins a shift not as the one before has left it: with other cash.
 func TestOpensOtherwise(t *testing.T) {
 	c := newCounter(t)
 	c.open()
 	c.shifted("cara", c.closing("1", 0, 0))
-	other := c.opening("1", 0)
-	other.Terminals = []string{"491030000009"}
-	c.notShifted("cara", other, "was at the terminals 491030000001")
-	moved := c.opening("2", 0)
-	moved.Terminals = []string{"491030000001"}
-	c.notShifted("cara", moved, "were last at counter 1")
-	other.Otherwise, other.Start = true, 20_000
+	other := c.opening("1", 20_000)
+	c.notShifted("cara", other, "are 0.00 yuan in the drawer")
+	other.Otherwise = true
 	if s := c.shifted("sue", other); s.Start != 20_000 || s.Due != 0 {
 		t.Errorf("%+v", s)
 	}
-	moved.Terminals = other.Terminals
-	moved.Otherwise = true
-	c.notShifted("sue", moved, "has terminals of these, at counter 1")
+	c.hold()
+}
+
+// TestRegisteredCounters opens shifts at the counters that the registry has that day, with their
+// terminals of that day.
+func TestRegisteredCounters(t *testing.T) {
+	c := newCounter(t)
+	c.notShifted("cara", c.opening("9", 0), "no terminal at counter 9")
+	c.notShifted("cara", c.opening("3", 0), "no terminal at counter 3") // not any more
+	if s := c.shifted("cara", c.opening("2", 0)); s.Terminals != "491030000002 491030000004" {
+		t.Errorf("%+v", s)
+	}
+	c.now = c.now.Add(24 * time.Hour)
+	c.notShifted("cara", c.opening("1", 0), "has terminals of these, at counter 2") // one was moved over night
+	c.shifted("cara", c.closing("2", 0, 0))
+	if s := c.shifted("cara", c.opening("1", 0)); s.Terminals != "491030000001 491030000004" {
+		t.Errorf("%+v", s)
+	}
 	c.hold()
 }
 
@@ -223,9 +233,6 @@ func TestBadShifts(t *testing.T) {
 		"counter: want 1 to 32":  func(o *cards.ShiftOrder) { o.Counter = "" },
 		"start_fen: want":        func(o *cards.ShiftOrder) { o.Start = -1 },
 		"is nothing that":        func(o *cards.ShiftOrder) { o.Do = "burn" },
-		"terminals: want":        func(o *cards.ShiftOrder) { o.Terminals = nil },
-		"the counter's 1 to 16":  func(o *cards.ShiftOrder) { o.Terminals = []string{"491030000002", "491030000001"} },
-		"in order, where":        func(o *cards.ShiftOrder) { o.Terminals = []string{"49103000000g"} },
 		"loaded_fen: want":       func(o *cards.ShiftOrder) { o.Loaded = ledger.MaxAmount + 1 },
 		"handed_fen: want what":  func(o *cards.ShiftOrder) { o.Handed = 1 },
 		"is not registered toda": func(o *cards.ShiftOrder) { o.Channel = "tram" },

@@ -247,6 +247,44 @@ func (s *Store) On(ctx context.Context, kind Kind, key string, day ledger.Day) (
 	return false, nil
 }
 
+// querier reads rows: a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, query string, args ...any) (pgx.Rows, error)
+}
+
+// EachCounter passes all rows of terminals at counters that were ever in force, by version.
+func EachCounter(ctx context.Context, q querier, fn func(terminal [6]byte, at index.Counter)) error {
+	rows, err := q.Query(ctx, `SELECT r.record FROM registry_versions v JOIN registry_rows r ON r.change = v.change
+		WHERE r.kind = $1 ORDER BY v.number`, int64(Counters))
+	if err == nil {
+		var line string
+		_, err = pgx.ForEachRow(rows, []any{&line}, func() error {
+			fields, err := splitRecord(nil, line)
+			if err != nil || len(fields) != len(layouts()[Counters-1].all()) {
+				return errors.Join(err, ErrAltered)
+			}
+			c := cells{fields: fields, stored: true}
+			terminal, at := counterOf(&c)
+			fn(terminal, at)
+			return c.err
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("read the counters of channels: %w", err)
+	}
+	return nil
+}
+
+// Counters reads where the terminals of channels stand in the version in force, without the other
+// kinds.
+func (s *Store) Counters(ctx context.Context) (*index.Edition, error) {
+	var rows index.Rows
+	if err := EachCounter(ctx, s.pool, func(terminal [6]byte, at index.Counter) { rows.Counters.Add(terminal, at) }); err != nil {
+		return nil, err
+	}
+	return index.Next(&index.Edition{}, &rows, [sha256.Size]byte{}), nil
+}
+
 // IssuerOf finds the issuer of a registered card, without reading the others.
 func (s *Store) IssuerOf(ctx context.Context, digits keys.Digits) (issuer [8]byte, known bool, err error) {
 	var line string

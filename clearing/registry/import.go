@@ -97,8 +97,8 @@ func Import(dir string) (*index.Edition, error) {
 }
 
 // Read reads a change from the CSV files in dir: operators, issuers, card_types,
-// lines, vehicles, terminals, sams, cards, channels, hospitals, persons, purses, hotlist, modes. It
-// checks every row of every file against the others and against base, and fails
+// lines, vehicles, terminals, sams, cards, channels, hospitals, persons, purses, hotlist, modes,
+// counters. It checks every row of every file against the others and against base, and fails
 // with one *ImportError that names all that is wrong.
 //
 // Beside them the directory may have what begins with a dot, and a README.

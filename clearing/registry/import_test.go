@@ -50,6 +50,7 @@ func moreFiles() map[string]string {
 		"card_types.csv": "type,name,name_en,effective_from,effective_to\n01,普通卡,Ordinary,20200101,\n",
 		"lines.csv":      "id,operator,mode,number,name,name_en,effective_from,effective_to\nbus-1,bus,bus,1,\"一路,\"\"快\"\"\",Line 1,20200101,\n",
 		"vehicles.csv":   "id,operator,line,effective_from,effective_to\nbus-7,bus,bus-1,20200101,\n",
+		"counters.csv":   "terminal,channel,counter,effective_from,effective_to\n491030000001,counter,1,20200101,\n491030000002,counter,2,20200101,\n",
 		"sams.csv": "terminal,sam,effective_from,effective_to\n" + clearingtest.BusValidator + "," + clearingtest.BusValidator + ",20200101,\n" +
 			clearingtest.MetroGate + ",310000000777,20260301,\n",
 	}
@@ -129,6 +130,9 @@ func TestImportFaults(t *testing.T) {
 		{"card twice", "cards.csv", clearingtest.OtherCard, clearingtest.Card, []string{"cards.csv:3", "occurs twice"}},
 		{"a channel's terminal, and no such channel", "terminals.csv", ",bus,bus,1,", ",channel:tram,counter,,", []string{"terminals.csv", `channel "tram"`}},
 		{"a channel's terminal on a bus", "terminals.csv", ",bus,bus,1,", ",channel:counter,bus,1,", []string{"terminals.csv:3", "at a channel's counter"}},
+		{"a counter of no channel", "counters.csv", "counter,1", "tram,1", []string{"counters.csv:2", `channel "tram"`}},
+		{"a counter without a name", "counters.csv", "counter,1", "counter,", []string{"counters.csv:2: column 3"}},
+		{"a terminal at two counters", "counters.csv", "491030000002", "491030000001", []string{"counters.csv:3", "overlaps"}},
 		{"operator not listed", "terminals.csv", ",bus,bus,", ",tram,bus,", []string{"terminals.csv:3", `operator "tram"`}},
 		{"negative money", "persons.csv", "50000", "-1", []string{"persons.csv:2: column 4", "whole fen"}},
 		{"month 13", "persons.csv", "203012", "203013", []string{"persons.csv:3: column 6", "a month YYYYMM"}},

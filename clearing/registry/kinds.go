@@ -30,6 +30,7 @@ const (
 	Hotlist
 	ListBounds
 	Modes
+	Counters
 )
 
 // layout says how the rows of a kind look in their file. The first column is the key; for a card or
@@ -62,8 +63,12 @@ func layouts() []layout {
 		{Hotlist, "hotlist", "card,reason,effective_from,effective_to", "", false, 20, (*builder).listing, eachListing},
 		{ListBounds, "list_bounds", "list,few,grow_percent,shrink_percent,share_percent,effective_from,effective_to", "", false, 0, (*builder).listBounds, eachListBounds},
 		{Modes, "modes", "id,kind,area,effective_from,effective_to", "exit_without_entry", false, 0, (*builder).mode, eachMode},
+		{Counters, "counters", "terminal,channel,counter,effective_from,effective_to", "", false, 12, (*builder).counter, eachCounter},
 	}
 }
+
+// CounterColumns are those of counters.csv.
+func CounterColumns() string { return layouts()[Counters-1].columns }
 
 func (l *layout) file() string { return l.name + ".csv" }
 

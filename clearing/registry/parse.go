@@ -297,6 +297,24 @@ func (b *builder) channel(f []string) error {
 	return add(b, &b.rows.Channels, &b.base.Channels, f[0], ch.ID, ch)
 }
 
+// counter reads at which counter of a channel a terminal stands.
+func (b *builder) counter(f []string) error {
+	c := cells{fields: f, stored: b.stored}
+	terminal, at := counterOf(&c)
+	if c.err != nil {
+		return c.err
+	}
+	if err := checkReference(b, &b.rows.Channels, &b.base.Channels, "channel", at.Channel, at.Channel); err != nil {
+		return err
+	}
+	return add(b, &b.rows.Counters, &b.base.Counters, f[0], terminal, at)
+}
+
+func counterOf(c *cells) (terminal [6]byte, at index.Counter) {
+	c.hex(0, terminal[:])
+	return terminal, index.Counter{Channel: c.id(1), Name: c.id(2), Span: c.span(3, 4)}
+}
+
 func classes() []string { return []string{"community", "1", "2", "3"} }
 
 func (b *builder) hospital(f []string) error {

@@ -176,6 +176,13 @@ func eachListBounds(rows *index.Rows, fn func(record) error) error {
 	}, fn)
 }
 
+func eachCounter(rows *index.Rows, fn func(record) error) error {
+	return eachRow(&rows.Counters, Counters, index.Compare, func(terminal [6]byte) []byte { return terminal[:] }, func(c index.Counter) []string {
+		from, to := spanFields(c.Span)
+		return []string{c.Channel, c.Name, from, to}
+	}, fn)
+}
+
 // joinRecord writes a record as one line of CSV, without its end.
 func joinRecord(fields []string) (string, error) {
 	for _, f := range fields {

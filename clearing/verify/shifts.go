@@ -2,14 +2,18 @@ package verify
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"citycard/clearing/cards"
 	"citycard/clearing/chart"
 	"citycard/clearing/people"
+	"citycard/clearing/registry"
+	"citycard/clearing/registry/index"
 	"citycard/ledger"
 	"citycard/ledger/chain"
 )
@@ -17,8 +21,9 @@ import (
 // shiftBooks is what journal and audit have of shifts: a few lines of each.
 type shiftBooks struct {
 	notes map[int64][]shiftNote
-	steps map[int64]ledger.Fen  // cash of the steps in a shift
-	last  map[string]*shiftSeen // by unit and counter
+	steps map[int64]ledger.Fen       // cash of the steps in a shift
+	last  map[string]*shiftSeen      // by unit and counter
+	seats map[string][]index.Counter // at which counters terminals stood, by the registry
 }
 
 // shiftNote is a note of the journal, with what it books as over or short.
@@ -37,7 +42,7 @@ type shiftSeen struct {
 }
 
 func newShiftBooks() shiftBooks {
-	return shiftBooks{map[int64][]shiftNote{}, map[int64]ledger.Fen{}, map[string]*shiftSeen{}}
+	return shiftBooks{map[int64][]shiftNote{}, map[int64]ledger.Fen{}, map[string]*shiftSeen{}, map[string][]index.Counter{}}
 }
 
 // shiftNotes takes up the notes of a channel.
@@ -70,8 +75,15 @@ func (c *check) shiftNotes(l *life) {
 // shifts holds the rows of shifts against the journal's notes, the audit, the
 // steps of cards and the loads at their terminals.
 func (c *check) shifts(ctx context.Context) error {
+	err := registry.EachCounter(ctx, c.tx, func(terminal [6]byte, at index.Counter) {
+		name := hex.EncodeToString(terminal[:])
+		c.shiftsOf.seats[name] = append(c.shiftsOf.seats[name], at)
+	})
+	if err != nil {
+		return err
+	}
 	var s shiftSeen
-	err := c.each(ctx, `SELECT number, unit, counter, terminals, opened, opened_by, closed, closed_by, start_fen, due_fen, steps_fen, loaded_fen, claimed_fen,
+	err = c.each(ctx, `SELECT number, unit, counter, terminals, opened, opened_by, closed, closed_by, start_fen, due_fen, steps_fen, loaded_fen, claimed_fen,
 			handed_fen, later_fen, outside_fen, counted_fen FROM shifts ORDER BY number`,
 		[]any{
 			&s.number, &s.unit, &s.counter, &s.terminals, &s.opened, &s.openedBy, &s.closed, &s.closedBy, &s.start, &s.due, &s.steps, &s.loaded, &s.claimed,
@@ -168,7 +180,21 @@ func (c *check) opened(s *shiftSeen, n *shiftNote) string {
 	case s.start != s.due && act.Act != cards.ActOpenOther:
 		return fmt.Sprintf("it begins with %d fen, and the shift before has left %d", s.start, s.due)
 	}
+	for _, terminal := range strings.Fields(s.terminals) {
+		if !c.stoodAt(s, terminal) {
+			return fmt.Sprintf("terminal %s stood at another counter, by the registry", terminal)
+		}
+	}
 	return c.loadsOf(s, -s.number, s.outside)
+}
+
+// stoodAt reports whether the registry ever had a terminal at the counter of a shift on the day on
+// which it was opened. That is in the city's zone, so the days around it in UTC do.
+func (c *check) stoodAt(s *shiftSeen, terminal string) bool {
+	day := ledger.DayOf(time.Unix(s.opened, 0).UTC())
+	return slices.ContainsFunc(c.shiftsOf.seats[terminal], func(at index.Counter) bool {
+		return "channel:"+at.Channel == s.unit && at.Name == s.counter && (at.Holds(day) || at.Holds(day.Add(-1)) || at.Holds(day.Add(1)))
+	})
 }
 
 // closed says what is wrong with the close of a shift.

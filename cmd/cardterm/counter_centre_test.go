@@ -66,6 +66,7 @@ func (c *centre) beginCounter(loads string) error {
 			o.Number, o.Issuer, o.CardType, otherNumber, o.Issuer, o.CardType),
 		"purses.csv": "card,issuer,fen,day\n", "hotlist.csv": "card,reason,effective_from,effective_to\n",
 		"channels.csv": "id,name,name_en,effective_from,effective_to\ncounter,柜台,Counter,20200101,\napp,应用,App,20200101,\n",
+		"counters.csv": "terminal,channel,counter,effective_from,effective_to\n491030000001,counter,c1,20200101,\n",
 	} {
 		if err := os.WriteFile(c.path("field", "registry", name), []byte(text), 0o600); err != nil {
 			return err

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -36,9 +35,6 @@ func (t *till) closing() error {
 	return service.Refuse("nothing was done").Todo("give cardterm counter shift close").Because(err)
 }
 
-// errNoTerminal: loads and payments at the counter's terminal are those of its shift.
-var errNoTerminal = language.Textf("--terminal: a shift is of the counter's terminal, 12 digits")
-
 // openShift opens a shift at the centre, and here. otherwise says that it begins with other cash
 // than the one before has left, which is a supervisor's act.
 func (t *till) openShift(ctx context.Context, start uint32, otherwise bool, reason string) (api.Shift, error) {
@@ -48,11 +44,8 @@ func (t *till) openShift(ctx context.Context, start uint32, otherwise bool, reas
 	if s, open := t.drawer.Shift(); open {
 		return api.Shift{}, service.Refuse("nothing was done").Todo("close it first").Because(language.Textf("shift %d is open at this counter", s.Number))
 	}
-	if raw, err := hex.DecodeString(t.till.terminal); err != nil || len(raw) != 6 {
-		return api.Shift{}, service.Exit(service.ExitUsage, service.Fail("nothing was done").Todo("give --terminal").Because(errNoTerminal))
-	}
 	kept := keptShift{Order: cards.ShiftOrder{
-		Channel: t.till.channel, Counter: t.till.counter, Do: cards.Opens, Start: ledger.Fen(start), Terminals: []string{t.till.terminal}, Otherwise: otherwise,
+		Channel: t.till.channel, Counter: t.till.counter, Do: cards.Opens, Start: ledger.Fen(start), Otherwise: otherwise,
 	}}
 	if err := t.kept("opening", &kept); err != nil {
 		return api.Shift{}, err
@@ -238,7 +231,7 @@ func counterShiftCommand() *ffcli.Command {
 				Name: "open", ShortUsage: "cardterm counter shift open --start YUAN [flags]", ShortHelp: "open a shift",
 			}, func(p *shiftProgram, flags *flag.FlagSet) {
 				flags.Var(&p.cash, "start", "`YUAN` in the drawer at the beginning: what the shift before has left")
-				flags.BoolVar(&p.otherwise, "otherwise", false, "it begins with other cash or terminals than the shift before has left; a supervisor's act, with --reason")
+				flags.BoolVar(&p.otherwise, "otherwise", false, "it begins with other cash than the shift before has left; a supervisor's act, with --reason")
 			}, func(ctx context.Context, t *till, p *shiftProgram) error {
 				s, err := t.openShift(ctx, p.cash.fen, p.otherwise, p.reason)
 				if err != nil {

@@ -125,19 +125,22 @@ func (e *endurance) type_(program string, args ...string) []byte {
 // register writes the registry: the cards, the channel and its counters.
 func (e *endurance) register() {
 	e.Helper()
-	cards, terminals := &strings.Builder{}, &strings.Builder{}
+	cards, terminals, counters := &strings.Builder{}, &strings.Builder{}, &strings.Builder{}
 	cards.WriteString("card,issuer,type,status,effective_from,expires\n")
 	for i := range e.cards {
 		fmt.Fprintf(cards, "%s,%s,01,active,20200101,20991231\n", numberOf(e.T, i), transitOrder.Transit.Issuer)
 	}
 	terminals.WriteString("terminal,operator,mode,line,station,effective_from,effective_to\n")
+	counters.WriteString("terminal,channel,counter,effective_from,effective_to\n")
 	for i := range e.counters {
+		fmt.Fprintf(counters, "%s,counter,c%d,20200101,\n", terminalOf(i), i+1)
 		fmt.Fprintf(terminals, "%s,channel:counter,counter,0,0,20200101,\n", terminalOf(i))
 	}
 	for name, text := range map[string]string{
 		"cards.csv": cards.String(), "terminals.csv": terminals.String(),
 		"purses.csv": "card,issuer,fen,day\n", "hotlist.csv": "card,reason,effective_from,effective_to\n",
 		"channels.csv": "id,name,name_en,effective_from,effective_to\ncounter,柜台,Counter,20200101,\n",
+		"counters.csv": counters.String(),
 	} {
 		must(e.T, os.WriteFile(e.centre.path("field", "registry", name), []byte(text), 0o600))
 	}

@@ -42,7 +42,7 @@ func (l *lived) counter(staff *peopletest.Staff) {
 	shift := func(number string, ends bool) {
 		o := &cards.ShiftOrder{Number: number, Channel: "counter", Counter: "1", Do: cards.Closes, Counted: 4100}
 		if !ends {
-			o.Do, o.Counted, o.Start, o.Terminals = cards.Opens, 0, left, []string{"491030000001"}
+			o.Do, o.Counted, o.Start = cards.Opens, 0, left
 		}
 		_, err := office.Shift(l.Context(), o, signed(o.Act(), o.What()))
 		l.must(err)

@@ -128,6 +128,7 @@ func withPurse(files map[string]string) {
 	for n := range 3 {
 		files["cards.csv"] += livedCard(n) + "," + clearingtest.Issuer + ",01,active,20200101,20260301\n"
 	}
+	files["counters.csv"] = "terminal,channel,counter,effective_from,effective_to\n491030000001,counter,1,20200101,\n"
 	files["purses.csv"] += clearingtest.OtherCard + "," + clearingtest.Issuer + ",1000,20251231\n"
 }
 

@@ -40,6 +40,7 @@ func (r *Registry) Write(dir string) error {
 		{"issuers.csv", "issuer,name,name_en,kind,effective_from,effective_to,prefix", issuers},
 		{"terminals.csv", "terminal,operator,mode,line,station,effective_from,effective_to", r.terminals},
 		{"channels.csv", "id,name,name_en,effective_from,effective_to", r.channels},
+		{"counters.csv", "terminal,channel,counter,effective_from,effective_to", r.counters},
 		{"hospitals.csv", "id,name,name_en,class,effective_from,effective_to", r.hospitals},
 		{"cards.csv", "card,issuer,type,status,effective_from,expires", r.cards},
 		{"persons.csv", "token,insurance,status,personal_account_fen,pension_fen,certified_until,effective_from", r.persons},
@@ -128,6 +129,15 @@ func (r *Registry) lanes(add row) error {
 	counters, err := r.Town.Counters(r.City.Slots)
 	for _, c := range counters {
 		add(c.Terminal, c.Payee(), "counter", "0", "0", ValidFrom, "")
+	}
+	return err
+}
+
+// counters are those at real readers, each with one terminal.
+func (r *Registry) counters(add row) error {
+	counters, err := r.Town.Counters(r.City.Slots)
+	for _, c := range counters {
+		add(c.Terminal, c.Channel, c.Name, ValidFrom, "")
 	}
 	return err
 }

@@ -61,7 +61,7 @@ func (c *Client) StepCard(ctx context.Context, o *cards.Order, reason string, dr
 func (c *Client) OpenShift(ctx context.Context, o *cards.ShiftOrder, reason string, dry bool) (Shift, error) {
 	o.Do = cards.Opens
 	return c.shift(ctx, o, "/v1/shifts/open", reason, dry, func(signed Signature) (json.RawMessage, error) {
-		return encode(OpeningShift{o.Number, o.Channel, o.Counter, o.Start, o.Terminals, o.Otherwise, signed})
+		return encode(OpeningShift{o.Number, o.Channel, o.Counter, o.Start, o.Otherwise, signed})
 	})
 }
 

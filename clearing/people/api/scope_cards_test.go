@@ -62,6 +62,15 @@ func blanks(files map[string]string) {
 		files["cards.csv"] += fmt.Sprintf("%s,%s,01,active,20130101,20261231\n", blank(n), clearingtest.Issuer)
 	}
 	files["channels.csv"] = "id,name,name_en,effective_from,effective_to\ncounter,柜台,Counter,20130101,\n"
+	files["counters.csv"] = "terminal,channel,counter,effective_from,effective_to\n"
+	for n := range 1000 { // those of things, and counter 1
+		files["counters.csv"] += fmt.Sprintf("4910300%05d,counter,c%d,20130101,\n4910301%05d,counter,%d,20130101,\n", n, n, n, n)
+	}
+	for i, unit := range []string{"issuer", "city", "pension", "operator:metro", "operator:other", "hospital:one", "channel:counter"} {
+		for j, role := range people.Roles() {
+			files["counters.csv"] += fmt.Sprintf("4910302000%d%d,counter,%s,20130101,\n", i, j, memberOf(role, unit))
+		}
+	}
 }
 
 func blank(n int) string { return fmt.Sprintf("0310507020000001%04d", n) }
@@ -77,15 +86,15 @@ const half = 500
 func (r *realm) openCounters() {
 	r.Helper()
 	r.must(r.ledger.OpenAccounts(r.Context(), chart.Accounts(clearingtest.New(r, blanks).Registry.Current())))
-	r.opened(opening("first", "1", 1), "test")
-	for i, m := range r.members {
-		r.opened(opening("of "+m.ID, m.ID, 2+i), m.ID)
+	r.opened(opening("first", "1"), "test")
+	for _, m := range r.members {
+		r.opened(opening("of "+m.ID, m.ID), m.ID)
 	}
 }
 
-// opening is the order of a shift at a counter, which has one terminal.
-func opening(number, counter string, terminal int) *cards.ShiftOrder {
-	return &cards.ShiftOrder{Number: number, Channel: "counter", Counter: counter, Do: cards.Opens, Terminals: []string{fmt.Sprintf("4910300%05d", terminal)}}
+// opening is the order of a shift at a counter.
+func opening(number, counter string) *cards.ShiftOrder {
+	return &cards.ShiftOrder{Number: number, Channel: "counter", Counter: counter, Do: cards.Opens}
 }
 
 // opened opens a shift of somebody, as a preparation.
@@ -190,8 +199,8 @@ func TestSignedCards(t *testing.T) {
 // shift prepares an act of somebody on a shift, which can be done, and gives how they do it.
 func (r *realm) shift(act, id string) func() api.Kind {
 	r.Helper()
-	r.things++
-	o, owner := opening(fmt.Sprint("shift ", r.things), fmt.Sprint("c", r.things), 1000+r.things), id
+	r.shifts++
+	o, owner := opening(fmt.Sprint("shift ", r.shifts), fmt.Sprint("c", r.shifts)), id
 	opens := *o
 	opens.Number += " opens"
 	switch act {
@@ -200,7 +209,7 @@ func (r *realm) shift(act, id string) func() api.Kind {
 		return func() api.Kind {
 			signed := r.sign(id, r.statement(id, o.Act(), o.What(), ""))
 			kind, _ := send(r, "/v1/shifts/open", api.OpeningShift{
-				Order: o.Number, Channel: o.Channel, Counter: o.Counter, Terminals: o.Terminals, Otherwise: o.Otherwise, Signed: signed,
+				Order: o.Number, Channel: o.Channel, Counter: o.Counter, Otherwise: o.Otherwise, Signed: signed,
 			})
 			return kind
 		}
@@ -214,7 +223,6 @@ func (r *realm) shift(act, id string) func() api.Kind {
 		o.Do = cards.Closes
 	}
 	r.opened(&opens, owner)
-	o.Terminals = nil
 	return func() api.Kind {
 		signed := r.sign(id, r.statement(id, o.Act(), o.What(), ""))
 		if o.Do == cards.Closes {
@@ -288,9 +296,9 @@ func (w *town) clerk() *api.Client {
 func (w *town) answersOfCards(count, refused func(string, error)) {
 	w.Helper()
 	cara := w.clerk()
-	_, err := cara.OpenShift(w.Context(), opening("1", "1", 1), "", false)
+	_, err := cara.OpenShift(w.Context(), opening("1", "1"), "", false)
 	count("open-shift", err)
-	_, err = cara.OpenShift(w.Context(), opening("2", "1", 1), "", false)
+	_, err = cara.OpenShift(w.Context(), opening("2", "1"), "", false)
 	refused("open-shift", err)
 	sells := &cards.Order{Number: "3", Channel: "counter", Counter: "1", Do: cards.Sell, Card: blank(0), Product: "ordinary"}
 	dry, err := cara.StepCard(w.Context(), sells, "", true)

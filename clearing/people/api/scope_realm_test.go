@@ -147,6 +147,7 @@ type realm struct {
 	members []people.Enrolment
 	client  *http.Client
 	things  int
+	shifts  int
 }
 
 func newRealm(t *testing.T) (*realm, []scopeRow) {

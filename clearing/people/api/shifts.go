@@ -19,9 +19,8 @@ type OpeningShift struct {
 	Channel   string     `json:"channel" minLength:"1" maxLength:"32"`
 	Counter   string     `json:"counter" minLength:"1" maxLength:"32"`
 	Start     ledger.Fen `json:"start_fen" minimum:"0" doc:"Cash in the drawer at the beginning: what the shift before has left"`
-	Terminals []string   `json:"terminals" minItems:"1" maxItems:"16" doc:"The counter's terminals (SAMs), 12 digits each, in order: loads there are the shift's"`
-	Otherwise bool       `json:"otherwise,omitempty" doc:"It begins with other cash or terminals than the shift before has left: a supervisor's act"`
-	Signed    Signature  `json:"signed" doc:"Statement of the act \"open shift\": its what is \"order ORDER of channel:CHANNEL at COUNTER: open with N fen at TERMINALS\", with spaces between them; or of \"open shift otherwise\", with \", not as the shift before has left it\" behind it"`
+	Otherwise bool       `json:"otherwise,omitempty" doc:"It begins with other cash than the shift before has left: a supervisor's act"`
+	Signed    Signature  `json:"signed" doc:"Statement of the act \"open shift\": its what is \"order ORDER of channel:CHANNEL at COUNTER: open with N fen\"; or of \"open shift otherwise\", with \", not as the shift before has left it\" behind it"`
 }
 
 // ClosingShift closes it.
@@ -49,7 +48,7 @@ type Shift struct {
 	Number     int64       `json:"number"`
 	Unit       people.Unit `json:"unit"`
 	Counter    string      `json:"counter"`
-	Terminals  string      `json:"terminals" doc:"The counter's, with spaces between them"`
+	Terminals  string      `json:"terminals" doc:"The counter's by the registry, with spaces between them: loads there are the shift's"`
 	Opened     time.Time   `json:"opened"`
 	OpenedBy   string      `json:"opened_by"`
 	Closed     *time.Time  `json:"closed,omitempty"`
@@ -78,7 +77,7 @@ type ShiftPage struct {
 func (s *Server) registerShifts() {
 	huma.Register(s.api, look("shifts", http.MethodGet, "/v1/shifts", "cards", "Shifts at counters",
 		"What was expected, counted, handed over and claimed in each, the newest first. Who works for a channel sees its own.", bodyLimit), s.listShifts)
-	open := act("open-shift", "/v1/shifts/open", "Open a shift", "At most one is open at a counter. It begins with what the one before has left.", bodyLimit)
+	open := act("open-shift", "/v1/shifts/open", "Open a shift", "At most one is open at a counter, which the registry has (counters.csv) with its terminals. It begins with what the one before has left.", bodyLimit)
 	open.Tags = []string{"cards"}
 	huma.Register(s.api, open, s.openShift)
 	end := act("close-shift", "/v1/shifts/close", "Close a shift",
@@ -137,7 +136,7 @@ func (s *Server) openShift(ctx context.Context, in *struct {
 ) (*answer[Shift], error) {
 	b := &in.Body
 	return s.shift(ctx, in.Dry, &cards.ShiftOrder{
-		Number: b.Order, Channel: b.Channel, Counter: b.Counter, Do: cards.Opens, Start: b.Start, Terminals: b.Terminals, Otherwise: b.Otherwise,
+		Number: b.Order, Channel: b.Channel, Counter: b.Counter, Do: cards.Opens, Start: b.Start, Otherwise: b.Otherwise,
 	}, b.Signed)
 }
 

@@ -27,6 +27,7 @@ type Rows struct {
 	Hotlist    Hotlist
 	ListBounds Timelines[string, ListBounds]
 	Modes      Modes
+	Counters   Timelines[[6]byte, Counter] // by terminal
 }
 
 // with is r and then the rows of more; neither is changed.
@@ -36,7 +37,7 @@ func (r *Rows) with(more *Rows) Rows {
 		Lines: r.Lines.with(more.Lines), Vehicles: r.Vehicles.with(more.Vehicles), Terminals: r.Terminals.with(more.Terminals),
 		SAMs: r.SAMs.with(more.SAMs), Cards: r.Cards.with(&more.Cards), Channels: r.Channels.with(more.Channels),
 		Hospitals: r.Hospitals.with(more.Hospitals), Persons: withPersons(r.Persons, more.Persons), Purses: r.Purses.with(more.Purses), Hotlist: r.Hotlist.with(&more.Hotlist),
-		ListBounds: r.ListBounds.with(more.ListBounds), Modes: r.Modes.with(&more.Modes),
+		ListBounds: r.ListBounds.with(more.ListBounds), Modes: r.Modes.with(&more.Modes), Counters: r.Counters.with(more.Counters),
 	}
 }
 
@@ -254,6 +255,16 @@ func (e *Edition) Channel(id string, day ledger.Day) (Channel, bool) {
 	return inForce(&e.rows.Channels, id, day)
 }
 
+// AtCounter lists the terminals that stand at a counter of a channel on a day, in order.
+func (e *Edition) AtCounter(channel, name string, day ledger.Day) (terminals [][6]byte) {
+	for _, terminal := range e.rows.Counters.Keys(Compare) {
+		if c, ok := inForce(&e.rows.Counters, terminal, day); ok && c.Channel == channel && c.Name == name {
+			terminals = append(terminals, terminal)
+		}
+	}
+	return terminals
+}
+
 // Hospital finds a hospital on a day.
 func (e *Edition) Hospital(id string, day ledger.Day) (Hospital, bool) {
 	return inForce(&e.rows.Hospitals, id, day)
@@ -316,7 +327,7 @@ func (e *Edition) Counts() map[string]int {
 		"operators": e.rows.Operators.Len(), "issuers": e.rows.Issuers.Len(), "card_types": e.rows.CardTypes.Len(), "lines": e.rows.Lines.Len(),
 		"vehicles": e.rows.Vehicles.Len(), "terminals": e.rows.Terminals.Len(), "sams": e.rows.SAMs.Len(), "cards": e.rows.Cards.cards,
 		"channels": e.rows.Channels.Len(), "hospitals": e.rows.Hospitals.Len(), "persons": e.rows.Persons.Len(), "purses": e.rows.Purses.Len(), "hotlist": e.rows.Hotlist.cards(),
-		"list_bounds": e.rows.ListBounds.Len(), "modes": e.rows.Modes.Len(),
+		"list_bounds": e.rows.ListBounds.Len(), "modes": e.rows.Modes.Len(), "counters": e.rows.Counters.Len(),
 	}
 }
 

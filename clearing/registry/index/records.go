@@ -98,6 +98,13 @@ type Channel struct {
 	Span
 }
 
+// Counter is where a terminal of a channel stands: cash of loads there is in its drawer.
+type Counter struct {
+	Channel string
+	Name    string // of several of the channel
+	Span
+}
+
 // Hospital settles claims at its desks.
 type Hospital struct {
 	ID, Name, NameEN string
