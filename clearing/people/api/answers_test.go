@@ -209,8 +209,8 @@ func TestAnswers(t *testing.T) {
 	count("approve", err)
 	w.proposed(ann, 5000) // whose view has balances and sizes beside it
 	count("list", ann.List(t.Context(), proposal.Filter{All: true}, func(*api.Proposal) error { return nil }))
-	status, _ := w.answered(w.server.Remote(), httptest.NewRequest(http.MethodGet, "/v1/proposals", nil))
-	refused("list", &api.Problem{Type: api.Unsigned, Title: "-", Detail: "-", Status: status})
+	_, p := w.answered(w.server.Remote(), httptest.NewRequest(http.MethodGet, "/v1/proposals", nil)) // nobody signed
+	refused("list", &p)
 	w.answersOfAccess(ann, count, refused)
 	w.answersOfPersons(ann, count, refused)
 	w.answersOfCards(count, refused)
@@ -271,8 +271,7 @@ func (w *town) answersOfPersons(ann *api.Client, count, refused func(string, err
 	refused("show-import", err)
 	count("list-rejects", ann.PersonRejects(w.Context(), 1, func(persons.Reject) error { return nil }))
 	for operation, path := range map[string]string{"list-rejects": "/v1/persons/imports/1/rejects?after=-1", "unfinished": "/v1/persons/unfinished?encoding=utf-8"} {
-		status, p := w.answered(w.server.Local(), httptest.NewRequest(http.MethodGet, path, nil))
-		p.Status = status
+		_, p := w.answered(w.server.Local(), httptest.NewRequest(http.MethodGet, path, nil))
 		refused(operation, &p)
 	}
 	path := "/v1/persons/unfinished?encoding=utf-8&sha256=" + strings.Repeat("0", 64)

@@ -3,6 +3,8 @@ package api_test
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"strings"
 
 	"citycard/clearing/cards"
 	"citycard/clearing/clearingtest"
@@ -49,6 +51,24 @@ func (r *realm) stores(id string, row scopeRow) api.Kind {
 	r.must(err)
 	kind, _ := send(r, "/v1/cards/issued", api.IssueReport{Store: row.about, Lines: report.Lines, Signed: r.sign(id, r.statement(id, row.act, said.What(), ""))})
 	return kind
+}
+
+// seesStock has everybody look over a network at what lies in a store, and at what lies in all.
+func (r *realm) seesStock(row scopeRow) {
+	r.Helper()
+	lot := fmt.Sprintf(`"first":%d,`, r.received(row.about))
+	for _, m := range r.members {
+		may, before := row.may[m.ID] == 'l', r.traces()
+		for _, path := range []string{"/v1/stock?kind=card&store=" + string(row.about), "/v1/stock?kind=card"} {
+			kind, page := r.look(m.ID, http.MethodGet, path, "")
+			if shown := strings.Contains(string(page), lot); kind != "" || shown != may {
+				r.Errorf("%s looks at %s: %q, shown: %t, want %t", m.ID, path, kind, shown, may)
+			}
+		}
+		if after := r.traces(); before != after {
+			r.Errorf("the looks of %s leave %s -> %s", m.ID, before, after)
+		}
+	}
 }
 
 func madeOf(line int, serial int64) cards.ReportLine {

@@ -44,6 +44,8 @@ func TestScope(t *testing.T) {
 			r.seesCards(row)
 		case row.act == "see shifts":
 			r.seesShifts(row)
+		case row.act == "see stock":
+			r.seesStock(row)
 		case rule.Two() && row.about != "any unit":
 			r.proposed(row)
 			r.decided(row)
