@@ -3,6 +3,7 @@ package intake_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -88,6 +89,12 @@ func TestHeldLoad(t *testing.T) {
 	h.clear()
 	h.wantBalances(map[string]ledger.Fen{"channel:counter": -8000, chart.Waiting: 0, chart.Unwritten: 0, chart.Float: 13_000})
 	h.soundTables()
+	var before []byte
+	h.refundedWaiting(p, a, "twice", 3)
+	h.must(h.ledger.Pool().QueryRow(t.Context(), "SELECT refunded FROM waiting_loads WHERE number = 'twice'").Scan(&before))
+	h.refundedWaiting(p, a, "twice", 3)
+	h.soundTables()
+	h.alteredWaiting(fmt.Sprintf("UPDATE waiting_loads SET refunded = '\\x%x'::BYTEA WHERE number = 'twice'", before))
 }
 
 // TestMoving takes what waits for a card over to another one, twice: the order is the same,

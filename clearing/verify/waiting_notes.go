@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -48,8 +49,10 @@ type noteRow struct {
 	held                                        bool
 }
 
-// refundedAs are, by placer and order, the loads as which orders were authorised and given back.
-type refundedAs map[[2]string]map[identity.Card][][]byte
+// refundedAs are, by placer and order, the loads as which orders were authorised and given back
+// last, of each card: an order is authorised again once it was given back, with a later sequence of
+// the card, or as a further attempt for the same one.
+type refundedAs map[[2]string]map[identity.Card]identity.Load
 
 // waitingNotes compares what is kept of a waiting load's cards with the journal's notes.
 func (c *check) waitingNotes(ctx context.Context) error {
@@ -93,14 +96,18 @@ func (c *check) refundedAs(ctx context.Context) (refundedAs, error) {
 	err := c.each(ctx, refundedWaiting, []any{&subject, &id, &evidence}, func() error {
 		var request message.LoadRequest
 		card, ok := identity.ParseCard(subject)
-		if !ok || proto.Unmarshal(evidence, &request) != nil {
+		as, fits := identity.AuthorisedLoad(ledger.ID(id))
+		if !ok || !fits || proto.Unmarshal(evidence, &request) != nil {
 			return nil // its row is checked elsewhere
 		}
 		name := [2]string{request.GetPlacer(), request.GetOrder()}
 		if of[name] == nil {
-			of[name] = map[identity.Card][][]byte{}
+			of[name] = map[identity.Card]identity.Load{}
 		}
-		of[name][card] = append(of[name][card], bytes.Clone(id))
+		was, before := of[name][card]
+		if !before || cmp.Or(cmp.Compare(as.Sequence, was.Sequence), cmp.Compare(as.Attempt, was.Attempt)) > 0 {
+			of[name][card] = as
+		}
 		return nil
 	}, identity.NoDay, ledger.IDOfCode(chart.Waiting))
 	return of, err
@@ -155,14 +162,10 @@ func (n *noted) differs(r *noteRow) string {
 // differs says whether a row does not know as what it was given back last, or does so wrongly.
 func (of refundedAs) differs(r *noteRow) string {
 	card, _ := identity.ParseCard(r.card)
-	was := of[[2]string{r.placer, r.number}][card]
-	for _, id := range was {
-		if bytes.Equal(id, r.refunded) {
-			return ""
-		}
-	}
-	if len(was) > 0 || len(r.refunded) > 0 {
-		return "its row does not say as the journal does which load of its card was given back"
+	was, there := of[[2]string{r.placer, r.number}][card]
+	is, given := identity.AuthorisedLoad(ledger.ID(r.refunded))
+	if there != given || len(r.refunded) > 0 && !given || is != was {
+		return "its row does not say as the journal does which load of its card was given back last"
 	}
 	return ""
 }
