@@ -55,7 +55,8 @@ func (c *counter) moves(from, to people.Unit, first, last int64) error {
 }
 
 func (c *counter) spoils(store people.Unit, first, last int64) error {
-	_, err := c.Stock().Spoil(c.Context(), stock.Spoiling(store, stock.Card, stock.Range{First: first, Last: last}), c.by())
+	c.count++
+	_, err := c.Stock().Spoil(c.Context(), stock.Spoiling(store, fmt.Sprintf("s-%d", c.count), stock.Card, stock.Range{First: first, Last: last}), c.by())
 	return err
 }
 
@@ -122,14 +123,24 @@ func TestStock(t *testing.T) {
 	if done := c.does(cards.Sell, fresh(1), product("ordinary"), cash(1000)); done.Step.Left.Serial != 1 {
 		t.Errorf("%+v", done.Step.Left)
 	}
-	said, counted, err := stock.Counting(shop, stock.Card, append(serials(4, 18), serials(30, 30)...))
-	c.must(err)
-	difference, err := c.Stock().Count(t.Context(), said, counted, c.by())
-	c.must(err)
-	if difference.Expected != 17 || difference.Pieces != 16 || !slices.Equal(difference.Missing, serials(19, 20)) || !slices.Equal(difference.Extra, serials(30, 30)) {
-		t.Errorf("%+v", difference)
+	for _, again := range []bool{false, true} { // what a repeated count came to is as it was
+		said, counted, err := stock.Counting(shop, "count", stock.Card, append(serials(4, 18), serials(30, 30)...))
+		c.must(err)
+		done, err := c.Stock().Count(t.Context(), said, counted, c.by())
+		c.must(err)
+		is := done.Counted
+		if done.Repeated != again || is.Expected != 17 || is.Pieces != 16 || !slices.Equal(is.MissingRanges, serials(19, 20)) || !slices.Equal(is.ExtraRanges, serials(30, 30)) {
+			t.Errorf("%+v", done)
+		}
+		spoilt, err := c.Stock().Spoil(t.Context(), stock.Spoiling(shop, "bent", stock.Card, stock.Range{First: 19, Last: 20}), c.by())
+		c.must(err)
+		if spoilt.Repeated != again || spoilt.Pieces() != 2 {
+			t.Errorf("%+v", spoilt)
+		}
 	}
-	c.must(c.spoils(shop, 19, 20))
+	if _, err := c.Stock().Spoil(t.Context(), stock.Spoiling(shop, "bent", stock.Card, stock.Range{First: 5, Last: 5}), c.by()); err == nil || !strings.Contains(err.Error(), "was another order before") {
+		t.Error(err)
+	}
 	c.hold()
 }
 
@@ -305,6 +316,11 @@ func TestStockForged(t *testing.T) {
 		{"UPDATE stock_acts SET second = 'eve' WHERE number = 1", verify.StockAct},
 		{"UPDATE stock_acts SET at = at + 1 WHERE number = 1", verify.StockAct},
 		{"DELETE FROM stock_acts WHERE number = 1", verify.StockAct},
+		{"DELETE FROM stock_orders", verify.StockAct},
+		{"UPDATE stock_orders SET number = 'other'", verify.StockAct},
+		{"UPDATE stock_orders SET store = 'issuer'", verify.StockAct},
+		{"UPDATE stock_orders SET act = 77", verify.StockAct},
+		{"INSERT INTO stock_orders (store, number, act) VALUES ('issuer', 'x', 1)", verify.StockAct},
 		{"DELETE FROM stock_acts WHERE number = 4", verify.StockAct},
 		{"UPDATE card_steps SET person = 'eve'", verify.StockCard},
 		{"UPDATE issued_cards SET change = 7", verify.StockCard},

@@ -138,7 +138,11 @@ func keep(ctx context.Context, tx pgx.Tx, kind Kind, was, is []Lot) error {
 // Lots reads the lots of a store, or with none of all stores, in order behind a serial.
 func Lots(ctx context.Context, l *ledger.Ledger, kind Kind, store people.Unit, after int64, limit int) (list []Lot, err error) {
 	err = l.Look(ctx, func(tx pgx.Tx) error {
-		list, err = lots(ctx, tx, selectLots+"WHERE kind = $1 AND ($2 = '' OR store = $2) AND first > $3 ORDER BY first LIMIT $4", string(kind), string(store), after, limit)
+		if store == "" {
+			list, err = lots(ctx, tx, selectLots+"WHERE kind = $1 AND first > $2 ORDER BY first LIMIT $3", string(kind), after, limit)
+		} else {
+			list, err = lots(ctx, tx, selectLots+"WHERE kind = $1 AND store = $2 AND first > $3 ORDER BY first LIMIT $4", string(kind), string(store), after, limit)
+		}
 		return err
 	})
 	return list, err

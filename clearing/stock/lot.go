@@ -103,28 +103,6 @@ func Merged(ranges []Range) ([]Range, error) {
 	return out, nil
 }
 
-// Without are the serials of some ranges that are not in others. Both are in order.
-func Without(ranges, others []Range) (out []Range) {
-	for _, r := range ranges {
-		for len(others) > 0 && others[0].Last < r.First {
-			others = others[1:]
-		}
-		for _, o := range others {
-			if o.First > r.Last {
-				break
-			}
-			if o.First > r.First {
-				out = append(out, Range{r.First, o.First - 1})
-			}
-			r.First = o.Last + 1
-		}
-		if r.First <= r.Last {
-			out = append(out, r)
-		}
-	}
-	return out
-}
-
 // Pieces is how many there are in all ranges.
 func Pieces(ranges []Range) (n int64) {
 	for _, r := range ranges {

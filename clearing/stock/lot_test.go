@@ -45,19 +45,47 @@ func TestRangesModel(t *testing.T) {
 		}
 		there, lots := draw("there")
 		seen, counted := draw("counted")
-		var want, is []int64
-		for s := int64(1); s <= 30; s++ {
-			if there[s] && !seen[s] {
-				want = append(want, s)
-			}
+		difference := stock.NewComparison(counted)
+		for _, r := range lots {
+			difference.Lot(r)
 		}
-		for _, r := range stock.Without(lots, counted) {
-			for s := r.First; s <= r.Last; s++ {
-				is = append(is, s)
-			}
-		}
-		if !slices.Equal(is, want) {
-			rt.Fatalf("of %v without %v there are %v, want %v", lots, counted, is, want)
+		is := difference.End()
+		missing, extra := except(there, seen), except(seen, there)
+		if is.Pieces != int64(len(seen)) || is.Expected != int64(len(there)) || is.Missing != int64(len(missing)) || is.Extra != int64(len(extra)) ||
+			!slices.Equal(each(is.MissingRanges), missing) || !slices.Equal(each(is.ExtraRanges), extra) {
+			rt.Fatalf("counted %v where %v should be: %+v", counted, lots, is)
 		}
 	})
+}
+
+// except are the serials of a set that are not in another one, in order.
+func except(set, other map[int64]bool) (list []int64) {
+	for s := range set {
+		if !other[s] {
+			list = append(list, s)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// each are all serials of ranges.
+func each(ranges []stock.Range) (list []int64) {
+	for _, r := range ranges {
+		for s := r.First; s <= r.Last; s++ {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// TestCountIsBounded counts every second piece of many: the act has all sums, and the first ranges.
+func TestCountIsBounded(t *testing.T) {
+	difference := stock.NewComparison([]stock.Range{{First: 100_000, Last: 100_009}})
+	for n := range int64(10_000) {
+		difference.Lot(stock.Range{First: 2*n + 1, Last: 2*n + 1})
+	}
+	if is := difference.End(); is.Missing != 10_000 || is.Extra != 10 || len(is.MissingRanges) != 20 || is.MissingRanges[19].First != 39 {
+		t.Errorf("%+v", is)
+	}
 }

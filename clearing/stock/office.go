@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"citycard/clearing/identity"
 	"citycard/clearing/people"
 	"citycard/clearing/registry"
 	"citycard/language"
@@ -65,6 +67,7 @@ func (o *Office) Store(ctx context.Context, unit people.Unit) error {
 // Said is what the audit has of an act of one person, and so what was signed.
 type Said struct {
 	Store people.Unit `json:"store"`
+	Order string      `json:"order"` // the caller's number; one order's of the store for ever
 	Do    Do          `json:"do"`
 	Kind  Kind        `json:"kind"`
 	Range
@@ -74,10 +77,11 @@ type Said struct {
 
 // What is what a person signs who does it.
 func (s *Said) What() string {
+	of := fmt.Sprintf("order %s of the store of %s: ", s.Order, s.Store)
 	if s.Do == Count {
-		return fmt.Sprintf("count of %s in the store of %s: %d pieces, sha256:%s", s.Kind, s.Store, s.Pieces, s.List)
+		return of + fmt.Sprintf("count of %s, %d pieces, sha256:%s", s.Kind, s.Pieces, s.List)
 	}
-	return fmt.Sprintf("%s %s %s of the store of %s", s.Do, s.Kind, s.Range, s.Store)
+	return of + fmt.Sprintf("%s %s %s", s.Do, s.Kind, s.Range)
 }
 
 // Act is the act as policy and audit name it.
@@ -88,16 +92,16 @@ func (s *Said) Act() string {
 	return ActSpoil
 }
 
-// Spoiling says that pieces are good for nothing any more.
-func Spoiling(store people.Unit, kind Kind, of Range) *Said {
-	return &Said{Store: store, Do: Spoil, Kind: kind, Range: of, Pieces: of.Pieces()}
+// Spoiling says under an order number that pieces are good for nothing any more.
+func Spoiling(store people.Unit, order string, kind Kind, of Range) *Said {
+	return &Said{Store: store, Order: order, Do: Spoil, Kind: kind, Range: of, Pieces: of.Pieces()}
 }
 
 // MostCounted is how many ranges a count has at most.
 const MostCounted = 10_000
 
-// Counting says what was counted.
-func Counting(store people.Unit, kind Kind, counted []Range) (*Said, []Range, error) {
+// Counting says under an order number what was counted.
+func Counting(store people.Unit, order string, kind Kind, counted []Range) (*Said, []Range, error) {
 	counted, err := Merged(counted)
 	if err == nil && len(counted) > MostCounted {
 		err = language.Textf("%d ranges, at most %d", len(counted), MostCounted)
@@ -109,12 +113,17 @@ func Counting(store people.Unit, kind Kind, counted []Range) (*Said, []Range, er
 	for _, r := range counted {
 		_, _ = fmt.Fprintln(sum, r) // a hash takes whatever it is given
 	}
-	return &Said{Store: store, Do: Count, Kind: kind, Pieces: Pieces(counted), List: fmt.Sprintf("%x", sum.Sum(nil))}, counted, nil
+	return &Said{Store: store, Order: order, Do: Count, Kind: kind, Pieces: Pieces(counted), List: fmt.Sprintf("%x", sum.Sum(nil))}, counted, nil
 }
+
+// MaxOrder is how many bytes an order number has at most.
+const MaxOrder = 64
 
 // Check refuses what cannot be said of any store.
 func (s *Said) Check() error {
 	switch {
+	case !identity.IsName(s.Order, MaxOrder):
+		return refused(language.Textf("order number %.80q: want 1 to %d visible bytes", s.Order, MaxOrder), language.Textf("correct it"))
 	case !s.Kind.Known():
 		return refused(language.Textf("%q is no kind of piece", string(s.Kind)), language.Textf("want card or sam"))
 	case s.Do == Spoil && !s.valid():
@@ -123,72 +132,119 @@ func (s *Said) Check() error {
 	return nil
 }
 
-// Spoil does what was said; by is who signed it.
-func (o *Office) Spoil(ctx context.Context, s *Said, by ledger.Approval) (*Record, error) {
-	r := &Record{Do: Spoil, Kind: s.Kind, Range: s.Range, From: s.Store}
-	return r, o.do(ctx, s, r, by, nil)
+// Done is an act of one person.
+type Done struct {
+	Record
+	Repeated bool // it was done before, under this order: nothing was done now
 }
 
-// mostDifferent is how many ranges of a difference are kept.
-const mostDifferent = 100
+// Spoil does what was said; by is who signed it.
+func (o *Office) Spoil(ctx context.Context, s *Said, by ledger.Approval) (*Done, error) {
+	return o.do(ctx, s, by, func(context.Context, pgx.Tx, *Record) error { return nil })
+}
 
-// Count compares what was counted with what should be in a store. Of a difference the act has the
-// first hundred ranges.
-func (o *Office) Count(ctx context.Context, s *Said, counted []Range, by ledger.Approval) (*Counted, error) {
-	var all Counted
-	r := &Record{Do: Count, Kind: s.Kind, From: s.Store}
-	err := o.do(ctx, s, r, by, func(ctx context.Context, tx pgx.Tx) error {
-		list, err := lots(ctx, tx, selectLots+"WHERE kind = $1 AND store = $2 AND state = 'in_stock' ORDER BY first", string(s.Kind), string(s.Store))
+// Count compares what was counted with what should be in a store. Of a difference the act has how
+// many pieces it is, and the first ranges.
+func (o *Office) Count(ctx context.Context, s *Said, counted []Range, by ledger.Approval) (*Done, error) {
+	return o.do(ctx, s, by, func(ctx context.Context, tx pgx.Tx, r *Record) error {
+		difference := NewComparison(counted)
+		var lot Range
+		rows, err := tx.Query(ctx, "SELECT first, last FROM stock WHERE kind = $1 AND store = $2 AND state = 'in_stock' ORDER BY first", string(s.Kind), string(s.Store))
+		if err == nil {
+			_, err = pgx.ForEachRow(rows, []any{&lot.First, &lot.Last}, func() error { difference.Lot(lot); return nil })
+		}
 		if err != nil {
-			return err
+			return fmt.Errorf("read what is in stock: %w", err)
 		}
-		there := make([]Range, len(list))
-		for i, l := range list {
-			there[i] = l.Range
-		}
-		all = Counted{Pieces: s.Pieces, Expected: Pieces(there), Missing: Without(there, counted), Extra: Without(counted, there)}
-		kept := all
-		kept.Missing, kept.Extra = all.Missing[:min(len(all.Missing), mostDifferent)], all.Extra[:min(len(all.Extra), mostDifferent)]
-		r.Counted = &kept
+		is := difference.End()
+		is.List, r.Counted = s.List, &is
 		return nil
 	})
-	return &all, err
 }
 
-func (o *Office) do(ctx context.Context, s *Said, r *Record, by ledger.Approval, before func(context.Context, pgx.Tx) error) error {
-	if err := by.ValidateAlone(); err != nil {
-		return err
+// errAgain ends a transaction whose order was done meanwhile.
+var errAgain = errors.New("the order was done meanwhile")
+
+// do does what was said, once for its order number.
+func (o *Office) do(ctx context.Context, s *Said, by ledger.Approval, fill func(context.Context, pgx.Tx, *Record) error) (*Done, error) {
+	if err := errors.Join(s.Check(), by.ValidateAlone()); err != nil {
+		return nil, err
+	}
+	if done, err := again(ctx, o.Ledger.Pool(), s); done != nil || err != nil {
+		return done, err
 	}
 	if err := o.Store(ctx, s.Store); err != nil {
-		return err
+		return nil, err
 	}
 	at, err := o.at(ctx, &by)
 	if err != nil {
+		return nil, err
+	}
+	done := &Done{Record: Record{Do: s.Do, Kind: s.Kind, Range: s.Range, From: s.Store, Order: s.Order}}
+	_, err = o.Ledger.PostOnce(ctx, Stream, o.Owner, 0, func(b *ledger.Batch) error {
+		b.Prepare = func(ctx context.Context, tx pgx.Tx) error {
+			before, err := again(ctx, tx, s)
+			if before != nil && err == nil {
+				err = errAgain
+			}
+			if err != nil {
+				return err
+			}
+			if err := fill(ctx, tx, &done.Record); err != nil {
+				return err
+			}
+			b.Transfers = nil
+			return (&Booking{By: by, At: at}).Do(ctx, tx, b, &done.Record)
+		}
+		b.Finish = func(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) ([]byte, error) {
+			return nil, s.keep(ctx, tx, out, done.Number, by)
+		}
+		return nil
+	})
+	if errors.Is(err, errAgain) {
+		return again(ctx, o.Ledger.Pool(), s)
+	}
+	return done, err
+}
+
+// keep writes the order of an act that is booked, and the audit's entry.
+func (s *Said) keep(ctx context.Context, tx pgx.Tx, out *ledger.Outcome, act int64, by ledger.Approval) error {
+	if err := Booked(out); err != nil {
 		return err
+	}
+	if _, err := tx.Exec(ctx, "INSERT INTO stock_orders (store, number, act) VALUES ($1, $2, $3)", string(s.Store), s.Order, act); err != nil {
+		return fmt.Errorf("keep an order of stock: %w", err)
 	}
 	text, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
-	_, err = o.Ledger.PostOnce(ctx, Stream, o.Owner, 0, func(b *ledger.Batch) error {
-		b.Prepare = func(ctx context.Context, tx pgx.Tx) error {
-			if before != nil {
-				if err := before(ctx, tx); err != nil {
-					return err
-				}
-			}
-			b.Transfers = nil
-			return (&Booking{By: by, At: at}).Do(ctx, tx, b, r)
-		}
-		b.Finish = func(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) ([]byte, error) {
-			if err := Booked(out); err != nil {
-				return nil, err
-			}
-			return nil, ledger.Record(ctx, tx, s.Act(), string(text), by)
-		}
-		return nil
-	})
-	return err
+	return ledger.Record(ctx, tx, s.Act(), string(text), by)
+}
+
+// again finds an order that was done before; nil: there is none. Another one under its number is
+// refused.
+func again(ctx context.Context, q querier, s *Said) (*Done, error) {
+	rows, err := q.Query(ctx, "SELECT a.record FROM stock_orders o JOIN stock_acts a ON a.number = o.act WHERE o.store = $1 AND o.number = $2", string(s.Store), s.Order)
+	var texts []string
+	if err == nil {
+		texts, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read an order of stock: %w", err)
+	}
+	if len(texts) == 0 {
+		return nil, nil
+	}
+	done := &Done{Repeated: true}
+	if err := json.Unmarshal([]byte(texts[0]), &done.Record); err != nil {
+		return nil, fmt.Errorf("read an act of stock: %w", err)
+	}
+	was := &done.Record
+	if was.Do != s.Do || was.Kind != s.Kind || was.Range != s.Range || was.Counted != nil && (was.Counted.List != s.List || was.Counted.Pieces != s.Pieces) {
+		return nil, refused(language.Textf("order %s was another order before", s.Order), language.Textf("give each order a number of its own"))
+	}
+	return done, nil
 }
 
 // at is when somebody did something, to the second.

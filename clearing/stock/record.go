@@ -29,6 +29,9 @@ type Record struct {
 	// Product is as which cards are to be sold, of a receipt, and as which one was issued.
 	Product string      `json:"product,omitempty"`
 	From    people.Unit `json:"from,omitempty"` // the store; none of a receipt
+	// Order is the caller's number of an act of one person on a store; empty: the act is of a
+	// proposal, or of a report.
+	Order   string      `json:"order,omitempty"`
 	To      people.Unit `json:"to,omitempty"`   // of a receipt or a move
 	Made    *Made       `json:"made,omitempty"` // of an issue
 	Report  string      `json:"report,omitempty"`
@@ -62,14 +65,6 @@ func (m *Made) Holder() string {
 		return "registered"
 	}
 	return "anonymous"
-}
-
-// Counted is what a count came to.
-type Counted struct {
-	Pieces   int64   `json:"pieces"`   // that were counted
-	Expected int64   `json:"expected"` // that should have been there
-	Missing  []Range `json:"missing,omitempty"`
-	Extra    []Range `json:"extra,omitempty"`
 }
 
 // subject is that of the notes of all acts.

@@ -14,11 +14,12 @@ import (
 	"citycard/ledger/chain"
 )
 
-// The notes of acts of stock (62), and their rows: those of one act together.
+// The notes of acts of stock (62), and their rows with their orders: those of one act together.
 const stockActs = `
-	SELECT id, 0 AS what, evidence AS content, booking_day::INT8 AS day, 0::INT8 AS number, 0::INT8 AS at, '' AS person, '' AS second
+	SELECT id, 0 AS what, evidence AS content, booking_day::INT8 AS day, 0::INT8 AS number, 0::INT8 AS at, '' AS person, '' AS second, '' AS store, '' AS name
 		FROM journal WHERE id >= '\x62' AND id < '\x63'
-	UNION ALL SELECT id, 1, convert_to(record, 'UTF8'), day::INT8, number, at, person, second FROM stock_acts
+	UNION ALL SELECT a.id, 1, convert_to(a.record, 'UTF8'), a.day::INT8, a.number, a.at, a.person, a.second, coalesce(o.store, ''), coalesce(o.number, '')
+		FROM stock_acts a LEFT JOIN stock_orders o ON o.act = a.number
 	ORDER BY id, what`
 
 // stockRow is a row of stockActs.
@@ -27,6 +28,7 @@ type stockRow struct {
 	what            int
 	day, number, at int64
 	person, second  string
+	store, name     string // of its order
 }
 
 // doneBy is an act of stock as it is told, with who did it.
@@ -52,7 +54,7 @@ func (c *check) stockNotes(ctx context.Context) error {
 	var note []byte // of the act that comes next
 	var noted bool
 	var day int64
-	err := c.each(ctx, stockActs, []any{&r.id, &r.what, &r.content, &r.day, &r.number, &r.at, &r.person, &r.second}, func() error {
+	err := c.each(ctx, stockActs, []any{&r.id, &r.what, &r.content, &r.day, &r.number, &r.at, &r.person, &r.second, &r.store, &r.name}, func() error {
 		if r.what == 0 {
 			if noted {
 				c.fault(StockAct, fmt.Sprintf("note %x", note), "it is not kept")
@@ -75,6 +77,9 @@ func (c *check) stockNotes(ctx context.Context) error {
 			c.fault(StockAct, fmt.Sprintf("%s of %s", of.act, of.first), "the audit has it %d times more: %s", n, of.of)
 		}
 	}
+	if err := c.stockOrders(ctx); err != nil {
+		return err
+	}
 	if err := c.stockLots(ctx, s); err != nil {
 		return err
 	}
@@ -94,7 +99,9 @@ func (c *check) stockAct(s *shelves, r *stockRow, note []byte, noted bool, day i
 	case r.number != s.last+1:
 		c.fault(StockAct, where, "the act before is %d", s.last)
 	}
-	s.last = r.number
+	if s.last = r.number; is.Order != r.name || r.name != "" && string(is.From) != r.store {
+		c.fault(StockAct, where, "it is order %q of %s; the order that is kept is %q of %s", is.Order, is.From, r.name, r.store)
+	}
 	of := toldBefore(&is, r.person, r.second, r.at)
 	if s.told[of]--; s.told[of] < 0 {
 		c.fault(StockAct, where, "the audit has no such act: %s", of.of)
@@ -132,9 +139,9 @@ func toldBefore(r *stock.Record, first, second string, at int64) doneBy {
 			of.act = stock.ActReceive
 		}
 	case r.Do == stock.Count:
-		of.act, of.of = stock.ActCount, fmt.Sprintf("%d pieces of %s in %s", r.Counted.Pieces, r.Kind, r.From)
+		of.act, of.of = stock.ActCount, fmt.Sprintf("order %s: %d pieces of %s in %s, sha256:%s", r.Order, r.Counted.Pieces, r.Kind, r.From, r.Counted.List)
 	default:
-		of.act, of.of = stock.ActSpoil, fmt.Sprintf("%s %s in %s", r.Kind, r.Range, r.From)
+		of.act, of.of = stock.ActSpoil, fmt.Sprintf("order %s: %s %s in %s", r.Order, r.Kind, r.Range, r.From)
 	}
 	return of
 }
@@ -156,7 +163,7 @@ func (c *check) toldOfStock() map[doneBy]int {
 	for _, act := range []string{stock.ActSpoil, stock.ActCount} {
 		told(c, act, func(e *chain.AuditEntry, of stock.Said) {
 			c.signedWhat(e, of.What())
-			r := stock.Record{Do: of.Do, Kind: of.Kind, Range: of.Range, From: of.Store, Counted: &stock.Counted{Pieces: of.Pieces}}
+			r := stock.Record{Do: of.Do, Kind: of.Kind, Range: of.Range, From: of.Store, Order: of.Order, Counted: &stock.Counted{Pieces: of.Pieces, List: of.List}}
 			all[toldBefore(&r, e.First, "", e.At.Unix())]++
 		})
 	}
@@ -167,6 +174,16 @@ func (c *check) toldOfStock() map[doneBy]int {
 		}
 	})
 	return all
+}
+
+// stockOrders names the orders of no act.
+func (c *check) stockOrders(ctx context.Context) error {
+	var store, name string
+	return c.each(ctx, "SELECT o.store, o.number FROM stock_orders o LEFT JOIN stock_acts a ON a.number = o.act WHERE a.number IS NULL ORDER BY o.store, o.number",
+		[]any{&store, &name}, func() error {
+			c.fault(StockAct, fmt.Sprintf("order %s of %s", name, store), "there is no act of it")
+			return nil
+		})
 }
 
 // stockLots holds what is in stock against what the acts have left.

@@ -124,10 +124,10 @@ func (l *lived) stock(office *cards.Office, staff *peopletest.Staff, signed func
 			l.must(l.town.Registry.Update(l.Context(), registry.NewStore(l.Pool()), l.adopt))
 		}
 	}
-	spoilt := stock.Spoiling(shop, stock.Card, stock.Range{First: 40, Last: 41})
+	spoilt := stock.Spoiling(shop, "s-1", stock.Card, stock.Range{First: 40, Last: 41})
 	_, err := office.Stock().Spoil(l.Context(), spoilt, signed(spoilt.Act(), spoilt.What()))
 	l.must(err)
-	counted, ranges, err := stock.Counting(shop, stock.Card, []stock.Range{{First: 2, Last: 39}})
+	counted, ranges, err := stock.Counting(shop, "s-2", stock.Card, []stock.Range{{First: 2, Last: 39}})
 	l.must(err)
 	_, err = office.Stock().Count(l.Context(), counted, ranges, signed(counted.Act(), counted.What()))
 	l.must(err)

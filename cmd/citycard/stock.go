@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"maps"
 	"os"
 	"slices"
@@ -104,12 +105,13 @@ func stockMoveCommand() *ffcli.Command {
 }
 
 func stockSpoiltCommand() *ffcli.Command {
-	c := newCommand("stock spoilt", "--serials FIRST-LAST [--store UNIT] [--kind card] --identity FILE --reason TEXT", "say that pieces are good for nothing any more",
+	c := newCommand("stock spoilt", "--serials FIRST-LAST [--store UNIT] [--kind card] [--order NUMBER] --identity FILE --reason TEXT", "say that pieces are good for nothing any more",
 		"They stay in the store as spoilt, and are counted. What a job of cards has spoilt, citycard card issued says.")
 	c.registerJSON("print for machines")
 	var of pieces
 	of.register(c)
 	store := c.flags.String("store", "issuer", "`UNIT` in whose store they lie: issuer, channel:ID or operator:ID")
+	order := orderFlag(c)
 	var by actor
 	by.register(c)
 	c.check = by.missing
@@ -125,12 +127,9 @@ func stockSpoiltCommand() *ffcli.Command {
 		if err != nil {
 			return service.Exit(service.ExitUsage, err)
 		}
-		done, err := client.SpoilStock(ctx, stock.Spoiling(unit, kind, ranges[0]), by.reason, c.dry)
-		if unknownOutcome(err) {
-			return service.Fail("it is not known whether it was done").Todo("look with citycard stock show, and give the command again only if it was not").Because(err)
-		}
+		done, err := client.SpoilStock(ctx, stock.Spoiling(unit, order(), kind, ranges[0]), by.reason, c.dry)
 		if err != nil {
-			return refusedBy(language.Textf("nothing is done"), err)
+			return order.failed(err, language.Textf("nothing is done"))
 		}
 		if c.asJSON {
 			return writeJSON(os.Stdout, done)
@@ -138,6 +137,23 @@ func stockSpoiltCommand() *ffcli.Command {
 		c.Print("spoilt: %d", done.Pieces)
 		return nil
 	})
+}
+
+// orderNumber gives the number of an order: the one of --order, or one of its own.
+type orderNumber func() string
+
+func orderFlag(c *command) orderNumber {
+	own := rand.Text()
+	number := c.flags.String("order", "", "`NUMBER` of the act, to give it again where it is not known whether it was done; empty: a new one")
+	return func() string { return cmp.Or(*number, own) }
+}
+
+// failed says what became of an act, and how it is given again.
+func (o orderNumber) failed(err error, nothing *language.Text) error {
+	if unknownOutcome(err) {
+		return service.Fail("it is not known whether it was done").Todo("give the command again with --order %s: it is done once", o()).Because(err)
+	}
+	return refusedBy(nothing, err)
 }
 
 // lotLine is a part of what is in stock, as it is printed.
@@ -225,13 +241,14 @@ func countedIn(path string) (all []stock.Range, err error) {
 }
 
 func stockCountCommand() *ffcli.Command {
-	c := newCommand("stock count", "FILE [--store UNIT] [--kind card] --identity FILE", "say what was counted in a store, and list what is missing and what should not be there",
+	c := newCommand("stock count", "FILE [--store UNIT] [--kind card] [--order NUMBER] --identity FILE", "say what was counted in a store, and list what is missing and what should not be there",
 		"FILE has the serials of all that lies there and is not spoilt, as a scanner gives them: one a line, or FIRST-LAST. The\n"+
 			"count is kept and changes nothing; its exit code is 3 if something differs.")
 	c.takesWords(1)
 	c.registerJSON("print for machines")
 	store := c.flags.String("store", "issuer", "`UNIT` whose store it is: issuer, channel:ID or operator:ID")
 	kind := c.flags.String("kind", "card", "what was counted: `card or sam`")
+	order := orderFlag(c)
 	var by actor
 	by.register(c)
 	c.check = by.identity.check
@@ -244,9 +261,9 @@ func stockCountCommand() *ffcli.Command {
 		if err != nil {
 			return service.Refuse("nothing is counted").Todo("give a file with one serial a line").Because(err)
 		}
-		done, err := client.CountStock(ctx, unit, stock.Kind(*kind), counted, by.reason, c.dry)
+		done, err := client.CountStock(ctx, unit, order(), stock.Kind(*kind), counted, by.reason, c.dry)
 		if err != nil {
-			return refusedBy(language.Textf("nothing is counted"), err)
+			return order.failed(err, language.Textf("nothing is counted"))
 		}
 		if c.asJSON {
 			if err := writeJSON(os.Stdout, done); err != nil {
@@ -254,15 +271,18 @@ func stockCountCommand() *ffcli.Command {
 			}
 		} else {
 			c.Print("counted: %d; there should be: %d", done.Pieces, done.Expected)
-			for _, r := range done.Missing {
+			for _, r := range done.MissingRanges {
 				c.Print("missing: %s", r.String())
 			}
-			for _, r := range done.Extra {
+			for _, r := range done.ExtraRanges {
 				c.Print("should not be there: %s", r.String())
 			}
+			if more := done.Missing + done.Extra - stock.Pieces(done.MissingRanges) - stock.Pieces(done.ExtraRanges); more > 0 {
+				c.Print("and pieces more: %d", more)
+			}
 		}
-		if len(done.Missing)+len(done.Extra) > 0 {
-			return service.Exit(service.ExitFindings, language.Textf("pieces that are missing: %d; that should not be there: %d", stock.Pieces(done.Missing), stock.Pieces(done.Extra)))
+		if done.Missing+done.Extra > 0 {
+			return service.Exit(service.ExitFindings, language.Textf("pieces that are missing: %d; that should not be there: %d", done.Missing, done.Extra))
 		}
 		return nil
 	})

@@ -39,16 +39,19 @@ func (c *Client) SpoilStock(ctx context.Context, said *stock.Said, reason string
 	if err != nil {
 		return StockDone{}, err
 	}
-	body, err := encode(SpoilingStock{said.Store, said.Kind, said.First, said.Last, signed})
+	body, err := encode(SpoilingStock{said.Store, said.Order, said.Kind, said.First, said.Last, signed})
 	if err != nil {
 		return StockDone{}, err
 	}
 	return ask[StockDone](ctx, c, call{method: http.MethodPost, path: "/v1/stock/spoil" + rehearsed(dry), body: body})
 }
 
-// CountStock signs what was counted in a store.
-func (c *Client) CountStock(ctx context.Context, store people.Unit, kind stock.Kind, counted []stock.Range, reason string, dry bool) (StockCount, error) {
-	said, counted, err := stock.Counting(store, kind, counted)
+// CountStock signs under an order number what was counted in a store.
+func (c *Client) CountStock(ctx context.Context, store people.Unit, order string, kind stock.Kind, counted []stock.Range, reason string, dry bool) (StockCount, error) {
+	said, counted, err := stock.Counting(store, order, kind, counted)
+	if err == nil {
+		err = said.Check()
+	}
 	if err != nil {
 		return StockCount{}, err
 	}
@@ -56,7 +59,7 @@ func (c *Client) CountStock(ctx context.Context, store people.Unit, kind stock.K
 	if err != nil {
 		return StockCount{}, err
 	}
-	body, err := encode(CountingStock{store, kind, append([]stock.Range{}, counted...), signed})
+	body, err := encode(CountingStock{store, order, kind, append([]stock.Range{}, counted...), signed})
 	if err != nil {
 		return StockCount{}, err
 	}

@@ -33,17 +33,18 @@ func (r *realm) received(store people.Unit) (serial int64) {
 func (r *realm) stores(id string, row scopeRow) api.Kind {
 	r.Helper()
 	serial := r.received(row.about)
+	order := fmt.Sprintf("s-%d", serial)
 	switch row.act {
 	case stock.ActSpoil:
-		said := stock.Spoiling(row.about, stock.Card, stock.Range{First: serial, Last: serial})
+		said := stock.Spoiling(row.about, order, stock.Card, stock.Range{First: serial, Last: serial})
 		signed := r.sign(id, r.statement(id, row.act, said.What(), "torn"))
-		kind, _ := send(r, "/v1/stock/spoil", api.SpoilingStock{Store: row.about, Kind: stock.Card, First: serial, Last: serial, Signed: signed})
+		kind, _ := send(r, "/v1/stock/spoil", api.SpoilingStock{Store: row.about, Order: order, Kind: stock.Card, First: serial, Last: serial, Signed: signed})
 		return kind
 	case stock.ActCount:
-		said, counted, err := stock.Counting(row.about, stock.Card, []stock.Range{{First: serial, Last: serial}})
+		said, counted, err := stock.Counting(row.about, order, stock.Card, []stock.Range{{First: serial, Last: serial}})
 		r.must(err)
 		signed := r.sign(id, r.statement(id, row.act, said.What(), ""))
-		kind, _ := send(r, "/v1/stock/count", api.CountingStock{Store: row.about, Kind: stock.Card, Serials: counted, Signed: signed})
+		kind, _ := send(r, "/v1/stock/count", api.CountingStock{Store: row.about, Order: order, Kind: stock.Card, Serials: counted, Signed: signed})
 		return kind
 	}
 	report := &cards.Report{Store: row.about, Lines: []cards.ReportLine{madeOf(1, serial)}}
@@ -83,19 +84,21 @@ func (w *town) answersOfStock(ctx context.Context, count, refused func(string, e
 	cara := w.client("cara")
 	shop := people.Unit("channel:counter")
 	w.must(lies(ctx, w.ledger, shop, 1, 10))
-	done, err := cara.SpoilStock(ctx, stock.Spoiling(shop, stock.Card, stock.Range{First: 9, Last: 10}), "torn", false)
-	count("spoil-stock", err)
-	if done.Pieces != 2 {
-		w.Errorf("spoilt: %+v", done)
+	for _, again := range []bool{false, true} {
+		done, err := cara.SpoilStock(ctx, stock.Spoiling(shop, "s-1", stock.Card, stock.Range{First: 9, Last: 10}), "torn", false)
+		count("spoil-stock", err)
+		if done.Pieces != 2 || done.Repeated != again {
+			w.Errorf("spoilt: %+v", done)
+		}
+		counted, err := cara.CountStock(ctx, shop, "s-2", stock.Card, []stock.Range{{First: 1, Last: 7}}, "", false)
+		count("count-stock", err)
+		if counted.Expected != 8 || counted.Missing != 1 || len(counted.MissingRanges) != 1 || counted.Repeated != again {
+			w.Errorf("counted: %+v", counted)
+		}
 	}
-	_, err = cara.SpoilStock(ctx, stock.Spoiling(shop, stock.Card, stock.Range{First: 9, Last: 10}), "torn", false)
+	_, err := cara.SpoilStock(ctx, stock.Spoiling(shop, "s-3", stock.Card, stock.Range{First: 9, Last: 10}), "torn", false)
 	refused("spoil-stock", err)
-	counted, err := cara.CountStock(ctx, shop, stock.Card, []stock.Range{{First: 1, Last: 7}}, "", false)
-	count("count-stock", err)
-	if counted.Expected != 8 || len(counted.Missing) != 1 {
-		w.Errorf("counted: %+v", counted)
-	}
-	_, err = cara.CountStock(ctx, "channel:nowhere", stock.Card, nil, "", false)
+	_, err = cara.CountStock(ctx, "channel:nowhere", "s-4", stock.Card, nil, "", false)
 	refused("count-stock", err)
 	report := &cards.Report{Store: shop, Lines: []cards.ReportLine{madeOf(1, 1), {Line: 2, Serial: 2}, madeOf(3, 70)}}
 	issued, err := w.client("ann").IssueCards(ctx, report, "", false)

@@ -30,32 +30,38 @@ type StockPage struct {
 // SpoilingStock says that pieces are good for nothing any more.
 type SpoilingStock struct {
 	Store  people.Unit `json:"store" minLength:"1" maxLength:"64"`
+	Order  string      `json:"order" minLength:"1" maxLength:"64" doc:"Number that the caller gives; one order's of the store for ever, so it may be repeated"`
 	Kind   stock.Kind  `json:"kind" enum:"card,sam"`
 	First  int64       `json:"first" minimum:"1" maximum:"999999999999999999"`
 	Last   int64       `json:"last" minimum:"1" maximum:"999999999999999999"`
-	Signed Signature   `json:"signed" doc:"Statement of the act \"spoil stock\", with the reason: its what is \"spoil KIND FIRST-LAST of the store of STORE\", or the serial alone of one"`
+	Signed Signature   `json:"signed" doc:"Statement of the act \"spoil stock\", with the reason: its what is \"order ORDER of the store of STORE: spoil KIND FIRST-LAST\", or the serial alone of one"`
 }
 
 // StockDone is what was done.
 type StockDone struct {
-	Act    int64 `json:"act" doc:"Number of the act"`
-	Pieces int64 `json:"pieces"`
+	Act      int64 `json:"act" doc:"Number of the act"`
+	Pieces   int64 `json:"pieces"`
+	Repeated bool  `json:"repeated" doc:"It was done before, under this order: nothing was done now"`
 }
 
 // CountingStock says what somebody has counted.
 type CountingStock struct {
 	Store   people.Unit   `json:"store" minLength:"1" maxLength:"64"`
+	Order   string        `json:"order" minLength:"1" maxLength:"64" doc:"Number that the caller gives; one order's of the store for ever, so it may be repeated"`
 	Kind    stock.Kind    `json:"kind" enum:"card,sam"`
 	Serials []stock.Range `json:"serials" maxItems:"10000" doc:"All that lies there. None of them twice"`
-	Signed  Signature     `json:"signed" doc:"Statement of the act \"count stock\": its what is \"count of KIND in the store of STORE: N pieces, sha256:HASH\", over the ranges in order and with none that touch, FIRST-LAST or the serial alone, each with a line feed"`
+	Signed  Signature     `json:"signed" doc:"Statement of the act \"count stock\": its what is \"order ORDER of the store of STORE: count of KIND, N pieces, sha256:HASH\", over the ranges in order and with none that touch, FIRST-LAST or the serial alone, each with a line feed"`
 }
 
 // StockCount is what a count has come to.
 type StockCount struct {
-	Pieces   int64         `json:"pieces" doc:"That were counted"`
-	Expected int64         `json:"expected" doc:"That should be there"`
-	Missing  []stock.Range `json:"missing"`
-	Extra    []stock.Range `json:"extra" doc:"That should not be there"`
+	Pieces        int64         `json:"pieces" doc:"That were counted"`
+	Expected      int64         `json:"expected" doc:"That should be there"`
+	Missing       int64         `json:"missing" doc:"How many pieces"`
+	Extra         int64         `json:"extra" doc:"How many that should not be there"`
+	MissingRanges []stock.Range `json:"missing_ranges" maxItems:"20" doc:"The first of the missing ones"`
+	ExtraRanges   []stock.Range `json:"extra_ranges" maxItems:"20" doc:"The first of those that should not be there"`
+	Repeated      bool          `json:"repeated" doc:"It was counted before, under this order: this is what it came to then"`
 }
 
 // IssueReport is a part of the report of a job of cards.
@@ -85,10 +91,10 @@ const stockLimit = 1 << 20
 func (s *Server) registerStock() {
 	huma.Register(s.api, look("stock", http.MethodGet, "/v1/stock", "cards", "What lies where",
 		"Blank cards or SAMs by their serials. Who works for a channel or an operator sees its own store.", bodyLimit), s.lots)
-	spoil := act("spoil-stock", "/v1/stock/spoil", "Say that pieces are spoilt", "They are good for nothing any more, and are counted.", bodyLimit)
+	spoil := act("spoil-stock", "/v1/stock/spoil", "Say that pieces are spoilt", "They are good for nothing any more, and are counted. May be repeated.", bodyLimit)
 	spoil.Tags = []string{"cards"}
 	huma.Register(s.api, spoil, s.spoilStock)
-	count := act("count-stock", "/v1/stock/count", "Say what was counted in a store", "Keeps what is missing and what should not be there, and changes nothing.", stockLimit)
+	count := act("count-stock", "/v1/stock/count", "Say what was counted in a store", "Keeps what is missing and what should not be there, and changes nothing. May be repeated.", stockLimit)
 	count.Tags = []string{"cards"}
 	huma.Register(s.api, count, s.countStock)
 	issue := act("issue-cards", "/v1/cards/issued", "Bring a report of a job of cards in",
@@ -142,7 +148,7 @@ func (s *Server) spoilStock(ctx context.Context, in *struct {
 },
 ) (*answer[StockDone], error) {
 	b := &in.Body
-	said := stock.Spoiling(b.Store, b.Kind, stock.Range{First: b.First, Last: b.Last})
+	said := stock.Spoiling(b.Store, b.Order, b.Kind, stock.Range{First: b.First, Last: b.Last})
 	office, by, err := s.signedStock(ctx, in.Dry, said, b.Signed)
 	if err != nil {
 		return nil, err
@@ -151,7 +157,7 @@ func (s *Server) spoilStock(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
-	return &answer[StockDone]{StockDone{done.Number, done.Pieces()}}, nil
+	return &answer[StockDone]{StockDone{done.Number, done.Pieces(), done.Repeated}}, nil
 }
 
 func (s *Server) countStock(ctx context.Context, in *struct {
@@ -160,7 +166,7 @@ func (s *Server) countStock(ctx context.Context, in *struct {
 },
 ) (*answer[StockCount], error) {
 	b := &in.Body
-	said, counted, err := stock.Counting(b.Store, b.Kind, b.Serials)
+	said, counted, err := stock.Counting(b.Store, b.Order, b.Kind, b.Serials)
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
@@ -172,7 +178,10 @@ func (s *Server) countStock(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
-	return &answer[StockCount]{StockCount{done.Pieces, done.Expected, append([]stock.Range{}, done.Missing...), append([]stock.Range{}, done.Extra...)}}, nil
+	is := done.Counted
+	return &answer[StockCount]{StockCount{
+		is.Pieces, is.Expected, is.Missing, is.Extra, append([]stock.Range{}, is.MissingRanges...), append([]stock.Range{}, is.ExtraRanges...), done.Repeated,
+	}}, nil
 }
 
 func (s *Server) issueCards(ctx context.Context, in *struct {
