@@ -10,6 +10,7 @@ import (
 
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
+	"citycard/clearing/csvfile"
 	"citycard/clearing/identity"
 	"citycard/clearing/people/proposal"
 	"citycard/clearing/release"
@@ -46,7 +47,7 @@ func TestInvoices(t *testing.T) {
 		_, _, err := office.Ask(t.Context(), &load.AskInvoice{Channel: "counter", Order: order, Red: red}, by)
 		return err
 	}
-	take := func(file *load.InvoiceAnswers) load.TakenAnswers {
+	take := func(file *load.InvoiceAnswers) csvfile.Taken {
 		t.Helper()
 		first, repeated, err := office.Take(t.Context(), file, by)
 		if err != nil || repeated {

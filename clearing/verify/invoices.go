@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"citycard/clearing/csvfile"
 	"citycard/clearing/identity"
 	"citycard/clearing/transit/load"
 	"citycard/ledger/chain"
+	books "citycard/ledger/verify"
 )
 
 // The notes about the invoices of orders (09), and the row that is kept of each.
@@ -43,9 +45,9 @@ func (c *check) invoices(ctx context.Context) error {
 		asked[of]++
 		c.signedWhat(e, of.What())
 	})
-	files := map[string]load.AnswersTold{}
+	files := map[string]csvfile.Told{}
 	told(c, load.ActAnswers, func(e *chain.AuditEntry, of load.AnswersTold) {
-		files[of.File] = of
+		files[of.File] = of.Told
 		done += of.Done
 		c.signedWhat(e, of.What())
 	})
@@ -92,7 +94,8 @@ func (c *check) invoices(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.invoiceFiles(ctx, files)
+	return c.takenFiles(ctx, LoadInvoice, "answers", "SELECT file, lines, done, rejects FROM load_invoice_files",
+		"SELECT file, line, content, why FROM load_invoice_rejects ORDER BY file, line", files)
 }
 
 func (n *invoiced) where() string {
@@ -116,39 +119,39 @@ func (n *invoiced) add(r *invoiceRow) (of load.AskInvoice, ask bool) {
 	return load.AskInvoice{Channel: is.Channel, Order: is.Order, Red: is.State == load.InvoiceRedAsked}, ask
 }
 
-// invoiceFiles compares what is kept of files of answers with the audit.
-func (c *check) invoiceFiles(ctx context.Context, files map[string]load.AnswersTold) error {
-	kept := map[string]*load.TakenAnswers{}
+// takenFiles compares what is kept of files of rows, and of their rejects, with the audit.
+func (c *check) takenFiles(ctx context.Context, kind books.Kind, what, files, rejects string, audited map[string]csvfile.Told) error {
+	kept := map[string]*csvfile.Taken{}
 	var file []byte
-	var lines, done, rejects int64
-	err := c.each(ctx, "SELECT file, lines, done, rejects FROM load_invoice_files", []any{&file, &lines, &done, &rejects}, func() error {
+	var lines, done, bad int64
+	err := c.each(ctx, files, []any{&file, &lines, &done, &bad}, func() error {
 		name := hex.EncodeToString(file)
-		kept[name] = &load.TakenAnswers{File: name, Rows: int(lines), Done: int(done), Rejects: []load.RejectedReply{}}
-		if want := files[name].Rejects; int64(want) != rejects {
-			c.fault(LoadInvoice, "answers "+name, "%d rejects; the audit has %d", rejects, want)
+		kept[name] = &csvfile.Taken{File: name, Rows: int(lines), Done: int(done), Rejects: []csvfile.Reject{}}
+		if want := audited[name].Rejects; int64(want) != bad {
+			c.fault(kind, what+" "+name, "%d rejects; the audit has %d", bad, want)
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	var r load.RejectedReply
-	err = c.each(ctx, "SELECT file, line, content, why FROM load_invoice_rejects ORDER BY file, line", []any{&file, &r.Line, &r.Content, &r.Why}, func() error {
+	var r csvfile.Reject
+	err = c.each(ctx, rejects, []any{&file, &r.Line, &r.Content, &r.Why}, func() error {
 		name := hex.EncodeToString(file)
 		if kept[name] == nil {
-			kept[name] = &load.TakenAnswers{}
+			kept[name] = &csvfile.Taken{}
 		}
 		kept[name].Rejects = append(kept[name].Rejects, r)
 		return nil
 	})
 	for name, of := range kept {
-		if now, err := of.Told(); err != nil || now != files[name] {
-			c.fault(LoadInvoice, "answers "+name, "what is kept of the file is not what the audit has")
+		if now, err := of.Told(); err != nil || now != audited[name] {
+			c.fault(kind, what+" "+name, "what is kept of the file is not what the audit has")
 		}
 	}
-	for name := range files {
+	for name := range audited {
 		if kept[name] == nil {
-			c.fault(LoadInvoice, "answers "+name, "the audit has the file, and nothing is kept of it")
+			c.fault(kind, what+" "+name, "the audit has the file, and nothing is kept of it")
 		}
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"citycard/clearing/csvfile"
 	"citycard/clearing/people/access"
 	"citycard/clearing/transit/load"
 	"citycard/language"
@@ -39,7 +40,7 @@ type InvoiceReplies struct {
 
 // RepliesTaken is what a file has come to.
 type RepliesTaken struct {
-	load.TakenAnswers
+	csvfile.Taken
 	Repeated bool `json:"repeated,omitempty" doc:"The file was taken before; nothing was done"`
 }
 

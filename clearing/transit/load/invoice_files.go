@@ -1,23 +1,18 @@
 package load
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/csv"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
-	"citycard/language"
+	"citycard/clearing/csvfile"
 	"citycard/ledger"
 )
 
@@ -26,9 +21,6 @@ const (
 	doIssue, doRed         = "issue", "red"
 	answerDone, answerNone = "done", "refused"
 )
-
-// The files end with this word, how many rows they have, and the SHA-256 of all before this row.
-const endsWith = "sha256"
 
 // MaxAnswers is how many rows a file of answers may have: they are one commit.
 const MaxAnswers = 5000
@@ -74,7 +66,7 @@ func ExportInvoices(ctx context.Context, l *ledger.Ledger, out io.Writer) (rows 
 	if err := w.WriteAll(list); err != nil {
 		return 0, fmt.Errorf("export invoices: %w", err)
 	}
-	_, err = fmt.Fprintf(out, "%s,%d,%x\n", endsWith, len(list), hash.Sum(nil))
+	_, err = io.WriteString(out, csvfile.End(len(list), hash.Sum(nil)))
 	return len(list), err
 }
 
@@ -87,41 +79,26 @@ func ExportInvoices(ctx context.Context, l *ledger.Ledger, out io.Writer) (rows 
 //
 // result is done or refused; invoice is the number of the invoice, or of the red letter.
 type InvoiceAnswers struct {
-	Hash    [sha256.Size]byte
+	csvfile.File
 	answers []invoiceAnswer
 }
 
 type invoiceAnswer struct {
-	line                                        int
+	row                                         *csvfile.Row
 	channel, order, do, amount, result, invoice string
-	content                                     string
 }
 
 // ReadAnswers reads a file. A file that is cut or was changed on its way is refused whole.
 func ReadAnswers(content []byte) (*InvoiceAnswers, error) {
-	end := bytes.LastIndex(bytes.TrimRight(content, "\r\n"), []byte("\n")) + 1
-	last := strings.Split(string(bytes.TrimRight(content[end:], "\r\n")), ",")
-	a := &InvoiceAnswers{Hash: sha256.Sum256(content[:end])}
-	if len(last) != 3 || last[0] != endsWith || last[2] != hex.EncodeToString(a.Hash[:]) {
-		return nil, language.Textf("the last line is not sha256, the number of rows, and the SHA-256 of all before it: the file is cut or was changed")
-	}
-	r := csv.NewReader(bytes.NewReader(content[:end]))
-	r.FieldsPerRecord = 6
-	records, err := r.ReadAll()
+	file, err := csvfile.Read(content, []string{"channel", "order", "do", "amount", "result", "invoice"}, MaxAnswers)
 	if err != nil {
-		return nil, language.Textf("not a file of answers: %w", err)
+		return nil, err
 	}
-	if len(records) == 0 || !slices.Equal(records[0], []string{"channel", "order", "do", "amount", "result", "invoice"}) {
-		return nil, language.Textf("the first line must be channel,order,do,amount,result,invoice")
-	}
-	if last[1] != strconv.Itoa(len(records)-1) || len(records)-1 > MaxAnswers {
-		return nil, language.Textf("the file has %d rows, says %s, and may have %d", len(records)-1, last[1], MaxAnswers)
-	}
-	for i, f := range records[1:] {
-		if row := strings.Join(f, ","); !utf8.ValidString(row) || strings.ContainsRune(row, 0) {
-			return nil, language.Textf("line %d is not UTF-8, or has a NUL", i+2)
-		}
-		a.answers = append(a.answers, invoiceAnswer{i + 2, f[0], f[1], f[2], f[3], f[4], f[5], strings.Join(f, ",")})
+	a := &InvoiceAnswers{File: *file}
+	for i := range a.Rows {
+		row := &a.Rows[i]
+		f := row.Fields
+		a.answers = append(a.answers, invoiceAnswer{row, f[0], f[1], f[2], f[3], f[4], f[5]})
 	}
 	return a, nil
 }
@@ -131,39 +108,8 @@ func (a *InvoiceAnswers) What() string {
 	return fmt.Sprintf("answers about invoices sha256:%x, %d rows", a.Hash, len(a.answers))
 }
 
-// TakenAnswers is what a file has come to.
-type TakenAnswers struct {
-	File    string          `json:"file"` // its hash
-	Rows    int             `json:"rows"`
-	Done    int             `json:"done"`
-	Rejects []RejectedReply `json:"rejects"` // kept; nothing was done of them
-}
-
-// RejectedReply is a row of which nothing was done.
-type RejectedReply struct {
-	Line    int    `json:"line"`
-	Content string `json:"content"`
-	Why     string `json:"why"`
-}
-
-// AnswersTold is what the audit has of a file: its entries are bounded, and a file may have
-// thousands of rejects.
-type AnswersTold struct {
-	File    string `json:"file"`
-	Rows    int    `json:"rows"`
-	Done    int    `json:"done"`
-	Rejects int    `json:"rejects"`
-	SHA256  string `json:"rejects_sha256"` // over them
-}
-
-// Told is what the audit has of it.
-func (t *TakenAnswers) Told() (AnswersTold, error) {
-	rejects, err := json.Marshal(t.Rejects)
-	if err != nil {
-		return AnswersTold{}, fmt.Errorf("hash rejects: %w", err)
-	}
-	return AnswersTold{t.File, t.Rows, t.Done, len(t.Rejects), fmt.Sprintf("%x", sha256.Sum256(rejects))}, nil
-}
+// AnswersTold is what the audit has of a file.
+type AnswersTold struct{ csvfile.Told }
 
 // What is what was signed for it.
 func (t *AnswersTold) What() string {
@@ -172,7 +118,7 @@ func (t *AnswersTold) What() string {
 
 // Take takes a file of answers, row by row: a row that does not fit is kept with the reason, and
 // keeps no other one back. The same file again does nothing.
-func (o *Invoices) Take(ctx context.Context, a *InvoiceAnswers, by ledger.Approval) (taken TakenAnswers, repeated bool, err error) {
+func (o *Invoices) Take(ctx context.Context, a *InvoiceAnswers, by ledger.Approval) (taken csvfile.Taken, repeated bool, err error) {
 	if err := by.ValidateAlone(); err != nil {
 		return taken, false, err
 	}
@@ -190,8 +136,8 @@ func (o *Invoices) Take(ctx context.Context, a *InvoiceAnswers, by ledger.Approv
 }
 
 // before finds what the same file has come to.
-func (a *InvoiceAnswers) before(ctx context.Context, tx pgx.Tx) (taken TakenAnswers, found bool, err error) {
-	taken = TakenAnswers{File: hex.EncodeToString(a.Hash[:]), Rows: len(a.answers), Rejects: []RejectedReply{}}
+func (a *InvoiceAnswers) before(ctx context.Context, tx pgx.Tx) (taken csvfile.Taken, found bool, err error) {
+	taken = a.Taken()
 	err = tx.QueryRow(ctx, "SELECT done FROM load_invoice_files WHERE file = $1", a.Hash[:]).Scan(&taken.Done)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return taken, false, nil
@@ -199,7 +145,7 @@ func (a *InvoiceAnswers) before(ctx context.Context, tx pgx.Tx) (taken TakenAnsw
 	if err == nil {
 		var rows pgx.Rows
 		if rows, err = tx.Query(ctx, "SELECT line, content, why FROM load_invoice_rejects WHERE file = $1 ORDER BY line", a.Hash[:]); err == nil {
-			taken.Rejects, err = pgx.CollectRows(rows, pgx.RowToStructByPos[RejectedReply])
+			taken.Rejects, err = pgx.CollectRows(rows, pgx.RowToStructByPos[csvfile.Reject])
 		}
 	}
 	if err != nil {
@@ -231,7 +177,7 @@ func (a *InvoiceAnswers) standing(ctx context.Context, tx pgx.Tx) (map[[2]string
 }
 
 // judge gives what the rows change, and counts them.
-func (a *InvoiceAnswers) judge(ctx context.Context, tx pgx.Tx, taken *TakenAnswers) (changed []Invoice, err error) {
+func (a *InvoiceAnswers) judge(ctx context.Context, tx pgx.Tx, taken *csvfile.Taken) (changed []Invoice, err error) {
 	all, err := a.standing(ctx, tx)
 	if err != nil {
 		return nil, err
@@ -249,7 +195,7 @@ func (a *InvoiceAnswers) judge(ctx context.Context, tx pgx.Tx, taken *TakenAnswe
 				continue
 			}
 		}
-		taken.Rejects = append(taken.Rejects, RejectedReply{row.line, row.content, why})
+		taken.Reject(row.row, why)
 	}
 	return changed, nil
 }
@@ -290,15 +236,12 @@ func isInvoiceNumber(text string) bool {
 }
 
 // keep stores the file, its rejects and the audit's entry.
-func (a *InvoiceAnswers) keep(ctx context.Context, tx pgx.Tx, taken *TakenAnswers, by ledger.Approval) error {
+func (a *InvoiceAnswers) keep(ctx context.Context, tx pgx.Tx, taken *csvfile.Taken, by ledger.Approval) error {
 	told, err := taken.Told()
 	if err != nil {
 		return err
 	}
-	lines, contents, whys := make([]int64, len(taken.Rejects)), make([]string, len(taken.Rejects)), make([]string, len(taken.Rejects))
-	for i, r := range taken.Rejects {
-		lines[i], contents[i], whys[i] = int64(r.Line), r.Content, r.Why
-	}
+	lines, contents, whys := taken.Columns()
 	batch := &pgx.Batch{}
 	batch.Queue("INSERT INTO load_invoice_files (file, lines, done, rejects) VALUES ($1, $2, $3, $4)", a.Hash[:], taken.Rows, taken.Done, len(taken.Rejects))
 	batch.Queue("INSERT INTO load_invoice_rejects (file, line, content, why) SELECT $1::BYTEA, line, content, why FROM unnest($2::INT8[], $3::TEXT[], $4::TEXT[]) AS r (line, content, why)",
