@@ -22,6 +22,9 @@
 //	owed            float:own → waiting:own      what came late to a card that was given back
 //	shelved         float:own → inactive:own     what an inactive card has, until it is used
 //
+// What the bank says of the bank function of a social-security card comes in files ([BankFile]).
+// Each row is a step of the card, which moves no money and changes nothing else.
+//
 // What a card costs, and what is given back, is in the documents of products ([Rules]).
 //
 // # What holds

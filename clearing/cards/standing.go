@@ -32,7 +32,10 @@ type Standing struct {
 	Expires ledger.Day `json:"expires,omitempty"` // after it was extended; 0: as the registry has it
 	Social  Function   `json:"social,omitempty"`
 	Bank    Function   `json:"bank,omitempty"`
-	Other   string     `json:"other,omitempty"` // the card that took its place, or whose place it took
+	// BankDay and BankSequence are those of what the bank said last; 0: it has said nothing yet.
+	BankDay      ledger.Day `json:"bank_day,omitempty"`
+	BankSequence int64      `json:"bank_sequence,omitempty"`
+	Other        string     `json:"other,omitempty"` // the card that took its place, or whose place it took
 	// Serial is that of the piece of stock that it was made of; 0: a card of before.
 	Serial int64 `json:"serial,omitempty"`
 }
@@ -137,6 +140,18 @@ func standing(ctx context.Context, q querier, card identity.Card, lock string) (
 
 // keep writes a step, the card as it leaves it, and what the registry is to say because of it.
 func keep(ctx context.Context, tx pgx.Tx, card identity.Card, r *Record, day ledger.Day, person string) error {
+	batch := &pgx.Batch{}
+	if err := queue(batch, card, r, day, person); err != nil {
+		return err
+	}
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("keep a step of card %s: %w", card, err)
+	}
+	return nil
+}
+
+// queue adds to a batch what keep writes.
+func queue(batch *pgx.Batch, card identity.Card, r *Record, day ledger.Day, person string) error {
 	text, err := json.Marshal(r)
 	if err != nil {
 		return err
@@ -145,7 +160,6 @@ func keep(ctx context.Context, tx pgx.Tx, card identity.Card, r *Record, day led
 	if err != nil {
 		return err
 	}
-	batch := &pgx.Batch{}
 	batch.Queue("INSERT INTO card_steps (card, number, day, at, person, id, record) VALUES ($1, $2, $3, $4, $5, $6, $7)",
 		card[:], r.Step, day, r.At, person, []byte(r.ID()), string(text))
 	batch.Queue(`INSERT INTO cards (card, state, lapses, steps, stands) VALUES ($1, $2, $3, $4, $5)
@@ -154,9 +168,6 @@ func keep(ctx context.Context, tx pgx.Tx, card identity.Card, r *Record, day led
 	if of := r.Due; of != nil {
 		batch.Queue("INSERT INTO registry_dues (card, step, number, since, until, reason, expires, change) VALUES ($1, $2, $3, $4, $5, $6, $7, 0)",
 			card[:], r.Step, r.Left.Number, of.Since, of.Until, of.Reason, of.Expires)
-	}
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("keep a step of card %s: %w", card, err)
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ func (k orderKey) String() string { return fmt.Sprintf("order %s of %s", k.numbe
 type acted struct {
 	steps  map[orderKey]*stepAct
 	shifts map[orderKey]*shiftAct
+	bank   map[int64]*bankAct // files of the bank, by their numbers
 }
 
 // stepAct is an act on a card.
@@ -44,7 +45,7 @@ type shiftAct struct {
 
 // counterActs checks that who acted at a counter signed just what was done, and notes the acts.
 func (c *check) counterActs(context.Context) error {
-	c.acted = acted{map[orderKey]*stepAct{}, map[orderKey]*shiftAct{}}
+	c.acted = acted{map[orderKey]*stepAct{}, map[orderKey]*shiftAct{}, map[int64]*bankAct{}}
 	for _, do := range cards.Does() {
 		told(c, do.Act(), func(e *chain.AuditEntry, of cards.Said) {
 			c.signedWhat(e, of.What())
@@ -55,6 +56,7 @@ func (c *check) counterActs(context.Context) error {
 			c.acted.steps[key] = &stepAct{entry: e, said: of}
 		})
 	}
+	c.toldOfBank()
 	for _, act := range cards.ShiftActs() {
 		told(c, act, func(e *chain.AuditEntry, of cards.ShiftOrder) {
 			if act != cards.ActCloseByTwo { // there the proposal says it
@@ -75,8 +77,12 @@ func (c *check) actOf(of *cards.Record, person string) string {
 		}
 		return ""
 	}
-	if of.Do == cards.Issue {
+	switch of.Do {
+	case cards.Issue:
 		return "" // it is held against the act of stock
+	case cards.Bank:
+		return c.rowOfBank(of, person)
+	default:
 	}
 	act := c.acted.steps[orderKey{of.Unit, of.Order}]
 	if act == nil {

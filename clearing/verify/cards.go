@@ -129,7 +129,7 @@ func (c *check) lived(l *life, r *lifeRow) {
 	case of.At != r.at:
 		wrong = fmt.Sprintf("it was done at second %d, and the journal's note has %d", r.at, of.At)
 	default:
-		wrong = cmp.Or(l.moneyOf(r, &of), c.actOf(&of, r.name))
+		wrong = cmp.Or(l.moneyOf(r, &of), c.actOf(&of, r.name), l.bankOf(&of))
 	}
 	if wrong != "" {
 		c.fault(CardStep, fmt.Sprintf("%s, step %d", l.name(), r.number), "%s", wrong)

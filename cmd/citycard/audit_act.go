@@ -44,7 +44,7 @@ func chineseActs() map[string]string {
 		cards.Sell.Act(): "售卡", cards.ReportLoss.Act(): "挂失", cards.ReportBrief.Act(): "临时挂失", cards.Find.Act(): "解挂", cards.Replace.Act(): "补换卡", cards.Extend.Act(): "卡片延期",
 		cards.Return.Act(): "退卡", cards.HandIn.Act(): "交回坏卡", cards.Refund.Act(): "坏卡退款", cards.CutDeposit.Act(): "退还押金差额", cards.UnblockPIN.Act(): "解锁密码",
 		cards.Activate.Act(): "启用社保功能", cards.Suspend.Act(): "停用社保功能",
-		cards.ActIssue: "制卡入账", stock.ActReceive: "卡库入库", stock.ActMove: "卡库调拨", stock.ActSpoil: "卡库报废", stock.ActCount: "卡库盘点",
+		cards.ActIssue: "制卡入账", cards.ActBank: "导入银行功能状态文件", stock.ActReceive: "卡库入库", stock.ActMove: "卡库调拨", stock.ActSpoil: "卡库报废", stock.ActCount: "卡库盘点",
 		cards.ActOpenShift: "开班", cards.ActCloseShift: "结班",
 		cards.ActOpenOther: "不按前班结余开班", cards.ActCloseByTwo: "有差额结班", cards.ActHandOver: "上缴现金", cards.ActAnothers: "代办他人班次",
 		message.ActTopic: "首次发现主题", quarantine.ActJudge: "决定复判隔离记录", quarantine.ActBooked: "复判入账",

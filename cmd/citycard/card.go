@@ -13,7 +13,7 @@ import (
 )
 
 func cardCommand() *ffcli.Command {
-	return group("card", "cards as counters know them", "Who does something with a card sits at a counter: cardterm counter.", cardShowCommand(), cardIssuedCommand())
+	return group("card", "cards as counters know them", "Who does something with a card sits at a counter: cardterm counter.", cardShowCommand(), cardIssuedCommand(), cardBankCommand())
 }
 
 // cardStepLine is a step of a card as it is printed.
@@ -40,6 +40,7 @@ func cardShowCommand() *ffcli.Command {
 		if card.Serial != 0 {
 			c.Print("it was made of blank %d", card.Serial)
 		}
+		c.printFunctions(&card)
 		c.Print("the purse should hold %s yuan; a deposit of %s is held", card.Shadow.String(), card.Deposit.String())
 		for _, w := range card.Waiting {
 			c.Print("%s yuan wait for it, by order %s", w.Fen.String(), w.Order)

@@ -76,7 +76,20 @@ func (l *lived) counter(staff *peopletest.Staff) {
 	does(cards.ReportBrief, livedCard(2), "", "", 0, "paper")
 	shift("close-1", true)
 	shift("open-2", false)
+	does(cards.Sell, livedCard(3), "social", "", 0, "paper")
+	l.bank(office, staff)
 	l.invoices(staff, signed)
+}
+
+// bank takes a file of the bank, with a row that does not fit.
+func (l *lived) bank(office *cards.Office, staff *peopletest.Staff) {
+	text := "number,state,day,sequence\n" + livedCard(3) + ",active,20260105,1\n" + livedCard(1) + ",active,20260105,1\n"
+	file, err := cards.ReadBankFile(fmt.Appendf(nil, "%ssha256,2,%x\n", text, sha256.Sum256([]byte(text))))
+	l.must(err)
+	taken, _, err := office.TakeBank(l.Context(), file, staff.Alone(l, "ann", cards.ActBank, file.What(), "daily"))
+	if l.must(err); taken.Done != 1 || len(taken.Rejects) != 1 {
+		l.Errorf("the bank's file: %+v", taken)
+	}
 }
 
 // invoices has the channel ask for two invoices, and takes a file with the answer to one and a row

@@ -125,7 +125,7 @@ func livedSigner() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(make([]byt
 
 // withPurse adds a purse of the system before, and blank cards that are sold.
 func withPurse(files map[string]string) {
-	for n := range 3 {
+	for n := range 4 {
 		files["cards.csv"] += livedCard(n) + "," + clearingtest.Issuer + ",01,active,20200101,20260301\n"
 	}
 	files["counters.csv"] = "terminal,channel,counter,effective_from,effective_to\n491030000001,counter,1,20200101,\n"

@@ -66,6 +66,7 @@ const dryRuns = `
 = stock spoilt --serials 9 --identity {ann} --reason bent
 = stock count --identity {ann} {counted}
 = card issued --identity {ann} --reason job {report}
+  card bank --identity {ann} --reason daily {bankfile}
   account limit --code agent --cap 20 --identity {ann} --reason trusted
 = proposal approve --identity {bob} --hash {hash} {last}
   account limit --code agent --cap 30 --identity {ann} --reason trusted
@@ -368,7 +369,7 @@ func newDryRun(t *testing.T) *dryRun {
 		"list_bounds.csv": "list,few,grow_percent,shrink_percent,share_percent,effective_from,effective_to\nhotlist,0,0,0,0,20260101,\n",
 	})
 	beside := clearingtest.WriteFiles(t, map[string]string{
-		"roster.csv": persons.Header + "\nresident,419999196001010028,张三,,present,20200101,\n", "number": "419999196001010028\n", "replies.csv": invoiceReplies(),
+		"roster.csv": persons.Header + "\nresident,419999196001010028,张三,,present,20200101,\n", "number": "419999196001010028\n", "replies.csv": invoiceReplies(), "bank.csv": bankWords(),
 	})
 	blanks := clearingtest.WriteFiles(t, map[string]string{"counted": "1-8\n", "report": `{"line":2,"number":"1","state":"spoilt","time":"2026-01-05T08:00:00Z","serial":8}` + "\n"})
 	document := func(kind rules.Kind, old, new string) string {
@@ -388,7 +389,7 @@ func newDryRun(t *testing.T) *dryRun {
 		"{bounds}", bounds, "{counted}", filepath.Join(blanks, "counted"), "{report}", filepath.Join(blanks, "report"), "{more}", operators("tram,电车,Tram,bus,20260101,\n"), "{other}", operators("ferry,轮渡,Ferry,bus,20260101,\n"),
 		"{medical}", document(rules.Medical, `"deductible_fen": `, `"deductible_fen": 1`), "{pension}", document(rules.Pension, `"source": "`, `"source": "again: `),
 		"{drafts}", filepath.Join(dir, "drafts"), "{nowhere}", filepath.Join(dir, "nowhere"), "{roster}", filepath.Join(beside, "roster.csv"), "{number}", filepath.Join(beside, "number"),
-		"{empty}", url, "{replies}", filepath.Join(beside, "replies.csv"))}
+		"{empty}", url, "{replies}", filepath.Join(beside, "replies.csv"), "{bankfile}", filepath.Join(beside, "bank.csv"))}
 }
 
 // last replaces the number and the hash of the proposal that was made last, and more.

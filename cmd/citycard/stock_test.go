@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -12,14 +13,16 @@ import (
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/people"
 	"citycard/clearing/people/peopletest"
+	"citycard/cmd/books"
 	"citycard/cmd/books/bookstest"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/terminals/counter"
 )
 
-// TestStockCommands has pieces received, moved, made into cards, sold, spoilt and counted:
-// testdata/stock. The command sell sells a card at a counter, and follow has the registry follow.
+// TestStockCommands has pieces received, moved, made into cards, sold, spoilt and counted, and a
+// bank's files taken: testdata/stock. The command sell sells a card at a counter, and follow has
+// the registry follow.
 func TestStockCommands(t *testing.T) {
 	b, dir := bookstest.New(t)
 	fillDecisions(t, b)
@@ -39,6 +42,10 @@ func TestStockCommands(t *testing.T) {
 	}
 	commands["sell"] = func(ts *testscript.TestScript, neg bool, args []string) {
 		order := &cards.Order{Number: "sale " + args[0] + args[1], Channel: "counter", Counter: "1", Do: cards.Sell, Card: args[0], Product: args[1]}
+		if order.Product == "social" {
+			ts.Check(soldToPerson(t, b, enrols, order))
+			return
+		}
 		_, err := client.StepCard(t.Context(), order, "", false)
 		if neg != (err != nil) || err != nil && !strings.Contains(fmt.Sprint(err), args[2]) {
 			ts.Fatalf("sold: %v", err)
@@ -55,6 +62,28 @@ func TestStockCommands(t *testing.T) {
 		}
 		return nil
 	}})
+}
+
+// soldToPerson has cara sell a card to a person, where there is no key store for the certificate.
+func soldToPerson(t *testing.T, b *books.Books, staff *peopletest.Staff, o *cards.Order) error {
+	set, err := clearingtest.Rules()
+	if err != nil {
+		return err
+	}
+	office := &cards.Office{
+		Ledger: b.Ledger, Owner: "test",
+		InForce: func(context.Context) (*cards.Figures, error) {
+			return &cards.Figures{Products: set.Products, Calendar: set.Calendar, Now: time.Now()}, nil
+		},
+		Token: func(context.Context, string) ([16]byte, error) { return [16]byte{1}, nil },
+	}
+	o.Certificate, o.Salt = "paper", strings.Repeat("5a", 32)
+	said := o.Said()
+	by, err := staff.SignedFor(t.Context(), staff.Sign(t, "cara", cards.ActSell, said.What(), ""), cards.ActSell, "channel:counter")
+	if err == nil {
+		_, err = office.Do(t.Context(), o, by)
+	}
+	return err
 }
 
 // TestReportOfJob reads what a report says of blanks.

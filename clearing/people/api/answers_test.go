@@ -216,6 +216,7 @@ func TestAnswers(t *testing.T) {
 	w.answersOfCards(count, refused)
 	w.answersOfStock(t.Context(), count, refused)
 	w.answersOfInvoices(count, refused)
+	w.answersOfBank(count, refused)
 	w.answersOfLoads(count, refused)
 	w.answersOfFounding(count, refused)
 	for _, operation := range operations(t) {

@@ -31,7 +31,8 @@ type Card struct {
 	Holder  string         `json:"holder" enum:"registered,anonymous,unknown" doc:"Whether it is a person's. Who that is, nothing here says"`
 	State   cards.State    `json:"state" doc:"unknown, issued, spoilt, active, lost_for_now, lost, handed_in, replaced, returned, refunded, inactive"`
 	Social  cards.Function `json:"social_security,omitempty" doc:"Of a social-security card its function: waiting, active, suspended, ended"`
-	Bank    cards.Function `json:"bank,omitempty" doc:"The same of its bank's function, as the bank's file says"`
+	Bank    cards.Function `json:"bank,omitempty" doc:"The same of its bank's function, as the bank's file says; it changes nothing of what else may be done"`
+	BankDay ledger.Day     `json:"bank_day,omitempty" doc:"The bank's day YYYYMMDD of that; left out: there is nothing from the bank yet"`
 	Since   ledger.Day     `json:"since,omitempty" doc:"The day YYYYMMDD on which it came to this state"`
 	Expires ledger.Day     `json:"expires,omitempty" doc:"Its last day of use"`
 	Expired bool           `json:"expired"`
@@ -138,6 +139,7 @@ func (s *Server) registerCards() {
 		"Signed by who sits at the counter, once for each order number. A dry run says what it would cost.", bodyLimit)
 	step.Tags = []string{"cards"}
 	huma.Register(s.api, step, s.stepCard)
+	s.registerBank()
 	s.registerShifts()
 }
 
@@ -197,7 +199,7 @@ func (c caller) seesCards() error {
 
 func cardOf(l language.Language, f *cards.Found) Card {
 	c := Card{
-		Number: f.Number, Product: f.Product, Serial: f.Serial, Holder: "unknown", State: f.State, Social: f.Social, Bank: f.Bank, Since: f.Since, Expires: f.Expires, Expired: f.Expired,
+		Number: f.Number, Product: f.Product, Serial: f.Serial, Holder: "unknown", State: f.State, Social: f.Social, Bank: f.Bank, BankDay: f.BankDay, Since: f.Since, Expires: f.Expires, Expired: f.Expired,
 		Listed: f.Listed, Shadow: f.Purse, Deposit: f.Deposit, Waiting: []WaitingLoad{}, Steps: []CardStep{}, May: []CardChoice{},
 	}
 	if f.Known {

@@ -200,6 +200,8 @@ func (r *realm) alone(row scopeRow) {
 			r.tried(row.act, m.ID, may, func() api.Kind { return r.asksInvoice(m.ID, fmt.Sprintf("i-%d", i)) }, api.Denied)
 		case load.ActAnswers:
 			r.tried(row.act, m.ID, may, func() api.Kind { return r.takesReplies(m.ID, fmt.Sprintf("a-%d", i)) }, api.Denied)
+		case cards.ActBank:
+			r.tried(row.act, m.ID, may, func() api.Kind { return r.takesBank(m.ID, 1+i) }, api.Denied)
 		case stock.ActSpoil, stock.ActCount, cards.ActIssue:
 			r.tried(row.act, m.ID, may, func() api.Kind { return r.stores(m.ID, row) }, api.Denied)
 		default:
@@ -328,7 +330,7 @@ func (r *realm) seesLoads(row scopeRow) {
 // everyOperation wants each operation of the API to be one that this test tries.
 func (r *realm) everyOperation() {
 	r.Helper()
-	const tried = "books whoami found issue revoke draft list show propose approve reject withdraw find-person import-persons show-import list-rejects unfinished products find-card step-card open-shift close-shift hand-over shifts stock spoil-stock count-stock issue-cards waiting-loads load-order ask-load-invoice take-invoice-answers"
+	const tried = "books whoami found issue revoke draft list show propose approve reject withdraw find-person import-persons show-import list-rejects unfinished products find-card step-card open-shift close-shift hand-over shifts stock spoil-stock count-stock issue-cards waiting-loads load-order ask-load-invoice take-invoice-answers take-bank-file"
 	for _, id := range operations(r) {
 		if !strings.Contains(" "+tried+" ", " "+id+" ") {
 			r.Errorf("the operation %q is in no row of testdata/scope.txt: add its act, and have TestScope try it", id)
