@@ -10,7 +10,7 @@
 //	pension_originals    the batch that judged a list has its mark in its note, and what the
 //	                     journal has of pensions are lines of the lists of its batch
 //	medical_years        add up the settlements
-//	load_refunds, written_loads   follow from rows of the journal
+//	load_refunds, written_loads, authorised_loads   follow from rows of the journal
 //	waiting_loads        follow from rows of the journal: what placed each, authorised it, gave it
 //	                     back and took it back, and the written loads
 //	unconfirmed_taps, lost_codes  follow from rows of the journal: the memo of each tap without a

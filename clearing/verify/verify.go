@@ -29,6 +29,7 @@ const (
 	PensionLine     books.Kind = "pension is in no list that is kept"
 	LoadRefund      books.Kind = "refunds of a load differ from journal"
 	WrittenLoad     books.Kind = "written load differs from journal"
+	AuthorisedLoad  books.Kind = "authorised load differs from journal"
 	TerminalLoad    books.Kind = "terminal of a load differs from journal"
 	ShiftRow        books.Kind = "shift differs from its notes, its steps or its loads"
 	WaitingLoad     books.Kind = "waiting load differs from journal"

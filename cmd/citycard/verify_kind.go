@@ -79,6 +79,7 @@ func clearingKinds() map[verify.Kind]string {
 		beside.PensionLine:     "待遇发放不在任何已存发放批次中",
 		beside.LoadRefund:      "圈存退款与日记账不符",
 		beside.WrittenLoad:     "已写卡圈存与日记账不符",
+		beside.AuthorisedLoad:  "已授权圈存与日记账不符",
 		beside.WaitingLoad:     "待补登圈存与日记账不符",
 		beside.LoadInvoice:     "充值发票记录与日记账或审计不符",
 		beside.Release:         "解除挂账与原挂账分录不符",

@@ -86,8 +86,8 @@ func KeepRefund(ctx context.Context, tx pgx.Tx, o *Order, placer Placer, number 
 	if err != nil {
 		return fmt.Errorf("keep a refund: %w", err)
 	}
-	if placer == "" {
-		return nil
+	if err := givenBack(ctx, tx, o); err != nil || placer == "" {
+		return err
 	}
 	w, found, err := WaitingIn(ctx, tx, placer, number, true)
 	if err == nil && !found {

@@ -115,6 +115,9 @@ func (a *Authority) payWaiting(ctx context.Context, r *message.LoadRequest, o ke
 			if out.Transfers[0].Result != ledger.Inserted {
 				return nil, nil
 			}
+			if err := keepAuthorised(ctx, tx, b.Day, order); err != nil {
+				return nil, err
+			}
 			return nil, w.becomes(ctx, tx, StateAuthorised, &order.Load)
 		}
 		return nil

@@ -16,10 +16,11 @@ import (
 	"citycard/ledger"
 )
 
-// NewPoster is the gatherer of an Authority. With each load whose channel pays at once it keeps at
-// which terminal that was: the shift there has the cash.
+// NewPoster is the gatherer of an Authority. With each load it keeps that the card's word is to
+// come, and of one whose channel pays at once at which terminal that was: the shift there has the
+// cash.
 func NewPoster(ctx context.Context, l *ledger.Ledger, stream, owner string, linger time.Duration) (*ledger.Gatherer, error) {
-	return l.NewKeeper(ctx, stream, owner, 0, linger, keepTaken)
+	return l.NewKeeper(ctx, stream, owner, 0, linger, keepPaid)
 }
 
 // Taken is the cash of a load that a channel took at a terminal, or gave back (below zero).

@@ -82,5 +82,8 @@ func keepWritten(ctx context.Context, tx pgx.Tx, transfers []ledger.Transfer) er
 	if err != nil {
 		return fmt.Errorf("load: keep written loads: %w", err)
 	}
+	if err := confirmed(ctx, tx, cards, kinds, sequences); err != nil {
+		return err
+	}
 	return keepWaited(ctx, tx, cards, kinds, sequences)
 }
