@@ -47,6 +47,7 @@ quarantine list
 load waiting
 load invoice show --channel counter --order o-1
 load invoice export --out {out}/invoices
+shift list
 stock show
 channel statement --channel counter
 registry diff {out}/none | 

@@ -24,7 +24,7 @@ func rootCommand() *ffcli.Command {
 		ShortHelp:  "clearing and ledger of a city card",
 		FlagSet:    flag.NewFlagSet("citycard", flag.ContinueOnError),
 		Subcommands: []*ffcli.Command{
-			demo.Command(), serveCommand(), readyCommand(), migrateCommand(), verifyCommand(), dayCommand(), receiveCommand(), loadCommand(), channelCommand(), accessCommand(), proposalCommand(), suspenseCommand(), quarantineCommand(), keysCommand(), keyserviceCommand(), sealKeyCommand(), publishKeyCommand(), personCommand(), personTokenCommand(), personsCommand(), cardCommand(), stockCommand(), tapCommand(), registryCommand(), modeCommand(), rulesCommand(), faresCommand(),
+			demo.Command(), serveCommand(), readyCommand(), migrateCommand(), verifyCommand(), dayCommand(), receiveCommand(), loadCommand(), channelCommand(), accessCommand(), proposalCommand(), suspenseCommand(), quarantineCommand(), keysCommand(), keyserviceCommand(), sealKeyCommand(), publishKeyCommand(), personCommand(), personTokenCommand(), personsCommand(), cardCommand(), shiftCommand(), stockCommand(), tapCommand(), registryCommand(), modeCommand(), rulesCommand(), faresCommand(),
 			accountCommand(), statementCommand(), trialCommand(), holdsCommand(), auditCommand(), exportCommand(), proveCommand(), service.VersionCommand("citycard", knownSchemas),
 		},
 		Exec: func(context.Context, []string) error { return flag.ErrHelp },

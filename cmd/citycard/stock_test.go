@@ -21,8 +21,8 @@ import (
 )
 
 // TestStockCommands has pieces received, moved, made into cards, sold, spoilt and counted, and a
-// bank's files taken: testdata/stock. The command sell sells a card at a counter, and follow has
-// the registry follow.
+// bank's files taken: testdata/stock. The command sell sells a card at a counter, opens opens a
+// shift, and follow has the registry follow.
 func TestStockCommands(t *testing.T) {
 	b, dir := bookstest.New(t)
 	fillDecisions(t, b)
@@ -50,6 +50,11 @@ func TestStockCommands(t *testing.T) {
 		if neg != (err != nil) || err != nil && !strings.Contains(fmt.Sprint(err), args[2]) {
 			ts.Fatalf("sold: %v", err)
 		}
+	}
+	commands["opens"] = func(ts *testscript.TestScript, _ bool, args []string) {
+		o := &cards.ShiftOrder{Number: "shift " + args[0], Channel: "counter", Counter: args[0], Do: cards.Opens}
+		_, err := client.OpenShift(t.Context(), o, "", false)
+		ts.Check(err)
 	}
 	keys := t.TempDir()
 	scripts(t, testscript.Params{Dir: "testdata/stock", Cmds: commands, Setup: func(e *testscript.Env) error {
