@@ -52,6 +52,7 @@ type doing struct {
 	step   Record
 	other  *Record
 	shift  int64
+	byTwo  bool         // two people have let it be done
 	moving *load.Moving // what waits for a card whose place is taken
 }
 
@@ -276,6 +277,9 @@ func (d *doing) prepare(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error {
 	if err := d.allow(); err != nil {
 		return err
 	}
+	if err := d.consented(ctx, tx); err != nil {
+		return err
+	}
 	if d.shift, err = d.inShift(ctx, tx); err != nil {
 		return err
 	}
@@ -320,7 +324,7 @@ func (d *doing) fill(b *ledger.Batch) error {
 	o, m := d.order, d.plan
 	d.step = Record{
 		Step: d.card.steps + 1, Do: o.Do, At: d.at().Unix(), Unit: o.Unit(), Counter: o.Counter, Order: o.Number, Shift: d.shift, Amounts: m.Amounts,
-		Emptied: o.Emptied, Salt: o.Salt[:saltDigits], Content: hex.EncodeToString(d.content[:]), Due: m.due, Float: m.unshelved, Left: m.left,
+		Emptied: o.Emptied, ByTwo: d.byTwo, Salt: o.Salt[:saltDigits], Content: hex.EncodeToString(d.content[:]), Due: m.due, Float: m.unshelved, Left: m.left,
 	}
 	b.Transfers, d.other = nil, nil
 	if err := chained(b, d.card.card(), &d.step, m.moves); err != nil {

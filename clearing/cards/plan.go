@@ -34,6 +34,7 @@ type Choice struct {
 	Waits    ledger.Fen     // comes onto the new card as a load that waits
 	Becomes  ledger.Day     // its last day of use
 	Obstacle *language.Text // why it cannot be done just now
+	Two      *language.Text // why it takes two people; nil: one clerk does it
 }
 
 // Cash is what the customer pays; below zero, what is given.
@@ -144,7 +145,15 @@ func (p *planner) make(do Do, h *held, product string, fresh *held) (*plan, erro
 		m.moves = append(m.moves, move{chart.Inactive, chart.Float, m.unshelved, chart.PurposeInactive})
 	}
 	m.Holder = of.Personal() && (do != HandIn || h.was.Holder != "")
-	return m, p.fill(m, h, fresh)
+	if err := p.fill(m, h, fresh); err != nil {
+		return m, err
+	}
+	emptied := ledger.Fen(0)
+	if m.Empties {
+		emptied = max(h.purse, 0)
+	}
+	m.Two = m.two(h, emptied)
+	return m, nil
 }
 
 func (h *held) shown() string { return index.Number(h.id.ASN).String() }
@@ -396,6 +405,9 @@ func (m *plan) holder(token [16]byte) error {
 	text := hex.EncodeToString(token[:])
 	if m.left.Holder != "" && m.left.Holder != text {
 		return refusal(language.Textf("the certificate is not the one of the card's holder"), language.Textf("only the holder can have this done"))
+	}
+	if m.Do == ReportBrief && m.left.Holder == "" {
+		return nil // whose the card is takes two people
 	}
 	m.left.Holder = text
 	if m.newLeft != nil {

@@ -47,6 +47,7 @@ type Product struct {
 	BriefDays         int        `json:"brief_days" jsonschema:"minimum=1,maximum=60" doc:"Days after which a loss that was reported for now lapses"`                                                                      // days after which a loss that was reported for now lapses
 	InactiveMonths    int        `json:"inactive_months" jsonschema:"minimum=0,maximum=600" doc:"Months without a use after which it is inactive; 0: never"`                                                               // months without a use after which it is inactive; 0: never
 	NoticeDays        int        `json:"notice_days,omitempty" jsonschema:"minimum=0,maximum=3650" doc:"Days after that until its balance goes to an account of its own, where it stays until the card is used; 0: never"` // days after that until its balance goes to another account; 0: never
+	AloneFen          ledger.Fen `json:"alone_fen,omitempty" jsonschema:"minimum=0,maximum=100000000" doc:"What one clerk gives back alone, or has go over to another card; more takes two people"`                        // what one clerk gives back alone, or has go over to another card; more takes two people
 	SocialSecurity    bool       `json:"social_security,omitempty" doc:"It has a social-security function, and a bank's"`                                                                                                  // true if it has a social-security function, and a bank's
 }
 
@@ -119,6 +120,7 @@ func (p *Product) check(at string) (faults []error) {
 		rulefile.Range(at+".wait_workdays", p.WaitWorkdays, 1, mostDays),
 		rulefile.Range(at+".brief_days", p.BriefDays, 1, mostDays),
 		rulefile.Range(at+".inactive_months", p.InactiveMonths, 0, mostMonths),
+		rulefile.Range(at+".alone_fen", p.AloneFen, 0, mostFen),
 		rulefile.Range(at+".notice_days", p.NoticeDays, 0, mostNotice),
 	)
 }

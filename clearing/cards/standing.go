@@ -76,7 +76,8 @@ type Record struct {
 	Shift   int64       `json:"shift,omitempty"`
 	Amounts []Amount    `json:"amounts,omitempty"`
 	Emptied ledger.Fen  `json:"emptied_fen,omitempty"`
-	Salt    string      `json:"salt,omitempty"` // of the digest of the cards' numbers, which was signed
+	ByTwo   bool        `json:"by_two,omitempty"` // two people have let it be done
+	Salt    string      `json:"salt,omitempty"`   // of the digest of the cards' numbers, which was signed
 	// Content is the hash of all that the order asked for, in hexadecimal; empty where the step is
 	// not the one of its order: of a new card that takes another one's place, and by rule.
 	Content string      `json:"content,omitempty"`

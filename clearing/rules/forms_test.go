@@ -125,6 +125,7 @@ func forms(kind rules.Kind) map[string]form {
 			"shift_difference_fen": {sort: whole, max: 100_000_000, optional: true},
 			"products[].price_fen": fen, "products[].deposit_fen": fen, "products[].fee_fen": fen, "products[].replacement_fee_fen": fen,
 			"products[].extend_months": months, "products[].inactive_months": months,
+			"products[].alone_fen":     {sort: whole, max: 100_000_000, optional: true},
 			"products[].notice_days":   {sort: whole, max: 3650, optional: true},
 			"products[].wait_workdays": {sort: whole, min: 1, max: 60}, "products[].brief_days": {sort: whole, min: 1, max: 60},
 			"products[].give_back": {sort: mark, optional: true}, "products[].registered": {sort: mark, optional: true},

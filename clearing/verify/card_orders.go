@@ -24,9 +24,10 @@ func (k orderKey) String() string { return fmt.Sprintf("order %s of %s", k.numbe
 
 // acted are the acts of counters as the audit has them, until what they did is seen.
 type acted struct {
-	steps  map[orderKey]*stepAct
-	shifts map[orderKey]*shiftAct
-	bank   map[int64]*bankAct // files of the bank, by their numbers
+	consents map[orderKey]*consentAct
+	steps    map[orderKey]*stepAct
+	shifts   map[orderKey]*shiftAct
+	bank     map[int64]*bankAct // files of the bank, by their numbers
 }
 
 // stepAct is an act on a card.
@@ -45,7 +46,10 @@ type shiftAct struct {
 
 // counterActs checks that who acted at a counter signed just what was done, and notes the acts.
 func (c *check) counterActs(context.Context) error {
-	c.acted = acted{map[orderKey]*stepAct{}, map[orderKey]*shiftAct{}, map[int64]*bankAct{}}
+	c.acted = acted{map[orderKey]*consentAct{}, map[orderKey]*stepAct{}, map[orderKey]*shiftAct{}, map[int64]*bankAct{}}
+	told(c, cards.ActConsent, func(_ *chain.AuditEntry, of cards.ConsentGiven) {
+		c.acted.consents[orderKey{of.Unit, of.Order}] = &consentAct{given: of}
+	})
 	for _, do := range cards.Does() {
 		told(c, do.Act(), func(e *chain.AuditEntry, of cards.Said) {
 			c.signedWhat(e, of.What())
@@ -100,6 +104,9 @@ func (c *check) actOf(of *cards.Record, person string) string {
 			return "its order has two steps"
 		}
 		act.seen = true
+		if consent := c.acted.consents[orderKey{of.Unit, of.Order}]; of.ByTwo != (consent != nil) || of.ByTwo && consent.given.Said != *said {
+			return "whether two people have let it be done, the audit says otherwise"
+		}
 		numbers := []string{card}
 		if of.Do == cards.Replace {
 			numbers = append(numbers, other)

@@ -157,6 +157,9 @@ func moneyFits() []fitting {
 }
 
 func releaseFits() []fitting {
+	asked := cards.Order{
+		Number: "7", Channel: "shop", Counter: "1", Do: cards.Return, Card: "03105070200000001000", Cash: -1000, Emptied: 25_000, Salt: strings.Repeat("5a", 32),
+	}
 	card := strings.Repeat("01", 12)
 	subject := ledger.Subject(strings.Repeat("\x01", 12))
 	sequence := uint16(7)
@@ -188,6 +191,11 @@ func releaseFits() []fitting {
 		{cards.KindClose, cards.ShiftOrder{Number: "7", Channel: "shop", Counter: "1", Do: cards.Closes, Counted: 500}, booking(changeOf("channel:shop",
 			proposal.RowOf("shift", "3", "open").Alters("expected", "12.00", "12.00").Alters("counted", "", "5.00")),
 			proposal.Transfer{Debit: chart.Differences, Credit: "channel:shop", Fen: 700}), []string{"row 0 key"}},
+		{
+			cards.KindConsent, asked.Consent(), changeOf("channel:shop", proposal.RowOf("card", asked.Card, "active, step 1").
+				Alters("act", "", "return").Alters("cash", "", "-10.00").Alters("shadow balance", "250.00", "250.00").Alters("deposit", "10.00", "10.00").Alters("emptied", "", "250.00")),
+			[]string{"row 0 at"},
+		},
 		{load.KindWithdraw, load.Withdraw{Placer: "channel:shop", Order: "7"}, with(booking(changeOf(people.Issuer,
 			proposal.RowOf("waiting load", "channel:shop 7", "waiting").Alters("state", "waiting", "withdrawn")), proposal.Transfer{Debit: chart.Waiting, Credit: "channel:shop", Fen: 500}),
 			proposal.Effectf("it has waited for its card since %s", "20260105")), []string{"transfer 0 fen"}},

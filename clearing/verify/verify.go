@@ -38,6 +38,7 @@ const (
 	Unconfirmed     books.Kind = "tap without a TAC differs from the journal"
 	CardStep        books.Kind = "step of a card differs from the journal"
 	CardRow         books.Kind = "card differs from its steps"
+	CardConsent     books.Kind = "consent to an order differs from its act"
 	CardOrder       books.Kind = "order at a counter differs from its act"
 	CardDue         books.Kind = "what the registry is to say of a card differs from its step or its change"
 	BankFile        books.Kind = "file of the bank differs from its steps or the audit"
@@ -81,7 +82,7 @@ type check struct {
 func Tables(ctx context.Context, tx pgx.Tx, report func(books.Fault)) error {
 	c := &check{tx: tx, report: report, entries: map[string][]chain.AuditEntry{}, heads: map[string]bool{}, editions: map[string]bool{}, altered: map[int64]string{}, decided: map[mark]int{}, taken: map[int64]*takenOf{}, shiftsOf: newShiftBooks()}
 	for _, step := range []func(context.Context) error{
-		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.settlementDays, c.loads, c.terminals, c.waiting, c.waitingNotes, c.invoices, c.releases, c.unconfirmedTaps, c.lostCodes, c.counterActs, c.cardLives, c.bankFiles, c.shifts, c.shiftOrders, c.dues, c.stockNotes, c.closings, c.topics, c.passes, c.persons, c.staff, c.access, c.decidedRows, c.proposals, c.undecidedRows, c.judged,
+		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.settlementDays, c.loads, c.terminals, c.waiting, c.waitingNotes, c.invoices, c.releases, c.unconfirmedTaps, c.lostCodes, c.counterActs, c.cardLives, c.bankFiles, c.consents, c.shifts, c.shiftOrders, c.dues, c.stockNotes, c.closings, c.topics, c.passes, c.persons, c.staff, c.access, c.decidedRows, c.proposals, c.undecidedRows, c.judged,
 	} {
 		if err := step(ctx); err != nil {
 			return err

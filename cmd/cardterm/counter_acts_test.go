@@ -47,17 +47,26 @@ func (c *centre) clerk() (key, socket string) {
 	run("person", "key", key, "--passphrase-file", c.path("secret"))
 	run("person", "enrol", "--id", "mia", "--name", "Mia", "--unit", "channel:counter", "--role", "clerk", "--public", key+".pub",
 		"--identity", c.path("people", "kim.key"), "--demo", "--reason", "new", "--data", c.path("data"))
-	var waits struct {
-		Proposal int    `json:"proposal"`
-		Hash     string `json:"hash"`
-	}
-	must(c.T, json.Unmarshal(run("proposal", "list", "--json", "--data", c.path("data")), &waits))
-	run("proposal", "approve", fmt.Sprint(waits.Proposal), "--hash", waits.Hash, "--identity", c.path("people", "lee.key"), "--demo", "--data", c.path("data"))
+	c.approves("lee")
 	serving, ok, err := books.Serving(c.Context(), c.path("data"), slog.New(slog.DiscardHandler))
 	if err != nil || !ok {
 		c.Fatalf("it does not serve: %v", err)
 	}
 	return key, serving.Socket
+}
+
+// approves has somebody approve the proposal that waits.
+func (c *centre) approves(who string) {
+	c.Helper()
+	out, err := c.run("citycard", "proposal", "list", "--json", "--data", c.path("data"))
+	must(c.T, err)
+	var waits struct {
+		Proposal int    `json:"proposal"`
+		Hash     string `json:"hash"`
+	}
+	must(c.T, json.Unmarshal(out, &waits))
+	_, err = c.run("citycard", "proposal", "approve", fmt.Sprint(waits.Proposal), "--hash", waits.Hash, "--identity", c.path("people", who+".key"), "--demo", "--data", c.path("data"))
+	must(c.T, err)
 }
 
 // another is the other card that the centre knows.
@@ -165,7 +174,20 @@ func TestCounterActsAtTheCentre(t *testing.T) {
 	}
 	office.Trusts(t, strings.TrimSpace(string(shown)))
 	s.unblocks(slot, held)
-	if out := s.gives("return", "--certificate-file", shows, "--yes"); !strings.Contains(out, "return: done by order") {
+	// Of 200.01 yuan or more one clerk alone gives nothing back.
+	s.gives("top-up", "--amount", "150", "--yes")
+	back := []string{"--certificate-file", shows, "--yes"}
+	if out := s.gives("return", append(back, "--dry-run")...); !strings.Contains(out, "210.00 yuan are given back or go over to another card: more than 200.00 yuan takes two people") {
+		t.Error(out)
+	}
+	if out := s.gives("return", back...); !strings.Contains(out, "this takes two people: proposal ") {
+		t.Error(out)
+	}
+	if out := s.fails(7, "return", back...); !strings.Contains(out, "waits for a supervisor") || held.Describe().Transit.BalanceFen != 200_00 {
+		t.Error(out)
+	}
+	c.approves("ann")
+	if out := s.gives("return", back...); !strings.Contains(out, "return: done by order") {
 		t.Error(out)
 	}
 	if read := held.Describe().Transit; read.BalanceFen != 0 {

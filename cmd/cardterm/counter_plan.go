@@ -221,10 +221,16 @@ func (c *clerk) planStep(ctx context.Context, do cards.Do, r page.Request) (*pag
 	if planned.Choice.Waits > 0 {
 		plan.Rows = append(plan.Rows, named(counter.WhatWaits.Text(), inYuan(int64(planned.Choice.Waits))))
 	}
+	if planned.Two {
+		plan.Rows = append(plan.Rows, named(language.Textf("takes two people"), plain(planned.Choice.Two)))
+	}
 	plan.Do = func(ctx context.Context) (*page.Did, error) {
 		out, err := c.carryOut(ctx, planned)
 		if out == nil {
 			return nil, counterError(err)
+		}
+		if out.Proposal != 0 {
+			return &page.Did{Title: askedText(out.Proposal)}, nil
 		}
 		did := &page.Did{Title: language.Textf("%w: done by order %s", doText(do), planned.Order.Number), Rows: plan.Rows}
 		c.receipt(ctx, did, planned.Order.Number)

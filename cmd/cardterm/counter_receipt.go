@@ -12,8 +12,12 @@ import (
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
+	"citycard/cardos/tunion"
+	"citycard/clearing/cards"
+	"citycard/clearing/people/api"
 	"citycard/cmd/service"
 	"citycard/language"
+	"citycard/ledger"
 	"citycard/terminals/counter"
 )
 
@@ -156,3 +160,55 @@ func (p *receiptProgram) one(ctx context.Context, t *till, number string) error 
 	}
 	return t.receipts.Printed(number)
 }
+
+// stepReceipt keeps the receipt of an act.
+func (t *till) stepReceipt(o *cards.Order, done *api.CardDone) {
+	act := map[cards.Do]counter.Act{
+		cards.Sell: counter.ActSale, cards.Return: counter.ActReturn, cards.Refund: counter.ActReturn, cards.HandIn: counter.ActReturn,
+		cards.ReportLoss: counter.ActLoss, cards.ReportBrief: counter.ActLoss, cards.Replace: counter.ActReplace, cards.Extend: counter.ActExtend,
+	}[o.Do]
+	if act == "" {
+		return
+	}
+	r := counter.Receipt{Number: o.Number, Act: act, Channel: o.Channel, Card: maskedNumber(o.Card), Time: t.now().Format("20060102150405")}
+	for _, line := range done.Choice.Lines {
+		if what := whatOf(line.What); what != "" {
+			r.Lines = append(r.Lines, counter.Line{What: what, Fen: int64(line.Fen)})
+		}
+	}
+	if o.Emptied > 0 {
+		r.Lines = append(r.Lines, counter.Line{What: counter.WhatBalance, Fen: -int64(o.Emptied)})
+	}
+	switch cash := cashOf(o); {
+	case cash > 0:
+		r.Lines = append(r.Lines, counter.Line{What: counter.WhatPaid, Fen: int64(cash)})
+	case cash < 0:
+		r.Lines = append(r.Lines, counter.Line{What: counter.WhatPaidBack, Fen: int64(-cash)})
+	}
+	if done.Choice.Waits > 0 {
+		r.Lines = append(r.Lines, counter.Line{What: counter.WhatWaits, Fen: int64(done.Choice.Waits)})
+	}
+	if err := t.receipts.Put(r); err != nil {
+		t.Logger().Error("a receipt is not kept", "order", o.Number, logged(err))
+	}
+}
+
+func whatOf(line cards.Line) counter.What {
+	switch string(line) {
+	case "price":
+		return counter.WhatPrice
+	case "fee":
+		return counter.WhatFee
+	case "deposit":
+		return counter.WhatDeposit
+	case "purse":
+		return counter.WhatLoad
+	}
+	return ""
+}
+
+// cashOf is the cash that goes over the counter: paid, or given below zero.
+func cashOf(o *cards.Order) ledger.Fen { return o.Cash - o.Emptied }
+
+// maskedNumber is the end of a card's number.
+func maskedNumber(number string) string { return tunion.Masked(number) }

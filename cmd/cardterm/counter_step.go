@@ -136,7 +136,7 @@ func (t *till) step(ctx context.Context, p *pendingStep, certificate string) (ap
 	if err != nil && (unanswered(err) || unreachable(err) || p.Paid || p.Repeated) {
 		return done, t.notDone(p, err)
 	}
-	if failed := os.Remove(t.pendingPath()); failed != nil {
+	if failed := errors.Join(os.Remove(t.pendingPath()), t.forgetAsked(&o)); failed != nil {
 		return done, failed
 	}
 	if err == nil {
@@ -221,58 +221,6 @@ func givenUpText(p *pendingStep) *language.Text {
 	return language.Textf("order %s is given up: ask the clearing centre whether it was done, before any money is given or taken for it", p.Order.Number)
 }
 
-// stepReceipt keeps the receipt of an act.
-func (t *till) stepReceipt(o *cards.Order, done *api.CardDone) {
-	act := map[cards.Do]counter.Act{
-		cards.Sell: counter.ActSale, cards.Return: counter.ActReturn, cards.Refund: counter.ActReturn, cards.HandIn: counter.ActReturn,
-		cards.ReportLoss: counter.ActLoss, cards.ReportBrief: counter.ActLoss, cards.Replace: counter.ActReplace, cards.Extend: counter.ActExtend,
-	}[o.Do]
-	if act == "" {
-		return
-	}
-	r := counter.Receipt{Number: o.Number, Act: act, Channel: o.Channel, Card: maskedNumber(o.Card), Time: t.now().Format("20060102150405")}
-	for _, line := range done.Choice.Lines {
-		if what := whatOf(line.What); what != "" {
-			r.Lines = append(r.Lines, counter.Line{What: what, Fen: int64(line.Fen)})
-		}
-	}
-	if o.Emptied > 0 {
-		r.Lines = append(r.Lines, counter.Line{What: counter.WhatBalance, Fen: -int64(o.Emptied)})
-	}
-	switch cash := cashOf(o); {
-	case cash > 0:
-		r.Lines = append(r.Lines, counter.Line{What: counter.WhatPaid, Fen: int64(cash)})
-	case cash < 0:
-		r.Lines = append(r.Lines, counter.Line{What: counter.WhatPaidBack, Fen: int64(-cash)})
-	}
-	if done.Choice.Waits > 0 {
-		r.Lines = append(r.Lines, counter.Line{What: counter.WhatWaits, Fen: int64(done.Choice.Waits)})
-	}
-	if err := t.receipts.Put(r); err != nil {
-		t.Logger().Error("a receipt is not kept", "order", o.Number, logged(err))
-	}
-}
-
-func whatOf(line cards.Line) counter.What {
-	switch string(line) {
-	case "price":
-		return counter.WhatPrice
-	case "fee":
-		return counter.WhatFee
-	case "deposit":
-		return counter.WhatDeposit
-	case "purse":
-		return counter.WhatLoad
-	}
-	return ""
-}
-
-// cashOf is the cash that goes over the counter: paid, or given below zero.
-func cashOf(o *cards.Order) ledger.Fen { return o.Cash - o.Emptied }
-
-// maskedNumber is the end of a card's number.
-func maskedNumber(number string) string { return tunion.Masked(number) }
-
 // act is what a clerk asks for.
 type act struct {
 	Do          cards.Do
@@ -297,6 +245,7 @@ type planned struct {
 	Seen   *counter.Seen // of an act with the card in the reader
 	Behind bool          // the centre has done it before: only the card does not have it
 	Permit *api.Permit   // to write that
+	Two    bool          // it takes two people, who are still to be asked
 }
 
 // prepare finds out what an act would do, and cost. Nothing is done.
@@ -350,19 +299,37 @@ func (t *till) prepare(ctx context.Context, a *act) (*planned, error) {
 			return plan, err
 		}
 	}
-	done, err := t.plan(ctx, &o, a.Reason)
+	plan.Order = o
+	return plan, t.quote(ctx, plan)
+}
+
+// quote asks the centre what an act would do and cost. Where two people have let it be done, its
+// order is the one that they signed.
+func (t *till) quote(ctx context.Context, plan *planned) error {
+	if t.office == nil {
+		return errNoOffice
+	}
+	o := &plan.Order
+	was, err := t.askedFor(ctx, o)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if done.Choice.Obstacle != "" {
-		return nil, service.Refuse("nothing was done").Because(errors.New(done.Choice.Obstacle))
-	}
-	plan.Choice, o.Cash = done.Choice, done.Choice.Cash
-	if done.Choice.Empties && plan.Seen != nil {
+	if plan.Do == cards.Return { // the card pays its whole balance
 		o.Emptied = ledger.Fen(plan.Seen.Transit.BalanceFen)
 	}
-	plan.Order = o
-	return plan, nil
+	done, err := t.plan(ctx, o, plan.Reason)
+	if err != nil {
+		return err
+	}
+	if done.Choice.Obstacle != "" {
+		return service.Refuse("nothing was done").Because(errors.New(done.Choice.Obstacle))
+	}
+	plan.Choice, o.Cash = done.Choice, done.Choice.Cash
+	plan.Two = was == nil && done.Choice.Two != ""
+	if was != nil {
+		return t.asAsked(o, was)
+	}
+	return nil
 }
 
 // cash is what goes over the counter, with the first load of a sale.
@@ -414,9 +381,10 @@ func doText(do cards.Do) *language.Text {
 
 // carriedOut is what became of an act.
 type carriedOut struct {
-	Done   api.CardDone
-	Loads  []*loaded // the first load, or what waited
-	Unsent bool
+	Done     api.CardDone
+	Loads    []*loaded // the first load, or what waited
+	Unsent   bool
+	Proposal int64 // nothing was done: this waits for a second person
 }
 
 // carryOut does an act as it was shown: with the card that was shown, and for that cash.
@@ -426,6 +394,14 @@ func (t *till) carryOut(ctx context.Context, p *planned) (*carriedOut, error) {
 		if err := t.stand.with(ctx, t.wait, func(ctx context.Context, held *reader.Card) error { return t.same(ctx, held, p.Seen) }); err != nil {
 			return nil, err
 		}
+	}
+	if p.Two {
+		number, err := t.ask(ctx, p.Order, p.Reason)
+		if err != nil {
+			return nil, err
+		}
+		out.Proposal = number
+		return out, nil
 	}
 	if p.Order.Emptied > 0 {
 		if err := t.empty(ctx, p); err != nil {

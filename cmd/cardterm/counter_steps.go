@@ -163,15 +163,22 @@ type stepDone struct {
 	Lines []api.CardLine `json:"lines,omitempty"`
 	Loads []*loaded      `json:"loads,omitempty"`
 	Waits ledger.Fen     `json:"waits_fen,omitempty"`
+	// Proposal waits for a second person, who lets it be done.
+	Proposal int64 `json:"proposal,omitempty"`
+	// Two says why it takes two people, of an act that was only shown.
+	Two string `json:"two_people,omitempty"`
 }
 
 func (p *stepProgram) showPlan(plan *planned) error {
 	if p.json {
 		return printJSON(os.Stdout, &stepDone{
-			Order: plan.Order.Number, Do: plan.Do, Card: maskedNumber(plan.Order.Card), Cash: plan.cash(), Lines: plan.Choice.Lines, Waits: plan.Choice.Waits,
+			Order: plan.Order.Number, Do: plan.Do, Card: maskedNumber(plan.Order.Card), Cash: plan.cash(), Lines: plan.Choice.Lines, Waits: plan.Choice.Waits, Two: plan.Choice.Two,
 		})
 	}
 	p.Print("%w", plan.text())
+	if plan.Two {
+		p.Print("it is proposed, and a supervisor approves it first: %s", plan.Choice.Two)
+	}
 	return p.Printed()
 }
 
@@ -179,6 +186,13 @@ func (p *stepProgram) showPlan(plan *planned) error {
 func (p *stepProgram) did(ctx context.Context, t *till, out *carriedOut) error {
 	if out == nil {
 		return nil
+	}
+	if out.Proposal != 0 {
+		if p.json {
+			return printJSON(os.Stdout, &stepDone{Do: p.do, Proposal: out.Proposal})
+		}
+		p.Print("%w", askedText(out.Proposal))
+		return p.Printed()
 	}
 	t.printReceipt(ctx, out.Done.Step.Order)
 	sent := t.said(ctx)

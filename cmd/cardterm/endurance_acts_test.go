@@ -163,6 +163,11 @@ func (w *window) calmly(c *customer, act string, more ...string) (out []byte, ok
 		if out, words, code = w.run(0, act, more...); code == 0 {
 			return out, true
 		}
+		if strings.Contains(words, "has had no answer") { // of this act, as it was given just before
+			if out, _, code = w.run(0, "again"); code == 0 {
+				return out, true
+			}
+		}
 	}
 	w.fail("%s does not end well: %s", act, words)
 	return nil, false

@@ -97,12 +97,16 @@ func (e *endurance) killCentre() {
 	_ = e.centre.serving.Wait() // it was killed
 }
 
-// asked runs a command that reads from the centre, which may be away for a while.
+// asked runs a command that reads from the centre. It waits while that is down: with nothing that
+// serves, the command would hold the data directory itself as the centre comes up.
 func (e *endurance) asked(into any, args ...string) {
 	var out []byte
 	var err error
 	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		if out, err = e.centre.run("citycard", args...); err == nil {
+		e.falls.RLock()
+		out, err = e.centre.run("citycard", args...)
+		e.falls.RUnlock()
+		if err == nil {
 			break
 		}
 	}

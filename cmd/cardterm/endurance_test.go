@@ -52,7 +52,7 @@ type endurance struct {
 	keys       string // address of the key service
 	keyService *exec.Cmd
 
-	falls sync.Mutex // one at a time
+	falls sync.RWMutex // one at a time, and none while the centre is asked
 	mu    sync.Mutex
 	did   map[string]int
 }

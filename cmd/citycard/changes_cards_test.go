@@ -77,6 +77,8 @@ func (l *lived) counter(staff *peopletest.Staff) {
 	shift("close-1", true)
 	shift("open-2", false)
 	does(cards.Sell, livedCard(3), "social", "", 0, "paper")
+	lost := cards.Order{Number: "whose", Channel: "counter", Counter: "1", Do: cards.ReportLoss, Card: livedCard(4), Certificate: "paper", Salt: strings.Repeat("7c", 32)}
+	decided(l, "cara", "sara", cards.KindConsent, lost.Consent())
 	l.bank(office, staff)
 	l.invoices(staff, signed)
 }

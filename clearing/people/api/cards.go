@@ -87,6 +87,7 @@ type CardChoice struct {
 	Waits    ledger.Fen `json:"waits_fen,omitempty" doc:"What comes onto the new card as a load that waits"`
 	Becomes  ledger.Day `json:"becomes,omitempty" doc:"The last day of use that it would have"`
 	Obstacle string     `json:"obstacle,omitempty" doc:"Why it cannot be done just now, in words"`
+	Two      string     `json:"two_people,omitempty" doc:"Why it takes two people, in words: first a proposal (consent to card act) lets this order be done"`
 }
 
 // CardOrder has one thing done with one card.
@@ -240,6 +241,9 @@ func choiceOf(l language.Language, c *cards.Choice) CardChoice {
 	}
 	if c.Obstacle != nil {
 		out.Obstacle = c.Obstacle.In(l)
+	}
+	if c.Two != nil {
+		out.Two = c.Two.In(l)
 	}
 	return out
 }

@@ -32,13 +32,20 @@ func (c *Client) FindCard(ctx context.Context, number string) (Card, error) {
 	return ask[Card](ctx, c, call{method: http.MethodPost, path: "/v1/cards/find", body: body, looks: true})
 }
 
-// StepCard signs an order with a salt of its own, and has it done. Dry, the answer says what it
-// would cost.
-func (c *Client) StepCard(ctx context.Context, o *cards.Order, reason string, dry bool) (CardDone, error) {
-	salted := *o
+// NewSalt is a salt for one order.
+func NewSalt() string {
 	var salt [32]byte
 	_, _ = rand.Read(salt[:]) // it never fails
-	salted.Salt = hex.EncodeToString(salt[:])
+	return hex.EncodeToString(salt[:])
+}
+
+// StepCard signs an order, with a salt of its own where it has none, and has it done. Dry, the
+// answer says what it would cost.
+func (c *Client) StepCard(ctx context.Context, o *cards.Order, reason string, dry bool) (CardDone, error) {
+	salted := *o
+	if salted.Salt == "" {
+		salted.Salt = NewSalt()
+	}
 	if err := salted.Check(); err != nil {
 		return CardDone{}, err
 	}

@@ -1,0 +1,12 @@
+-- What two people let a counter do with a card.
+
+-- +goose Up
+
+-- An order of a counter that two people have let be done. content is the SHA-256 of what the order
+-- asks for, which its counter then asks for once more.
+CREATE TABLE IF NOT EXISTS card_consents (
+    unit    TEXT NOT NULL, -- channel:ID
+    number  TEXT NOT NULL,
+    content BYTEA NOT NULL,
+    PRIMARY KEY (unit, number)
+);
