@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"citycard/clearing/message"
 	"citycard/clearing/rulefile"
 	"citycard/language"
 	"citycard/ledger"
@@ -215,4 +216,13 @@ func (c *Calendar) Changes(before *Calendar) (changes []Change) {
 		}
 	}
 	return changes
+}
+
+// Message is the calendar as terminals get it. It was loaded, so it has days.
+func (c *Calendar) Message() *message.DayKinds {
+	m := &message.DayKinds{First: c.days[0].Date.String(), Kinds: make([]byte, len(c.days))}
+	for i, day := range c.days {
+		m.Kinds[i] = byte(slices.Index(Kinds(), day.Kind) + 1)
+	}
+	return m
 }

@@ -583,6 +583,59 @@ func (IntentState) EnumDescriptor() ([]byte, []int) {
 	return file_citycard_proto_rawDescGZIP(), []int{9}
 }
 
+// DayKind is what a calendar says of a day.
+type DayKind int32
+
+const (
+	DayKind_DAY_KIND_UNSPECIFIED DayKind = 0
+	DayKind_DAY_KIND_WORKDAY     DayKind = 1
+	DayKind_DAY_KIND_RESTDAY     DayKind = 2
+	DayKind_DAY_KIND_HOLIDAY     DayKind = 3
+)
+
+// Enum value maps for DayKind.
+var (
+	DayKind_name = map[int32]string{
+		0: "DAY_KIND_UNSPECIFIED",
+		1: "DAY_KIND_WORKDAY",
+		2: "DAY_KIND_RESTDAY",
+		3: "DAY_KIND_HOLIDAY",
+	}
+	DayKind_value = map[string]int32{
+		"DAY_KIND_UNSPECIFIED": 0,
+		"DAY_KIND_WORKDAY":     1,
+		"DAY_KIND_RESTDAY":     2,
+		"DAY_KIND_HOLIDAY":     3,
+	}
+)
+
+func (x DayKind) Enum() *DayKind {
+	p := new(DayKind)
+	*p = x
+	return p
+}
+
+func (x DayKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DayKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_citycard_proto_enumTypes[10].Descriptor()
+}
+
+func (DayKind) Type() protoreflect.EnumType {
+	return &file_citycard_proto_enumTypes[10]
+}
+
+func (x DayKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DayKind.Descriptor instead.
+func (DayKind) EnumDescriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{10}
+}
+
 // Debit is one purse debit exactly as the card signed it: the TAC covers
 // amount, type, terminal, terminal_sequence and time under a key derived from
 // issuer and card.
@@ -2093,7 +2146,7 @@ func (x *PensionReturn) GetCause() string {
 }
 
 // FareTable is what a terminal needs to price a tap without arithmetic: every
-// price is final, per card type.
+// price is final, per card type and band.
 type FareTable struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
 	Version           string                 `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
@@ -2101,7 +2154,10 @@ type FareTable struct {
 	MetroStations     uint32                 `protobuf:"varint,3,opt,name=metro_stations,json=metroStations,proto3" json:"metro_stations,omitempty"` // stations are numbered 1..n across all lines
 	Fares             []*CardFares           `protobuf:"bytes,4,rep,name=fares,proto3" json:"fares,omitempty"`
 	MetroLimitMinutes uint32                 `protobuf:"varint,5,opt,name=metro_limit_minutes,json=metroLimitMinutes,proto3" json:"metro_limit_minutes,omitempty"`
-	MaximumFen        uint32                 `protobuf:"varint,6,opt,name=maximum_fen,json=maximumFen,proto3" json:"maximum_fen,omitempty"` // what a purse may hold while the table is in force: no price is above it
+	MaximumFen        uint32                 `protobuf:"varint,6,opt,name=maximum_fen,json=maximumFen,proto3" json:"maximum_fen,omitempty"`         // what a purse may hold while the table is in force: no price is above it
+	MetroClass        []byte                 `protobuf:"bytes,7,opt,name=metro_class,json=metroClass,proto3" json:"metro_class,omitempty"`          // n*n, row = entry station - 1, column = exit station - 1: place of the price in metro_fen
+	Bands             []*Band                `protobuf:"bytes,8,rep,name=bands,proto3" json:"bands,omitempty"`                                      // at most one holds at a time
+	MetroByEntry      bool                   `protobuf:"varint,9,opt,name=metro_by_entry,json=metroByEntry,proto3" json:"metro_by_entry,omitempty"` // a trip has the band of its entry, else that of its exit
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -2178,20 +2234,162 @@ func (x *FareTable) GetMaximumFen() uint32 {
 	return 0
 }
 
+func (x *FareTable) GetMetroClass() []byte {
+	if x != nil {
+		return x.MetroClass
+	}
+	return nil
+}
+
+func (x *FareTable) GetBands() []*Band {
+	if x != nil {
+		return x.Bands
+	}
+	return nil
+}
+
+func (x *FareTable) GetMetroByEntry() bool {
+	if x != nil {
+		return x.MetroByEntry
+	}
+	return false
+}
+
+// Band is a time of day at which rides have prices of their own.
+type Band struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Days          []DayKind              `protobuf:"varint,2,rep,packed,name=days,proto3,enum=citycard.v1.DayKind" json:"days,omitempty"` // on days of these kinds; none: on every day
+	FromMinute    uint32                 `protobuf:"varint,3,opt,name=from_minute,json=fromMinute,proto3" json:"from_minute,omitempty"`   // of the day, included
+	ToMinute      uint32                 `protobuf:"varint,4,opt,name=to_minute,json=toMinute,proto3" json:"to_minute,omitempty"`         // not included, at most 1440
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Band) Reset() {
+	*x = Band{}
+	mi := &file_citycard_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Band) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Band) ProtoMessage() {}
+
+func (x *Band) ProtoReflect() protoreflect.Message {
+	mi := &file_citycard_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Band.ProtoReflect.Descriptor instead.
+func (*Band) Descriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Band) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Band) GetDays() []DayKind {
+	if x != nil {
+		return x.Days
+	}
+	return nil
+}
+
+func (x *Band) GetFromMinute() uint32 {
+	if x != nil {
+		return x.FromMinute
+	}
+	return 0
+}
+
+func (x *Band) GetToMinute() uint32 {
+	if x != nil {
+		return x.ToMinute
+	}
+	return 0
+}
+
+// DayKinds is the city's calendar. Its Kafka key is "calendar".
+type DayKinds struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	First         string                 `protobuf:"bytes,1,opt,name=first,proto3" json:"first,omitempty"` // YYYYMMDD
+	Kinds         []byte                 `protobuf:"bytes,2,opt,name=kinds,proto3" json:"kinds,omitempty"` // one byte for each day from the first on, a DayKind
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DayKinds) Reset() {
+	*x = DayKinds{}
+	mi := &file_citycard_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DayKinds) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DayKinds) ProtoMessage() {}
+
+func (x *DayKinds) ProtoReflect() protoreflect.Message {
+	mi := &file_citycard_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DayKinds.ProtoReflect.Descriptor instead.
+func (*DayKinds) Descriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *DayKinds) GetFirst() string {
+	if x != nil {
+		return x.First
+	}
+	return ""
+}
+
+func (x *DayKinds) GetKinds() []byte {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
 // CardFares are the prices of one card type.
 type CardFares struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
 	CardType        uint32                 `protobuf:"varint,1,opt,name=card_type,json=cardType,proto3" json:"card_type,omitempty"`
-	MetroFen        []uint32               `protobuf:"varint,2,rep,packed,name=metro_fen,json=metroFen,proto3" json:"metro_fen,omitempty"`                 // n*n, row = entry station - 1, column = exit station - 1
-	MetroHighestFen uint32                 `protobuf:"varint,3,opt,name=metro_highest_fen,json=metroHighestFen,proto3" json:"metro_highest_fen,omitempty"` // charged past the time limit
-	Bus             []*BusFare             `protobuf:"bytes,4,rep,name=bus,proto3" json:"bus,omitempty"`
+	MetroHighestFen uint32                 `protobuf:"varint,2,opt,name=metro_highest_fen,json=metroHighestFen,proto3" json:"metro_highest_fen,omitempty"` // charged past the time limit, in every band
+	Prices          []*Prices              `protobuf:"bytes,3,rep,name=prices,proto3" json:"prices,omitempty"`                                             // outside all bands, then in each band
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
 
 func (x *CardFares) Reset() {
 	*x = CardFares{}
-	mi := &file_citycard_proto_msgTypes[16]
+	mi := &file_citycard_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2203,7 +2401,7 @@ func (x *CardFares) String() string {
 func (*CardFares) ProtoMessage() {}
 
 func (x *CardFares) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[16]
+	mi := &file_citycard_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2216,7 +2414,7 @@ func (x *CardFares) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CardFares.ProtoReflect.Descriptor instead.
 func (*CardFares) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{16}
+	return file_citycard_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CardFares) GetCardType() uint32 {
@@ -2226,13 +2424,6 @@ func (x *CardFares) GetCardType() uint32 {
 	return 0
 }
 
-func (x *CardFares) GetMetroFen() []uint32 {
-	if x != nil {
-		return x.MetroFen
-	}
-	return nil
-}
-
 func (x *CardFares) GetMetroHighestFen() uint32 {
 	if x != nil {
 		return x.MetroHighestFen
@@ -2240,7 +2431,60 @@ func (x *CardFares) GetMetroHighestFen() uint32 {
 	return 0
 }
 
-func (x *CardFares) GetBus() []*BusFare {
+func (x *CardFares) GetPrices() []*Prices {
+	if x != nil {
+		return x.Prices
+	}
+	return nil
+}
+
+// Prices are those of one card type, outside all bands or in one.
+type Prices struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	MetroFen      []uint32               `protobuf:"varint,1,rep,packed,name=metro_fen,json=metroFen,proto3" json:"metro_fen,omitempty"` // by metro_class
+	Bus           []*BusFare             `protobuf:"bytes,2,rep,name=bus,proto3" json:"bus,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Prices) Reset() {
+	*x = Prices{}
+	mi := &file_citycard_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Prices) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Prices) ProtoMessage() {}
+
+func (x *Prices) ProtoReflect() protoreflect.Message {
+	mi := &file_citycard_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Prices.ProtoReflect.Descriptor instead.
+func (*Prices) Descriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Prices) GetMetroFen() []uint32 {
+	if x != nil {
+		return x.MetroFen
+	}
+	return nil
+}
+
+func (x *Prices) GetBus() []*BusFare {
 	if x != nil {
 		return x.Bus
 	}
@@ -2257,7 +2501,7 @@ type BusFare struct {
 
 func (x *BusFare) Reset() {
 	*x = BusFare{}
-	mi := &file_citycard_proto_msgTypes[17]
+	mi := &file_citycard_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2269,7 +2513,7 @@ func (x *BusFare) String() string {
 func (*BusFare) ProtoMessage() {}
 
 func (x *BusFare) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[17]
+	mi := &file_citycard_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2282,7 +2526,7 @@ func (x *BusFare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BusFare.ProtoReflect.Descriptor instead.
 func (*BusFare) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{17}
+	return file_citycard_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *BusFare) GetLine() uint32 {
@@ -2299,6 +2543,59 @@ func (x *BusFare) GetFen() uint32 {
 	return 0
 }
 
+// KeptFares is a table or the calendar, as a terminal keeps them.
+type KeptFares struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Table         *FareTable             `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
+	Calendar      *DayKinds              `protobuf:"bytes,2,opt,name=calendar,proto3" json:"calendar,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeptFares) Reset() {
+	*x = KeptFares{}
+	mi := &file_citycard_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeptFares) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeptFares) ProtoMessage() {}
+
+func (x *KeptFares) ProtoReflect() protoreflect.Message {
+	mi := &file_citycard_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeptFares.ProtoReflect.Descriptor instead.
+func (*KeptFares) Descriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *KeptFares) GetTable() *FareTable {
+	if x != nil {
+		return x.Table
+	}
+	return nil
+}
+
+func (x *KeptFares) GetCalendar() *DayKinds {
+	if x != nil {
+		return x.Calendar
+	}
+	return nil
+}
+
 // Reject is a record that clearing refused, with its original bytes.
 type Reject struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2313,7 +2610,7 @@ type Reject struct {
 
 func (x *Reject) Reset() {
 	*x = Reject{}
-	mi := &file_citycard_proto_msgTypes[18]
+	mi := &file_citycard_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2325,7 +2622,7 @@ func (x *Reject) String() string {
 func (*Reject) ProtoMessage() {}
 
 func (x *Reject) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[18]
+	mi := &file_citycard_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2338,7 +2635,7 @@ func (x *Reject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reject.ProtoReflect.Descriptor instead.
 func (*Reject) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{18}
+	return file_citycard_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Reject) GetReason() string {
@@ -2396,7 +2693,7 @@ type Cleared struct {
 
 func (x *Cleared) Reset() {
 	*x = Cleared{}
-	mi := &file_citycard_proto_msgTypes[19]
+	mi := &file_citycard_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2408,7 +2705,7 @@ func (x *Cleared) String() string {
 func (*Cleared) ProtoMessage() {}
 
 func (x *Cleared) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[19]
+	mi := &file_citycard_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2421,7 +2718,7 @@ func (x *Cleared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cleared.ProtoReflect.Descriptor instead.
 func (*Cleared) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{19}
+	return file_citycard_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Cleared) GetCardToken() []byte {
@@ -2504,7 +2801,7 @@ type ClearedBatch struct {
 
 func (x *ClearedBatch) Reset() {
 	*x = ClearedBatch{}
-	mi := &file_citycard_proto_msgTypes[20]
+	mi := &file_citycard_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2516,7 +2813,7 @@ func (x *ClearedBatch) String() string {
 func (*ClearedBatch) ProtoMessage() {}
 
 func (x *ClearedBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[20]
+	mi := &file_citycard_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2529,7 +2826,7 @@ func (x *ClearedBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearedBatch.ProtoReflect.Descriptor instead.
 func (*ClearedBatch) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{20}
+	return file_citycard_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ClearedBatch) GetRecords() []*Cleared {
@@ -2553,7 +2850,7 @@ type RegistryEntry struct {
 
 func (x *RegistryEntry) Reset() {
 	*x = RegistryEntry{}
-	mi := &file_citycard_proto_msgTypes[21]
+	mi := &file_citycard_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2565,7 +2862,7 @@ func (x *RegistryEntry) String() string {
 func (*RegistryEntry) ProtoMessage() {}
 
 func (x *RegistryEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[21]
+	mi := &file_citycard_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2578,7 +2875,7 @@ func (x *RegistryEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryEntry.ProtoReflect.Descriptor instead.
 func (*RegistryEntry) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{21}
+	return file_citycard_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RegistryEntry) GetVersion() int64 {
@@ -2619,7 +2916,7 @@ type RegistryRow struct {
 
 func (x *RegistryRow) Reset() {
 	*x = RegistryRow{}
-	mi := &file_citycard_proto_msgTypes[22]
+	mi := &file_citycard_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2631,7 +2928,7 @@ func (x *RegistryRow) String() string {
 func (*RegistryRow) ProtoMessage() {}
 
 func (x *RegistryRow) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[22]
+	mi := &file_citycard_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2644,7 +2941,7 @@ func (x *RegistryRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryRow.ProtoReflect.Descriptor instead.
 func (*RegistryRow) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{22}
+	return file_citycard_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RegistryRow) GetColumns() map[string]string {
@@ -2668,7 +2965,7 @@ type HotlistEntry struct {
 
 func (x *HotlistEntry) Reset() {
 	*x = HotlistEntry{}
-	mi := &file_citycard_proto_msgTypes[23]
+	mi := &file_citycard_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2680,7 +2977,7 @@ func (x *HotlistEntry) String() string {
 func (*HotlistEntry) ProtoMessage() {}
 
 func (x *HotlistEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[23]
+	mi := &file_citycard_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2693,7 +2990,7 @@ func (x *HotlistEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HotlistEntry.ProtoReflect.Descriptor instead.
 func (*HotlistEntry) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{23}
+	return file_citycard_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *HotlistEntry) GetVersion() int64 {
@@ -2728,7 +3025,7 @@ type HotlistRow struct {
 
 func (x *HotlistRow) Reset() {
 	*x = HotlistRow{}
-	mi := &file_citycard_proto_msgTypes[24]
+	mi := &file_citycard_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2740,7 +3037,7 @@ func (x *HotlistRow) String() string {
 func (*HotlistRow) ProtoMessage() {}
 
 func (x *HotlistRow) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[24]
+	mi := &file_citycard_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2753,7 +3050,7 @@ func (x *HotlistRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HotlistRow.ProtoReflect.Descriptor instead.
 func (*HotlistRow) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{24}
+	return file_citycard_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *HotlistRow) GetFrom() string {
@@ -2790,7 +3087,7 @@ type ModeList struct {
 
 func (x *ModeList) Reset() {
 	*x = ModeList{}
-	mi := &file_citycard_proto_msgTypes[25]
+	mi := &file_citycard_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2802,7 +3099,7 @@ func (x *ModeList) String() string {
 func (*ModeList) ProtoMessage() {}
 
 func (x *ModeList) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[25]
+	mi := &file_citycard_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2815,7 +3112,7 @@ func (x *ModeList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModeList.ProtoReflect.Descriptor instead.
 func (*ModeList) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{25}
+	return file_citycard_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ModeList) GetVersion() int64 {
@@ -2851,7 +3148,7 @@ type IssuerEntry struct {
 
 func (x *IssuerEntry) Reset() {
 	*x = IssuerEntry{}
-	mi := &file_citycard_proto_msgTypes[26]
+	mi := &file_citycard_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2863,7 +3160,7 @@ func (x *IssuerEntry) String() string {
 func (*IssuerEntry) ProtoMessage() {}
 
 func (x *IssuerEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[26]
+	mi := &file_citycard_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2876,7 +3173,7 @@ func (x *IssuerEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssuerEntry.ProtoReflect.Descriptor instead.
 func (*IssuerEntry) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{26}
+	return file_citycard_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *IssuerEntry) GetInstitution() []byte {
@@ -2917,7 +3214,7 @@ type ModeEntry struct {
 
 func (x *ModeEntry) Reset() {
 	*x = ModeEntry{}
-	mi := &file_citycard_proto_msgTypes[27]
+	mi := &file_citycard_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2929,7 +3226,7 @@ func (x *ModeEntry) String() string {
 func (*ModeEntry) ProtoMessage() {}
 
 func (x *ModeEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[27]
+	mi := &file_citycard_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2942,7 +3239,7 @@ func (x *ModeEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModeEntry.ProtoReflect.Descriptor instead.
 func (*ModeEntry) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{27}
+	return file_citycard_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ModeEntry) GetId() string {
@@ -3022,7 +3319,7 @@ type Publication struct {
 
 func (x *Publication) Reset() {
 	*x = Publication{}
-	mi := &file_citycard_proto_msgTypes[28]
+	mi := &file_citycard_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3034,7 +3331,7 @@ func (x *Publication) String() string {
 func (*Publication) ProtoMessage() {}
 
 func (x *Publication) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[28]
+	mi := &file_citycard_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3047,7 +3344,7 @@ func (x *Publication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publication.ProtoReflect.Descriptor instead.
 func (*Publication) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{28}
+	return file_citycard_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Publication) GetTopic() string {
@@ -3132,7 +3429,7 @@ type SignedPublication struct {
 
 func (x *SignedPublication) Reset() {
 	*x = SignedPublication{}
-	mi := &file_citycard_proto_msgTypes[29]
+	mi := &file_citycard_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3144,7 +3441,7 @@ func (x *SignedPublication) String() string {
 func (*SignedPublication) ProtoMessage() {}
 
 func (x *SignedPublication) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[29]
+	mi := &file_citycard_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3157,7 +3454,7 @@ func (x *SignedPublication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedPublication.ProtoReflect.Descriptor instead.
 func (*SignedPublication) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{29}
+	return file_citycard_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *SignedPublication) GetPublication() []byte {
@@ -3186,7 +3483,7 @@ type FollowState struct {
 
 func (x *FollowState) Reset() {
 	*x = FollowState{}
-	mi := &file_citycard_proto_msgTypes[30]
+	mi := &file_citycard_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3198,7 +3495,7 @@ func (x *FollowState) String() string {
 func (*FollowState) ProtoMessage() {}
 
 func (x *FollowState) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[30]
+	mi := &file_citycard_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3211,7 +3508,7 @@ func (x *FollowState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowState.ProtoReflect.Descriptor instead.
 func (*FollowState) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{30}
+	return file_citycard_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *FollowState) GetKey() []byte {
@@ -3253,7 +3550,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_citycard_proto_msgTypes[31]
+	mi := &file_citycard_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3265,7 +3562,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[31]
+	mi := &file_citycard_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3278,7 +3575,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{31}
+	return file_citycard_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Ack) GetTerminal() []byte {
@@ -3500,7 +3797,7 @@ const file_citycard_proto_rawDesc = "" +
 	"\x06person\x18\x01 \x01(\fR\x06person\x12\x1d\n" +
 	"\n" +
 	"amount_fen\x18\x02 \x01(\x03R\tamountFen\x12\x14\n" +
-	"\x05cause\x18\x03 \x01(\tR\x05cause\"\xf2\x01\n" +
+	"\x05cause\x18\x03 \x01(\tR\x05cause\"\xe2\x02\n" +
 	"\tFareTable\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12%\n" +
 	"\x0eeffective_from\x18\x02 \x01(\tR\reffectiveFrom\x12%\n" +
@@ -3508,15 +3805,33 @@ const file_citycard_proto_rawDesc = "" +
 	"\x05fares\x18\x04 \x03(\v2\x16.citycard.v1.CardFaresR\x05fares\x12.\n" +
 	"\x13metro_limit_minutes\x18\x05 \x01(\rR\x11metroLimitMinutes\x12\x1f\n" +
 	"\vmaximum_fen\x18\x06 \x01(\rR\n" +
-	"maximumFen\"\x99\x01\n" +
+	"maximumFen\x12\x1f\n" +
+	"\vmetro_class\x18\a \x01(\fR\n" +
+	"metroClass\x12'\n" +
+	"\x05bands\x18\b \x03(\v2\x11.citycard.v1.BandR\x05bands\x12$\n" +
+	"\x0emetro_by_entry\x18\t \x01(\bR\fmetroByEntry\"\x82\x01\n" +
+	"\x04Band\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12(\n" +
+	"\x04days\x18\x02 \x03(\x0e2\x14.citycard.v1.DayKindR\x04days\x12\x1f\n" +
+	"\vfrom_minute\x18\x03 \x01(\rR\n" +
+	"fromMinute\x12\x1b\n" +
+	"\tto_minute\x18\x04 \x01(\rR\btoMinute\"6\n" +
+	"\bDayKinds\x12\x14\n" +
+	"\x05first\x18\x01 \x01(\tR\x05first\x12\x14\n" +
+	"\x05kinds\x18\x02 \x01(\fR\x05kinds\"\x81\x01\n" +
 	"\tCardFares\x12\x1b\n" +
-	"\tcard_type\x18\x01 \x01(\rR\bcardType\x12\x1b\n" +
-	"\tmetro_fen\x18\x02 \x03(\rR\bmetroFen\x12*\n" +
-	"\x11metro_highest_fen\x18\x03 \x01(\rR\x0fmetroHighestFen\x12&\n" +
-	"\x03bus\x18\x04 \x03(\v2\x14.citycard.v1.BusFareR\x03bus\"/\n" +
+	"\tcard_type\x18\x01 \x01(\rR\bcardType\x12*\n" +
+	"\x11metro_highest_fen\x18\x02 \x01(\rR\x0fmetroHighestFen\x12+\n" +
+	"\x06prices\x18\x03 \x03(\v2\x13.citycard.v1.PricesR\x06prices\"M\n" +
+	"\x06Prices\x12\x1b\n" +
+	"\tmetro_fen\x18\x01 \x03(\rR\bmetroFen\x12&\n" +
+	"\x03bus\x18\x02 \x03(\v2\x14.citycard.v1.BusFareR\x03bus\"/\n" +
 	"\aBusFare\x12\x12\n" +
 	"\x04line\x18\x01 \x01(\rR\x04line\x12\x10\n" +
-	"\x03fen\x18\x02 \x01(\rR\x03fen\"~\n" +
+	"\x03fen\x18\x02 \x01(\rR\x03fen\"l\n" +
+	"\tKeptFares\x12,\n" +
+	"\x05table\x18\x01 \x01(\v2\x16.citycard.v1.FareTableR\x05table\x121\n" +
+	"\bcalendar\x18\x02 \x01(\v2\x15.citycard.v1.DayKindsR\bcalendar\"~\n" +
 	"\x06Reject\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x16\n" +
 	"\x06stream\x18\x02 \x01(\tR\x06stream\x12\x16\n" +
@@ -3665,7 +3980,12 @@ const file_citycard_proto_rawDesc = "" +
 	"\x12INTENT_STATE_BEGUN\x10\x01\x12\x15\n" +
 	"\x11INTENT_STATE_OPEN\x10\x02\x12\x1c\n" +
 	"\x18INTENT_STATE_UNCONFIRMED\x10\x03\x12\x18\n" +
-	"\x14INTENT_STATE_DOUBTED\x10\x04B\x1bZ\x19citycard/clearing/messageb\x06proto3"
+	"\x14INTENT_STATE_DOUBTED\x10\x04*e\n" +
+	"\aDayKind\x12\x18\n" +
+	"\x14DAY_KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10DAY_KIND_WORKDAY\x10\x01\x12\x14\n" +
+	"\x10DAY_KIND_RESTDAY\x10\x02\x12\x14\n" +
+	"\x10DAY_KIND_HOLIDAY\x10\x03B\x1bZ\x19citycard/clearing/messageb\x06proto3"
 
 var (
 	file_citycard_proto_rawDescOnce sync.Once
@@ -3680,8 +4000,8 @@ func file_citycard_proto_rawDescGZIP() []byte {
 }
 
 var (
-	file_citycard_proto_enumTypes = make([]protoimpl.EnumInfo, 10)
-	file_citycard_proto_msgTypes  = make([]protoimpl.MessageInfo, 34)
+	file_citycard_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
+	file_citycard_proto_msgTypes  = make([]protoimpl.MessageInfo, 38)
 	file_citycard_proto_goTypes   = []any{
 		Medium(0),                 // 0: citycard.v1.Medium
 		Mode(0),                   // 1: citycard.v1.Mode
@@ -3693,79 +4013,89 @@ var (
 		Unsure(0),                 // 7: citycard.v1.Unsure
 		Mark(0),                   // 8: citycard.v1.Mark
 		IntentState(0),            // 9: citycard.v1.IntentState
-		(*Debit)(nil),             // 10: citycard.v1.Debit
-		(*Tap)(nil),               // 11: citycard.v1.Tap
-		(*Update)(nil),            // 12: citycard.v1.Update
-		(*ExitTicket)(nil),        // 13: citycard.v1.ExitTicket
-		(*TicketVoid)(nil),        // 14: citycard.v1.TicketVoid
-		(*Intent)(nil),            // 15: citycard.v1.Intent
-		(*Load)(nil),              // 16: citycard.v1.Load
-		(*LoadRequest)(nil),       // 17: citycard.v1.LoadRequest
-		(*LoadAnswer)(nil),        // 18: citycard.v1.LoadAnswer
-		(*MedicalClaim)(nil),      // 19: citycard.v1.MedicalClaim
-		(*MedicalResult)(nil),     // 20: citycard.v1.MedicalResult
-		(*PensionBatch)(nil),      // 21: citycard.v1.PensionBatch
-		(*PensionLine)(nil),       // 22: citycard.v1.PensionLine
-		(*PensionResult)(nil),     // 23: citycard.v1.PensionResult
-		(*PensionReturn)(nil),     // 24: citycard.v1.PensionReturn
-		(*FareTable)(nil),         // 25: citycard.v1.FareTable
-		(*CardFares)(nil),         // 26: citycard.v1.CardFares
-		(*BusFare)(nil),           // 27: citycard.v1.BusFare
-		(*Reject)(nil),            // 28: citycard.v1.Reject
-		(*Cleared)(nil),           // 29: citycard.v1.Cleared
-		(*ClearedBatch)(nil),      // 30: citycard.v1.ClearedBatch
-		(*RegistryEntry)(nil),     // 31: citycard.v1.RegistryEntry
-		(*RegistryRow)(nil),       // 32: citycard.v1.RegistryRow
-		(*HotlistEntry)(nil),      // 33: citycard.v1.HotlistEntry
-		(*HotlistRow)(nil),        // 34: citycard.v1.HotlistRow
-		(*ModeList)(nil),          // 35: citycard.v1.ModeList
-		(*IssuerEntry)(nil),       // 36: citycard.v1.IssuerEntry
-		(*ModeEntry)(nil),         // 37: citycard.v1.ModeEntry
-		(*Publication)(nil),       // 38: citycard.v1.Publication
-		(*SignedPublication)(nil), // 39: citycard.v1.SignedPublication
-		(*FollowState)(nil),       // 40: citycard.v1.FollowState
-		(*Ack)(nil),               // 41: citycard.v1.Ack
-		nil,                       // 42: citycard.v1.RegistryRow.ColumnsEntry
-		nil,                       // 43: citycard.v1.FollowState.VersionsEntry
+		DayKind(0),                // 10: citycard.v1.DayKind
+		(*Debit)(nil),             // 11: citycard.v1.Debit
+		(*Tap)(nil),               // 12: citycard.v1.Tap
+		(*Update)(nil),            // 13: citycard.v1.Update
+		(*ExitTicket)(nil),        // 14: citycard.v1.ExitTicket
+		(*TicketVoid)(nil),        // 15: citycard.v1.TicketVoid
+		(*Intent)(nil),            // 16: citycard.v1.Intent
+		(*Load)(nil),              // 17: citycard.v1.Load
+		(*LoadRequest)(nil),       // 18: citycard.v1.LoadRequest
+		(*LoadAnswer)(nil),        // 19: citycard.v1.LoadAnswer
+		(*MedicalClaim)(nil),      // 20: citycard.v1.MedicalClaim
+		(*MedicalResult)(nil),     // 21: citycard.v1.MedicalResult
+		(*PensionBatch)(nil),      // 22: citycard.v1.PensionBatch
+		(*PensionLine)(nil),       // 23: citycard.v1.PensionLine
+		(*PensionResult)(nil),     // 24: citycard.v1.PensionResult
+		(*PensionReturn)(nil),     // 25: citycard.v1.PensionReturn
+		(*FareTable)(nil),         // 26: citycard.v1.FareTable
+		(*Band)(nil),              // 27: citycard.v1.Band
+		(*DayKinds)(nil),          // 28: citycard.v1.DayKinds
+		(*CardFares)(nil),         // 29: citycard.v1.CardFares
+		(*Prices)(nil),            // 30: citycard.v1.Prices
+		(*BusFare)(nil),           // 31: citycard.v1.BusFare
+		(*KeptFares)(nil),         // 32: citycard.v1.KeptFares
+		(*Reject)(nil),            // 33: citycard.v1.Reject
+		(*Cleared)(nil),           // 34: citycard.v1.Cleared
+		(*ClearedBatch)(nil),      // 35: citycard.v1.ClearedBatch
+		(*RegistryEntry)(nil),     // 36: citycard.v1.RegistryEntry
+		(*RegistryRow)(nil),       // 37: citycard.v1.RegistryRow
+		(*HotlistEntry)(nil),      // 38: citycard.v1.HotlistEntry
+		(*HotlistRow)(nil),        // 39: citycard.v1.HotlistRow
+		(*ModeList)(nil),          // 40: citycard.v1.ModeList
+		(*IssuerEntry)(nil),       // 41: citycard.v1.IssuerEntry
+		(*ModeEntry)(nil),         // 42: citycard.v1.ModeEntry
+		(*Publication)(nil),       // 43: citycard.v1.Publication
+		(*SignedPublication)(nil), // 44: citycard.v1.SignedPublication
+		(*FollowState)(nil),       // 45: citycard.v1.FollowState
+		(*Ack)(nil),               // 46: citycard.v1.Ack
+		nil,                       // 47: citycard.v1.RegistryRow.ColumnsEntry
+		nil,                       // 48: citycard.v1.FollowState.VersionsEntry
 	}
 )
 
 var file_citycard_proto_depIdxs = []int32{
 	7,  // 0: citycard.v1.Debit.other_tac_reason:type_name -> citycard.v1.Unsure
 	0,  // 1: citycard.v1.Tap.medium:type_name -> citycard.v1.Medium
-	10, // 2: citycard.v1.Tap.debit:type_name -> citycard.v1.Debit
+	11, // 2: citycard.v1.Tap.debit:type_name -> citycard.v1.Debit
 	1,  // 3: citycard.v1.Tap.mode:type_name -> citycard.v1.Mode
 	2,  // 4: citycard.v1.Tap.movement:type_name -> citycard.v1.Movement
 	5,  // 5: citycard.v1.Tap.service_mode:type_name -> citycard.v1.ServiceMode
-	12, // 6: citycard.v1.Tap.update:type_name -> citycard.v1.Update
+	13, // 6: citycard.v1.Tap.update:type_name -> citycard.v1.Update
 	8,  // 7: citycard.v1.Tap.marks:type_name -> citycard.v1.Mark
 	3,  // 8: citycard.v1.Update.reason:type_name -> citycard.v1.UpdateReason
 	4,  // 9: citycard.v1.ExitTicket.reason:type_name -> citycard.v1.ExitReason
 	3,  // 10: citycard.v1.ExitTicket.update:type_name -> citycard.v1.UpdateReason
-	14, // 11: citycard.v1.ExitTicket.void:type_name -> citycard.v1.TicketVoid
-	11, // 12: citycard.v1.Intent.tap:type_name -> citycard.v1.Tap
+	15, // 11: citycard.v1.ExitTicket.void:type_name -> citycard.v1.TicketVoid
+	12, // 12: citycard.v1.Intent.tap:type_name -> citycard.v1.Tap
 	9,  // 13: citycard.v1.Intent.state:type_name -> citycard.v1.IntentState
 	0,  // 14: citycard.v1.Load.medium:type_name -> citycard.v1.Medium
 	7,  // 15: citycard.v1.Load.other_tac_reason:type_name -> citycard.v1.Unsure
-	22, // 16: citycard.v1.PensionBatch.lines:type_name -> citycard.v1.PensionLine
-	24, // 17: citycard.v1.PensionResult.returns:type_name -> citycard.v1.PensionReturn
-	26, // 18: citycard.v1.FareTable.fares:type_name -> citycard.v1.CardFares
-	27, // 19: citycard.v1.CardFares.bus:type_name -> citycard.v1.BusFare
-	29, // 20: citycard.v1.ClearedBatch.records:type_name -> citycard.v1.Cleared
-	32, // 21: citycard.v1.RegistryEntry.rows:type_name -> citycard.v1.RegistryRow
-	42, // 22: citycard.v1.RegistryRow.columns:type_name -> citycard.v1.RegistryRow.ColumnsEntry
-	34, // 23: citycard.v1.HotlistEntry.rows:type_name -> citycard.v1.HotlistRow
-	37, // 24: citycard.v1.ModeList.modes:type_name -> citycard.v1.ModeEntry
-	36, // 25: citycard.v1.ModeList.issuers:type_name -> citycard.v1.IssuerEntry
-	5,  // 26: citycard.v1.ModeEntry.kind:type_name -> citycard.v1.ServiceMode
-	1,  // 27: citycard.v1.ModeEntry.transport:type_name -> citycard.v1.Mode
-	6,  // 28: citycard.v1.ModeEntry.exit_without_entry:type_name -> citycard.v1.ExitWithoutEntry
-	43, // 29: citycard.v1.FollowState.versions:type_name -> citycard.v1.FollowState.VersionsEntry
-	30, // [30:30] is the sub-list for method output_type
-	30, // [30:30] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	23, // 16: citycard.v1.PensionBatch.lines:type_name -> citycard.v1.PensionLine
+	25, // 17: citycard.v1.PensionResult.returns:type_name -> citycard.v1.PensionReturn
+	29, // 18: citycard.v1.FareTable.fares:type_name -> citycard.v1.CardFares
+	27, // 19: citycard.v1.FareTable.bands:type_name -> citycard.v1.Band
+	10, // 20: citycard.v1.Band.days:type_name -> citycard.v1.DayKind
+	30, // 21: citycard.v1.CardFares.prices:type_name -> citycard.v1.Prices
+	31, // 22: citycard.v1.Prices.bus:type_name -> citycard.v1.BusFare
+	26, // 23: citycard.v1.KeptFares.table:type_name -> citycard.v1.FareTable
+	28, // 24: citycard.v1.KeptFares.calendar:type_name -> citycard.v1.DayKinds
+	34, // 25: citycard.v1.ClearedBatch.records:type_name -> citycard.v1.Cleared
+	37, // 26: citycard.v1.RegistryEntry.rows:type_name -> citycard.v1.RegistryRow
+	47, // 27: citycard.v1.RegistryRow.columns:type_name -> citycard.v1.RegistryRow.ColumnsEntry
+	39, // 28: citycard.v1.HotlistEntry.rows:type_name -> citycard.v1.HotlistRow
+	42, // 29: citycard.v1.ModeList.modes:type_name -> citycard.v1.ModeEntry
+	41, // 30: citycard.v1.ModeList.issuers:type_name -> citycard.v1.IssuerEntry
+	5,  // 31: citycard.v1.ModeEntry.kind:type_name -> citycard.v1.ServiceMode
+	1,  // 32: citycard.v1.ModeEntry.transport:type_name -> citycard.v1.Mode
+	6,  // 33: citycard.v1.ModeEntry.exit_without_entry:type_name -> citycard.v1.ExitWithoutEntry
+	48, // 34: citycard.v1.FollowState.versions:type_name -> citycard.v1.FollowState.VersionsEntry
+	35, // [35:35] is the sub-list for method output_type
+	35, // [35:35] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_citycard_proto_init() }
@@ -3778,8 +4108,8 @@ func file_citycard_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_citycard_proto_rawDesc), len(file_citycard_proto_rawDesc)),
-			NumEnums:      10,
-			NumMessages:   34,
+			NumEnums:      11,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -118,6 +118,8 @@ func (f form) wrongValues(n *node) []string {
 		return append([]string{long(4001), long(350_000)}, unseen...)
 	case label:
 		return append([]string{`""`, `" "`, `"a b"`, `"a+b"`, `"a,b"`, `"a_b"`, `"票价"`, `"ａ"`, `"é"`, strconv.Quote(strings.Repeat("v", 41)), long(350_000), `"v\n"`}, unseen...)
+	case clock:
+		return append([]string{`""`, `" "`, `"7:00"`, `"07:60"`, `"24:01"`, `"25:00"`, `"0700"`, `"07:00:00"`, `"07.00"`, `"-7:00"`, `"+7:00"`, `" 7:00"`, `"０７:００"`, `"noon"`}, unseen...)
 	case day, moment:
 		return append(wrongDays(), unseen...)
 	}

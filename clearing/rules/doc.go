@@ -26,7 +26,9 @@
 //
 // A calendar is not dated by versions. What it says of a day stays from the day of the approval on
 // and may change before. An approval is refused where the calendar lacks the year of its day, or a
-// year in which a version begins: nobody would know the workdays there.
+// year in which a version begins: nobody would know the workdays there. A day that no calendar had
+// may get its kind later, and its rides a price of a band for days of that kind: only then do the
+// documents in force say of a past second something else than those by which it was judged.
 //
 // A draft of fares that changes a price by a larger share than the fares in force allow is proposed
 // only if its proposer accepts the change ([Draft.Accepted]). The proposal has the largest change

@@ -24,6 +24,7 @@ const (
 	label            // the name of a version
 	day
 	moment
+	clock // HH:MM
 	mark
 	free // anything that can be read
 )
@@ -74,7 +75,7 @@ func forms(kind rules.Kind) map[string]form {
 			"bus_lines": {sort: list}, "bus_lines[]": {sort: whole, min: 1, max: 1_000_000},
 		}))
 	case rules.Fares:
-		return head(form{sort: moment}, figures("metro.", figures("bus.", figures("cards[].", map[string]form{
+		return head(form{sort: moment}, figures("metro.", figures("bus.", figures("cards[].", figures("bands[].", map[string]form{
 			"rounding": {sort: word}, "metro": {sort: object}, "bus": {sort: object}, "cards": {sort: list, min: 1}, "cards[]": {sort: object},
 			"metro.base_fen": {sort: whole, max: mostFen}, "metro.base_km": {sort: length}, "metro.limit_minutes": {sort: whole, min: 1, max: 1440},
 			"metro.steps": {sort: list, min: 1}, "metro.steps[]": {sort: object},
@@ -82,7 +83,12 @@ func forms(kind rules.Kind) map[string]form {
 			"bus.lines": {sort: list}, "bus.lines[]": {sort: object},
 			"bus.lines[].first": {sort: whole, min: 1, max: 1_000_000}, "bus.lines[].last": {sort: whole, min: 1, max: 1_000_000}, "bus.lines[].fen": {sort: whole, max: mostFen},
 			"cards[].card_type": {sort: whole, max: 255}, "cards[].name": {sort: name}, "cards[].metro": {sort: share}, "cards[].bus": {sort: share},
-		}))))
+			"metro.band_by": {sort: word, optional: true}, "bands": {sort: list, optional: true}, "bands[]": {sort: object}, "bands[].name": {sort: name},
+			"bands[].days": {sort: list, optional: true}, "bands[].days[]": {sort: word}, "bands[].from": {sort: clock}, "bands[].to": {sort: clock},
+			"cards[].bands": {sort: list, optional: true}, "cards[].bands[]": {sort: object}, "cards[].bands[].band": {sort: word},
+			"cards[].bands[].metro": {sort: share, optional: true}, "cards[].bands[].metro_fen": {sort: whole, max: mostFen, optional: true},
+			"cards[].bands[].bus": {sort: share, optional: true}, "cards[].bands[].bus_fen": {sort: whole, max: mostFen, optional: true},
+		})))))
 	case rules.Loads:
 		single := form{sort: whole, max: mostFen, optional: true}
 		return head(form{sort: moment}, figures("", map[string]form{

@@ -212,6 +212,9 @@ func pricesRow(c *Content) proposal.Row {
 	if p.Minutes.From != "" {
 		row = row.Alters("minutes of a trip", strconv.FormatUint(uint64(p.Minutes.Before), 10), strconv.FormatUint(uint64(p.Minutes.After), 10))
 	}
+	if p.Bands.From != "" {
+		row = row.Alters("times of day with prices of their own", p.Bands.Before, p.Bands.After)
+	}
 	if p.Share.From != "" {
 		row = row.Alters("share that fares to come may change", p.Share.Before, p.Share.After)
 	}

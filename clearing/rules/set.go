@@ -82,7 +82,7 @@ func Read(contents map[Kind][]byte) (*Set, error) {
 	if len(faults) == 0 {
 		s.Pension = s.Pension.With(s.Calendar)
 		var err error
-		if s.Tables, err = fare.Build(fares, networks, s.Loads.Terms(), s.Loads.PurseMaximum); err != nil {
+		if s.Tables, err = fare.Build(fares, networks, s.Loads.Terms(), s.Loads.PurseMaximum, s.Calendar.Message()); err != nil {
 			faults = append(faults, inFile(Fares, err)...)
 		}
 	}

@@ -89,8 +89,8 @@ type Draft struct {
 	at       time.Time
 }
 
-// LargeChangeError refuses a draft that changes a price by more than the limit, raises the limit or
-// shortens the time limit of trips, which nobody said is intended.
+// LargeChangeError refuses a draft that changes a price by more than the limit, raises the limit,
+// shortens the time limit of trips or moves a band, which nobody said is intended.
 type LargeChangeError struct{ fare.Change }
 
 // Error names the change.
@@ -101,6 +101,9 @@ func (e *LargeChangeError) Error() string {
 	}
 	if e.Minutes.After < e.Minutes.Before {
 		all = append(all, fmt.Sprintf("the time limit of a trip goes from %d to %d minutes", e.Minutes.Before, e.Minutes.After))
+	}
+	if e.Bands.From != "" {
+		all = append(all, fmt.Sprintf("the times of the bands go from %q to %q", e.Bands.Before, e.Bands.After))
 	}
 	if e.Looser() {
 		all = append(all, fmt.Sprintf("the largest change goes from %s to %s", e.Share.Before, e.Share.After))

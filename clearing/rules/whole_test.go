@@ -182,17 +182,40 @@ func TestBrokenAcross(t *testing.T) {
 	}
 }
 
-// TestTableFitsIntoAMessage builds a network for which a table has more bytes than brokers take.
+// TestTableFitsIntoAMessage writes fares and a network for which a table has more bytes than
+// brokers take.
 func TestTableFitsIntoAMessage(t *testing.T) {
-	var stations, stops []string
-	for n := 1; n <= 512; n++ {
-		stations = append(stations, fmt.Sprintf(`{"number": %d, "name": "S%[1]d"}`, n))
-		stops = append(stops, fmt.Sprintf(`{"station": %d, "metres": %d}`, n, min(n-1, 1)*900))
+	var cards, lines []string
+	for n := range 100 {
+		cards = append(cards, fmt.Sprintf(`{"card_type": %d, "name": "C%[1]d", "metro": "1", "bus": "1", "source": "invented"}`, n))
+	}
+	for n := 1; n <= 2000; n++ {
+		lines = append(lines, fmt.Sprint(n))
 	}
 	contents := examples()
-	contents[rules.Network] = []byte(`{"versions": [{"version": "large", "effective_from": "20200101", "stations": [` + strings.Join(stations, ",") +
-		`], "lines": [{"number": 1, "name": "1", "stops": [` + strings.Join(stops, ",") + `]}], "bus_lines": [1], "source": "invented"}]}`)
+	contents[rules.Fares] = []byte(`{"versions": [{"version": "large", "effective_from": "20200101", "rounding": "up", "metro": {"base_fen": 200, "base_km": "6", "steps": [{"per_km": "7", "fen": 100}], "limit_minutes": 180, "source": "invented"},
+		"bus": {"lines": [{"first": 1, "last": 2000, "fen": 200}], "source": "invented"}, "cards": [` + strings.Join(cards, ",") + `]}]}`)
+	contents[rules.Network] = []byte(`{"versions": [{"version": "large", "effective_from": "20200101", "stations": [], "lines": [], "bus_lines": [` + strings.Join(lines, ",") + `], "source": "invented"}]}`)
 	if _, err := rules.Read(contents); err == nil || !strings.Contains(err.Error(), "want at most 900000, which a broker takes as one message") {
 		t.Errorf("a table too large for a message: %v", err)
+	}
+}
+
+// TestPricesHaveClasses: a table names each full price of the metro by one byte.
+func TestPricesHaveClasses(t *testing.T) {
+	fares := parse(t, rules.Fares.Example())
+	fares.at("versions[0].metro.steps[0].per_km").set(`"0.001"`)
+	fares.at("versions[0].metro.steps[0].fen").set("1")
+	var stations, stops []string
+	for n := 1; n <= 100; n++ {
+		stations = append(stations, fmt.Sprintf(`{"number": %d, "name": "S%[1]d"}`, n))
+		stops = append(stops, fmt.Sprintf(`{"station": %d, "metres": %d}`, n, min(n-1, 1)*(900+n)))
+	}
+	contents := examples()
+	contents[rules.Fares] = fares.text()
+	contents[rules.Network] = []byte(`{"versions": [{"version": "large", "effective_from": "20200101", "stations": [` + strings.Join(stations, ",") +
+		`], "lines": [{"number": 1, "name": "1", "stops": [` + strings.Join(stops, ",") + `]}], "bus_lines": [1], "source": "invented"}]}`)
+	if _, err := rules.Read(contents); err == nil || !strings.Contains(err.Error(), "different prices over network large, want at most 256") {
+		t.Errorf("too many prices: %v", err)
 	}
 }

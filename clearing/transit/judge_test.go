@@ -49,7 +49,7 @@ func TestRule(t *testing.T) {
 		change(m)
 		return clearingtest.Encode(m)
 	}
-	price, known := town.Rules.Current().Tables.All()[0].Metro(1, 2, 1)
+	price, known := town.Rules.Current().Tables.All()[0].Metro(1, 2, 1, 0)
 	fare := uint32(price)
 	if !known || fare <= 100 {
 		t.Fatalf("a trip costs %d fen", fare)

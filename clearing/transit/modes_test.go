@@ -35,7 +35,7 @@ func TestModesAreClaims(t *testing.T) {
 	rules, _ := clearingtest.New(t, nil).Rules.Transit()
 	fares := rules.Fares.Last()
 	price := func(entry uint32) uint32 {
-		fen, ok := fares.Metro(1, entry, 1)
+		fen, ok := fares.Metro(1, entry, 1, 0)
 		if !ok {
 			return 0
 		}

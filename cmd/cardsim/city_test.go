@@ -126,7 +126,7 @@ func officialTables(t testing.TB, dir string) *fare.Tables {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tables, err := fare.Build(rules, n, purses.Terms(), purses.PurseMaximum)
+	tables, err := fare.Build(rules, n, purses.Terms(), purses.PurseMaximum, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

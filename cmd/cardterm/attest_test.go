@@ -46,7 +46,7 @@ func newBusDoors(t *testing.T, n int) *busDoors {
 	d.had = d.held.Describe().Transit.BalanceFen
 	fares, err := tariff.Of(&message.FareTable{
 		Version: "test-1", EffectiveFrom: "20200101000000", MaximumFen: 100_000,
-		Fares: []*message.CardFares{{CardType: 1, Bus: []*message.BusFare{{Line: 9, Fen: busFen}}}},
+		Fares: []*message.CardFares{{CardType: 1, Prices: []*message.Prices{{Bus: []*message.BusFare{{Line: 9, Fen: busFen}}}}}},
 	})
 	must(t, err)
 	all := newNeighbours(slog.New(slog.DiscardHandler), time.UTC, time.Hour, nil)

@@ -170,7 +170,7 @@ func TestGateComesBack(t *testing.T) {
 	must(t, err)
 	defer cluster.Close()
 	fares := filepath.Join(t.TempDir(), "fares.json")
-	must(t, os.WriteFile(fares, []byte(`{"version":"test-1","effectiveFrom":"20200101000000","maximumFen":100000,"metroStations":1,"metroLimitMinutes":240,"fares":[{"cardType":3,"metroFen":[200]}]}`), 0o600))
+	must(t, os.WriteFile(fares, []byte(`{"version":"test-1","effectiveFrom":"20200101000000","maximumFen":100000,"metroStations":1,"metroClass":"AA==","metroLimitMinutes":240,"fares":[{"cardType":3,"prices":[{"metroFen":[200]}]}]}`), 0o600))
 	psam := chip.NewPSAM([6]byte{0x49, 0x10, 0x10, 0, 0, 1}, store.SAMKeys())
 	first := begin(t)
 	must(t, first.sam().Insert(t.Context(), psam))

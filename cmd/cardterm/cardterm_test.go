@@ -188,7 +188,7 @@ func tapsOfLane(t *testing.T, slot *vcard.Slot, stdout io.Writer, args ...string
 	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics(message.TopicTaps))
 	must(t, err)
 	defer client.Close()
-	table, err := proto.Marshal(&message.FareTable{Version: "test-1", EffectiveFrom: "20200101000000", MaximumFen: 100_000, MetroStations: 1, MetroLimitMinutes: 240, Fares: []*message.CardFares{{CardType: 3, MetroFen: []uint32{200}, Bus: []*message.BusFare{{Line: 1, Fen: 0}}}}})
+	table, err := proto.Marshal(&message.FareTable{Version: "test-1", EffectiveFrom: "20200101000000", MaximumFen: 100_000, MetroStations: 1, MetroClass: []byte{0}, MetroLimitMinutes: 240, Fares: []*message.CardFares{{CardType: 3, Prices: []*message.Prices{{MetroFen: []uint32{200}, Bus: []*message.BusFare{{Line: 1, Fen: 0}}}}}}})
 	must(t, err)
 	must(t, client.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicFares, Key: []byte("test-1"), Value: table}).FirstErr())
 

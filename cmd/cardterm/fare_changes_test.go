@@ -17,7 +17,7 @@ import (
 func busFares(version, from string, line, fen uint32) *message.FareTable {
 	return &message.FareTable{
 		Version: version, EffectiveFrom: from, MaximumFen: 100_000,
-		Fares: []*message.CardFares{{CardType: 3, Bus: []*message.BusFare{{Line: line, Fen: fen}}}},
+		Fares: []*message.CardFares{{CardType: 3, Prices: []*message.Prices{{Bus: []*message.BusFare{{Line: line, Fen: fen}}}}}},
 	}
 }
 
@@ -66,7 +66,7 @@ func TestWhatIsSaidOfFares(t *testing.T) {
 	if err := f.ready(t.Context()); !errors.Is(err, tariff.ErrNoFare) {
 		t.Errorf("a lane without prices is ready: %v", err)
 	}
-	f.Set()
+	f.Set(nil)
 	look()
 	look()
 	want(1, "no fare table holds any more", "before=elsewhere")

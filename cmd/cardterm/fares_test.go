@@ -214,7 +214,7 @@ func (f *fareTest) wantRecords(n int) {
 					due = table
 				}
 			}
-			if fen := due.GetFares()[0].GetBus()[0].GetFen(); tap.GetFareVersion() != due.GetVersion() || tap.GetDebit().GetAmountFen() != fen {
+			if fen := due.GetFares()[0].GetPrices()[0].GetBus()[0].GetFen(); tap.GetFareVersion() != due.GetVersion() || tap.GetDebit().GetAmountFen() != fen {
 				f.Errorf("a tap of %s costs %d fen by %s, want %d by %s", signed, tap.GetDebit().GetAmountFen(), tap.GetFareVersion(), fen, due.GetVersion())
 			}
 			read++

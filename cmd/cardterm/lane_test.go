@@ -46,7 +46,7 @@ func newLaneWith(t *testing.T, hot *hotlist.List) (*lane, *chip.Chip) {
 	psam.PowerOn()
 	module, err := sam.Open(t.Context(), psam)
 	must(t, err)
-	fares, err := tariff.Of(&message.FareTable{Version: "test-1", EffectiveFrom: "20200101000000", MaximumFen: 100_000, MetroStations: 1, MetroLimitMinutes: 240, Fares: []*message.CardFares{{CardType: 3, MetroFen: []uint32{0}}}})
+	fares, err := tariff.Of(&message.FareTable{Version: "test-1", EffectiveFrom: "20200101000000", MaximumFen: 100_000, MetroStations: 1, MetroClass: []byte{0}, MetroLimitMinutes: 240, Fares: []*message.CardFares{{CardType: 3, Prices: []*message.Prices{{MetroFen: []uint32{0}}}}}})
 	must(t, err)
 	place := placeFlags{line: 1, station: 1, direction: "in", city: "4910", institution: "0000000000000000"}
 	out, err := outbox.Open(filepath.Join(t.TempDir(), "outbox"))

@@ -93,8 +93,8 @@ func (h *hall) sam(i int) *vcard.Slot {
 
 func (h *hall) slot(i int) *vcard.Slot { return vcard.NewSlot(h.daemon.Slots[2*i]) }
 
-const gateFares = `{"version":"test-1","effectiveFrom":"20200101000000","maximumFen":100000,"metroStations":1,"metroLimitMinutes":240,` +
-	`"fares":[{"cardType":3,"metroFen":[200],"bus":[{"line":1,"fen":0}]}]}`
+const gateFares = `{"version":"test-1","effectiveFrom":"20200101000000","maximumFen":100000,"metroStations":1,"metroClass":"AA==","metroLimitMinutes":240,` +
+	`"fares":[{"cardType":3,"prices":[{"metroFen":[200],"bus":[{"line":1,"fen":0}]}]}]}`
 
 // start starts the agent with lanes.
 func (h *hall) start(args ...string) {

@@ -27,8 +27,8 @@ import (
 // deskFares is a table of two stations for the card of transitOrder.
 func deskFares() *message.FareTable {
 	return &message.FareTable{
-		Version: "test-1", EffectiveFrom: "20200101000000", MaximumFen: 100_000, MetroStations: 2, MetroLimitMinutes: 240,
-		Fares: []*message.CardFares{{CardType: 3, MetroFen: []uint32{200, 300, 300, 200}, MetroHighestFen: 900}},
+		Version: "test-1", EffectiveFrom: "20200101000000", MaximumFen: 100_000, MetroStations: 2, MetroClass: []byte{0, 1, 2, 3}, MetroLimitMinutes: 240,
+		Fares: []*message.CardFares{{CardType: 3, MetroHighestFen: 900, Prices: []*message.Prices{{MetroFen: []uint32{200, 300, 300, 200}}}}},
 	}
 }
 

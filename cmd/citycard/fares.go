@@ -40,7 +40,7 @@ func faresQuoteCommand() *ffcli.Command {
 	q := &quotation{}
 	q.command = newCommand("fares quote", "--card-type N (--from STATION --to STATION | --line LINE)", "what a ride costs, with each rule that makes the price",
 		"The price is computed by the functions that make the terminals' table, and explained step by step. A trip by metro\n"+
-			"has the price of the second in which it ends, --minutes after --at. Amounts are in yuan, with --json in fen.")
+			"has the price of the second in which it ends, --minutes after --at, in the band of its entry or exit. Amounts are in yuan, with --json in fen.")
 	q.flags.UintVar(&q.cardType, "card-type", 0, "card type, a `number` of the fares")
 	q.flags.UintVar(&q.from, "from", 0, "`station` at which a trip by metro begins")
 	q.flags.UintVar(&q.to, "to", 0, "`station` at which it ends")
@@ -161,6 +161,13 @@ func (q *quotation) explain(of *quoted) {
 		q.explainTrip(of)
 	}
 	if of.Trip != nil && of.Trip.Over {
+		return // in every band
+	}
+	if of.Band != "" {
+		q.Print("in the band %s; source: %s", of.Band, q.source(of.BandSource))
+	}
+	if of.Fixed {
+		q.Print("card type %d (%s) pays %s there, whatever the full price is; source: %s", of.CardType, of.CardName, yuan(of.Fen), q.source(of.CardSource))
 		return
 	}
 	q.Print("card type %d (%s) pays %s of it: %s; source: %s", of.CardType, of.CardName, of.Share.String(), of.Exact.Shift(-2).String(), q.source(of.CardSource))

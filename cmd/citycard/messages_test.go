@@ -299,6 +299,11 @@ func TestExampleKeys(t *testing.T) {
 			want = fmt.Sprintf("the 16 bytes %x", m.GetCardToken())
 		case *message.FareTable:
 			want = m.GetVersion()
+		case *message.DayKinds:
+			want = message.CalendarKey
+			if _, err := message.NewCalendar(m); err != nil {
+				t.Errorf("the example of %s: %v", e.topic, err)
+			}
 		case *message.RegistryEntry:
 			want = fmt.Sprintf("%s: and the 6 bytes %x", m.GetKind(), m.GetKey())
 		case *message.Intent:

@@ -67,7 +67,7 @@ func TestTerminalsFollowThePublisher(t *testing.T) {
 		t.Errorf("a terminal with the key of serve: %s", text)
 	}
 	table := filepath.Join(dir, "fares.json") // with which a terminal gets as far as the hotlist
-	if err := os.WriteFile(table, []byte(`{"version":"own","effectiveFrom":"20200101000000","maximumFen":1000,"metroStations":1,"metroLimitMinutes":240,"fares":[{"cardType":3,"metroFen":[200]}]}`), 0o600); err != nil {
+	if err := os.WriteFile(table, []byte(`{"version":"own","effectiveFrom":"20200101000000","maximumFen":1000,"metroStations":1,"metroClass":"AA==","metroLimitMinutes":240,"fares":[{"cardType":3,"prices":[{"metroFen":[200]}]}]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for refused, more := range map[string][]string{"published fares are refused": nil, "a published hotlist": {"--fares", table}} {

@@ -93,7 +93,7 @@ func TestRulesAreAdopted(t *testing.T) {
 		})
 		s.until(time.Minute, fmt.Sprintf("of edition %s, whose %d tables terminals are given", edition, tables), func() bool {
 			standing, err := downlink.Standing(t.Context(), []string{address}, opts...)
-			return err == nil && len(standing) == tables
+			return err == nil && len(standing) == tables+1 // and the calendar
 		})
 	}
 	example := string(rules.Fares.Example())

@@ -207,6 +207,15 @@ func changeText(c fare.Change) *language.Text {
 	if c.Minutes.From != "" {
 		rest = append(rest, language.Textf("the time limit of a trip goes from %d to %d minutes, from %s on", c.Minutes.Before, c.Minutes.After, c.Minutes.From))
 	}
+	switch b := c.Bands; {
+	case b.From == "":
+	case b.Before == "":
+		rest = append(rest, language.Textf("bands begin, from %s on: %s", b.From, b.After))
+	case b.After == "":
+		rest = append(rest, language.Textf("bands end, from %s on: %s", b.From, b.Before))
+	default:
+		rest = append(rest, language.Textf("the bands were %s, and from %s on are %s", b.Before, b.From, b.After))
+	}
 	if c.Share.From != "" {
 		rest = append(rest, language.Textf("the share by which later fares may change a price without --accept-change goes from %s to %s, from %s on", c.Share.Before, c.Share.After, c.Share.From))
 	}
@@ -227,6 +236,10 @@ func changeText(c fare.Change) *language.Text {
 
 // priceText names a price.
 func priceText(p fare.Price) *language.Text {
+	if band := p.Band; band != "" {
+		p.Band = ""
+		return language.Textf("%w in the band %s", priceText(p), band)
+	}
 	switch {
 	case p.Line != 0:
 		return language.Textf("card type %d on bus line %d", p.CardType, p.Line)

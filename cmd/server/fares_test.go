@@ -53,14 +53,14 @@ func TestPublishFares(t *testing.T) {
 	}
 	for _, step := range []struct {
 		set     *rules.Set
-		records int64 // of the topic after it: tables, and what was signed of them
-	}{{first, 2}, {first, 2}, {second, 4}, {second, 4}, {first, 6}, {second, 8}} {
+		records int64 // of the topic after it: the calendar, tables, and what was signed of them
+	}{{first, 3}, {first, 3}, {second, 5}, {second, 5}, {first, 7}, {second, 9}} {
 		if err := b.publishFares(ctx, step.set); err != nil {
 			t.Fatal(err)
 		}
 		standing, said, err := downlink.Read(ctx, cluster.ListenAddrs())
-		if err != nil || len(standing) != len(step.set.Tables.All()) {
-			t.Errorf("%d tables stand, %v; want %d", len(standing), err, len(step.set.Tables.All()))
+		if err != nil || len(standing) != 1+len(step.set.Tables.All()) || standing[message.CalendarKey] == nil {
+			t.Errorf("%d records stand, %v; want the calendar and %d tables", len(standing), err, len(step.set.Tables.All()))
 		}
 		holds := map[string][]byte{}
 		for key, r := range standing {
@@ -112,12 +112,16 @@ func TestNewestFaresFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	var begins []string
-	for len(begins) < 2 {
+	for len(begins) < 3 {
 		fetches := b.Admin.PollFetches(ctx)
 		if err := fetches.Err(); err != nil {
 			t.Fatal(err)
 		}
 		for _, r := range fetches.Records() {
+			if string(r.Key) == message.CalendarKey {
+				begins = append(begins, "calendar")
+				continue
+			}
 			table := new(message.FareTable)
 			if err := proto.Unmarshal(r.Value, table); err != nil {
 				t.Fatal(err)
@@ -125,7 +129,7 @@ func TestNewestFaresFirst(t *testing.T) {
 			begins = append(begins, table.GetEffectiveFrom())
 		}
 	}
-	if want := []string{"20350101000000", "20131223000000"}; !slices.Equal(begins, want) {
+	if want := []string{"calendar", "20350101000000", "20131223000000"}; !slices.Equal(begins, want) {
 		t.Errorf("published in the order of %v, want %v", begins, want)
 	}
 }

@@ -68,11 +68,11 @@ func OwnerName() string {
 	return fmt.Sprintf("%s/%d", host, os.Getpid())
 }
 
-// publishFares makes the topic fares hold the fare tables of a set for the terminals: it publishes
-// those that the topic does not have as they are. The newest is the first, so that a topic with a
-// part of them has the table in force, or none that has begun. Tables that the set does not have
-// are published as gone: they were to begin on a day that had not come, or they are of an edition
-// that a backup did not have.
+// publishFares makes the topic fares hold the fare tables of a set, and its calendar, for the
+// terminals: it publishes what the topic does not have as it is. The calendar comes first, and of
+// the tables the newest, so that a topic with a part of them has the table in force, or none that
+// has begun. Tables that the set does not have are published as gone: they were to begin on a day
+// that had not come, or they are of an edition that a backup did not have.
 func (b *Base) publishFares(ctx context.Context, set *rules.Set) error {
 	standing, said, err := downlink.Read(ctx, strings.Split(b.Kafka, ","), b.options...)
 	if err != nil {
@@ -80,6 +80,14 @@ func (b *Base) publishFares(ctx context.Context, set *rules.Set) error {
 	}
 	var records []*kgo.Record
 	holds := map[string][]byte{}
+	days, err := proto.MarshalOptions{Deterministic: true}.Marshal(set.Calendar.Message())
+	if err != nil {
+		return fmt.Errorf("encode the calendar: %w", err)
+	}
+	holds[message.CalendarKey] = days
+	if stands := standing[message.CalendarKey]; stands == nil || !bytes.Equal(stands.Value, days) {
+		records = append(records, &kgo.Record{Topic: message.TopicFares, Key: []byte(message.CalendarKey), Value: days})
+	}
 	for _, table := range slices.Backward(set.Tables.All()) {
 		value, err := proto.MarshalOptions{Deterministic: true}.Marshal(table.Message())
 		if err != nil {
@@ -91,7 +99,7 @@ func (b *Base) publishFares(ctx context.Context, set *rules.Set) error {
 		}
 	}
 	for version := range standing {
-		if _, stays := set.Tables.Version(version); !stays {
+		if _, stays := holds[version]; !stays {
 			records = append(records, &kgo.Record{Topic: message.TopicFares, Key: []byte(version)})
 		}
 	}

@@ -226,7 +226,7 @@ func TestPlayRefuses(t *testing.T) {
 		t.Errorf("a day without cards: %v", err)
 	}
 	options.Dir = smallCity(t, store)
-	options.Fares = plantest.Fares(t, zhengzhou(t), document.Midnight(20200101), func(m *message.FareTable) { m.Fares[0].Bus[0].Fen++ })
+	options.Fares = plantest.Fares(t, zhengzhou(t), document.Midnight(20200101), func(m *message.FareTable) { m.Fares[0].Prices[0].Bus[0].Fen++ })
 	if _, err := Play(t.Context(), options); err == nil || !strings.Contains(err.Error(), "worked out") {
 		t.Errorf("a wrong fare table: %v", err)
 	}

@@ -372,10 +372,11 @@ func (h *hall) enter(w *wallet, p *post, d, entry *passenger.Debit) error {
 
 // priceAt is what a tap costs by the city's own rules, and who is paid.
 func (h *hall) priceAt(w *wallet, p *post, at time.Time, entry *passenger.Debit) (fen int64, purpose, payee string, err error) {
-	fares := h.Town.Rules.Fares(document.MomentOf(at))
+	signed := document.MomentOf(at)
+	fares := h.Town.Rules.Fares(signed)
 	switch {
 	case !p.IsGate() && !p.IsDesk():
-		fen, err = fares.Bus(uint32(w.card.Type), uint32(p.Line))
+		fen, err = fares.Bus(uint32(w.card.Type), uint32(p.Line), fares.Band(signed))
 		return fen, truth.Bus, h.Town.BusPayee(p.Line), err
 	case p.Direction == "in", p.IsDesk() && entry == nil: // at the desk an entry is written for nothing
 		return 0, truth.MetroEntry, h.Town.MetroPayee(p.Line), nil
@@ -390,7 +391,7 @@ func (h *hall) priceAt(w *wallet, p *post, at time.Time, entry *passenger.Debit)
 	if err != nil {
 		return 0, "", "", err
 	}
-	fen, err = fares.Metro(uint32(w.card.Type), from, p.Station, at.Sub(entered))
+	fen, err = fares.Metro(uint32(w.card.Type), from, p.Station, at.Sub(entered), fares.TripBand(document.MomentOf(entered), signed))
 	return fen, truth.MetroExit, h.Town.MetroPayee(p.Line), err
 }
 

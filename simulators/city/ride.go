@@ -38,7 +38,9 @@ func (l *lot) board(ctx context.Context, w *wallet, r *ride, now time.Time) erro
 	if err != nil {
 		return fmt.Errorf("bus line %d: %w", r.line, err)
 	}
-	want, err := l.Town.Rules.Fares(document.MomentOf(now)).Bus(uint32(w.card.Type), uint32(r.line))
+	signed := document.MomentOf(now)
+	prices := l.Town.Rules.Fares(signed)
+	want, err := prices.Bus(uint32(w.card.Type), uint32(r.line), prices.Band(signed))
 	if err != nil {
 		return err
 	}
@@ -74,14 +76,16 @@ func (l *lot) leave(ctx context.Context, w *wallet, r *ride, now time.Time) erro
 	if err != nil {
 		return fmt.Errorf("exit at station %d: %w", r.exit, err)
 	}
-	want, err := l.Town.Rules.Fares(document.MomentOf(now)).Metro(uint32(w.card.Type), w.entry, r.exit, now.Sub(w.entered))
+	signed := document.MomentOf(now)
+	prices := l.Town.Rules.Fares(signed)
+	want, err := prices.Metro(uint32(w.card.Type), w.entry, r.exit, now.Sub(w.entered), prices.TripBand(document.MomentOf(w.entered), signed))
 	if err != nil {
 		return err
 	}
 	w.entry = 0
 	facts := l.facts(w, now, 0)
 	e := truth.Entry{Purpose: truth.MetroExit, Payee: l.Town.MetroPayee(r.exitLine)}
-	if fares := l.Town.Rules.Fares(document.MomentOf(now)); facts.Expired && fares.MayEnd(l.City.LastDay(), w.entered, now) {
+	if facts.Expired && prices.MayEnd(l.City.LastDay(), w.entered, now) {
 		facts.Expired, e.Fault = false, overMidnight
 	} else {
 		e.Fault = l.fault(&facts, now, 0)

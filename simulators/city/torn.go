@@ -40,7 +40,9 @@ type torn struct {
 // tear is a ride at which the card loses its power as soon as it has paid. The terminal tells
 // clearing that it does not know the outcome.
 func (l *lot) tear(ctx context.Context, w *wallet, r *ride, now time.Time) error {
-	want, err := l.Town.Rules.Fares(document.MomentOf(now)).Bus(uint32(w.card.Type), uint32(r.line))
+	signed := document.MomentOf(now)
+	prices := l.Town.Rules.Fares(signed)
+	want, err := prices.Bus(uint32(w.card.Type), uint32(r.line), prices.Band(signed))
 	if err != nil {
 		return err
 	}
@@ -94,7 +96,9 @@ func (l *lot) prove(ctx context.Context, w *wallet) error {
 	if err != nil {
 		return err
 	}
-	want, err := l.Town.Rules.Fares(document.MomentOf(at)).Bus(uint32(w.card.Type), uint32(line))
+	signed := document.MomentOf(at)
+	prices := l.Town.Rules.Fares(signed)
+	want, err := prices.Bus(uint32(w.card.Type), uint32(line), prices.Band(signed))
 	if err != nil {
 		return err
 	}

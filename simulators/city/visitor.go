@@ -35,7 +35,9 @@ func (l *lot) visitor(ctx context.Context, i int, r *ride, now time.Time) error 
 	if err != nil {
 		return fmt.Errorf("bus line %d: %w", r.line, err)
 	}
-	want, err := l.Town.Rules.Fares(document.MomentOf(now)).Bus(uint32(k.Type), uint32(r.line))
+	signed := document.MomentOf(now)
+	prices := l.Town.Rules.Fares(signed)
+	want, err := prices.Bus(uint32(k.Type), uint32(r.line), prices.Band(signed))
 	if err != nil {
 		return err
 	}

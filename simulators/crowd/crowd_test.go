@@ -361,7 +361,7 @@ func TestRefusals(t *testing.T) {
 		"part 3 of 2":   func(o *Options) { o.Part, o.Parts = 3, 2 },
 		"rides":         func(o *Options) { o.Rides = 100 },
 		"other fares": func(o *Options) {
-			o.Fares = plantest.Fares(t, zhengzhou(t), document.Midnight(20200101), func(m *message.FareTable) { m.Fares[0].MetroFen[1]++ })
+			o.Fares = plantest.Fares(t, zhengzhou(t), document.Midnight(20200101), func(m *message.FareTable) { m.Fares[0].Prices[0].MetroFen[1]++ })
 		},
 		"damaged state": func(o *Options) {
 			if err := os.WriteFile(filepath.Join(o.Dir, stateFile), []byte("CROWDST1 and noise"), 0o600); err != nil {

@@ -54,9 +54,10 @@ func (l *lot) happen() {
 			continue
 		case t.move == board:
 			l.spoil(&t, k)
-			t.fen = l.signed(&t).bus[k.Type][t.seat]
+			t.fen = l.busFen(&t, k.Type)
 		case t.move == leave:
-			t.fen = l.signed(&t).trip(k.Type, t.entry, l.grid.seats[t.seat].station, t.took)
+			left := l.dates.moment(t.at, false)
+			t.fen = l.grid.at(left).trip(k.Type, t.entry, l.grid.seats[t.seat].station, t.took, l.dates.moment(t.at-t.took, false), left)
 		}
 		inside[t.card] = t.move == enter
 		if l.dice.Chance(l.Shares.CounterGap) {
@@ -108,6 +109,12 @@ func (l *lot) slow(t *tap) {
 // signed is the period in which a tap is signed.
 func (l *lot) signed(t *tap) *period { return l.grid.at(l.dates.moment(t.at, t.odd&plan.Slow != 0)) }
 
+// busFen is what a ride by bus costs a card type, in fen.
+func (l *lot) busFen(t *tap, kind byte) uint32 {
+	signed := l.dates.moment(t.at, t.odd&plan.Slow != 0)
+	return l.grid.at(signed).ride(kind, t.seat, signed)
+}
+
 // visit lets another city's card ride; one in fifty at a SAM that is in no
 // registry or at a clock that is slow.
 func (l *lot) visit(t tap, sequences []uint32) tap {
@@ -119,7 +126,7 @@ func (l *lot) visit(t tap, sequences []uint32) tap {
 		l.slow(&t)
 	}
 	sequences[t.seat]++
-	t.fen = l.signed(&t).bus[byte(l.Town.VisitorCardType)][t.seat]
+	t.fen = l.busFen(&t, byte(l.Town.VisitorCardType))
 	t.counter, t.balance, t.sequence = uint16(d.next()), visitorBalance-t.fen, sequences[t.seat]
 	return t
 }

@@ -57,11 +57,18 @@ type roads struct {
 // prices are those of one version of the fares over one network.
 type prices struct {
 	stations int
-	metro    map[byte][]uint32 // by card type: fen by (entry-1)*stations + exit-1
-	bus      map[byte][]uint32 // by card type: fen by seat
-	highest  uint32            // fen, of a trip past the limit
-	limit    int32             // seconds
-	overstay int               // seconds that are more than the limit
+	fares    *truth.Fares
+	metro    map[rider][]uint32 // fen by (entry-1)*stations + exit-1
+	bus      map[rider][]uint32 // fen by seat
+	highest  uint32             // fen, of a trip past the limit
+	limit    int32              // seconds
+	overstay int                // seconds that are more than the limit
+}
+
+// rider is who pays the same prices: cards of a type, in a band.
+type rider struct {
+	kind byte
+	band string
 }
 
 func newGrid(d *plan.Day, hot string) (*grid, error) {
@@ -164,7 +171,7 @@ func (g *grid) roads(m *network.Map, hot string) *roads {
 func (g *grid) price(t *plan.Town, p plan.Period) (*prices, error) {
 	stations := len(p.Map.Stations)
 	out := &prices{
-		stations: stations, metro: map[byte][]uint32{}, bus: map[byte][]uint32{},
+		fares: p.Prices, stations: stations, metro: map[rider][]uint32{}, bus: map[rider][]uint32{},
 		limit: int32(p.Prices.Limit().Seconds()), overstay: p.Overstay(),
 	}
 	priced := map[int]bool{}
@@ -172,39 +179,55 @@ func (g *grid) price(t *plan.Town, p plan.Period) (*prices, error) {
 		priced[line] = true
 	}
 	for _, kind := range t.Types() {
-		metro, bus := make([]uint32, stations*stations), make([]uint32, len(g.seats))
-		for i := range metro {
-			fen, err := p.Prices.Metro(uint32(kind), i/stations+1, i%stations+1, 0)
-			if err != nil {
+		for _, band := range append([]string{""}, p.Prices.Bands()...) {
+			if err := g.priceIn(out, rider{kind, band}, priced); err != nil {
 				return nil, err
 			}
-			metro[i] = uint32(fen)
 		}
-		for i := range g.seats {
-			if s := &g.seats[i]; !s.metro && priced[int(s.line)] {
-				fen, err := p.Prices.Bus(uint32(kind), uint32(s.line))
-				if err != nil {
-					return nil, err
-				}
-				bus[i] = uint32(fen)
-			}
-		}
-		out.metro[kind], out.bus[kind] = metro, bus
 	}
 	if stations == 0 {
 		return out, nil
 	}
-	highest, err := p.Prices.Metro(uint32(t.VisitorCardType), 1, 1, p.Prices.Limit()+1)
+	highest, err := p.Prices.Metro(uint32(t.VisitorCardType), 1, 1, p.Prices.Limit()+1, "")
 	out.highest = uint32(highest)
 	return out, err
 }
 
+// priceIn works out what a card type pays in a band, on the lines that have a price.
+func (g *grid) priceIn(out *prices, by rider, priced map[int]bool) error {
+	stations := out.stations
+	metro, bus := make([]uint32, stations*stations), make([]uint32, len(g.seats))
+	for i := range metro {
+		fen, err := out.fares.Metro(uint32(by.kind), i/stations+1, i%stations+1, 0, by.band)
+		if err != nil {
+			return err
+		}
+		metro[i] = uint32(fen)
+	}
+	for i := range g.seats {
+		if s := &g.seats[i]; !s.metro && priced[int(s.line)] {
+			fen, err := out.fares.Bus(uint32(by.kind), uint32(s.line), by.band)
+			if err != nil {
+				return err
+			}
+			bus[i] = uint32(fen)
+		}
+	}
+	out.metro[by], out.bus[by] = metro, bus
+	return nil
+}
+
+// ride is the price in fen of a ride from a seat at a moment.
+func (p *prices) ride(kind byte, seat uint16, at document.Moment) uint32 {
+	return p.bus[rider{kind, p.fares.Band(at)}][seat]
+}
+
 // trip is the price of a metro trip in fen.
-func (p *prices) trip(kind byte, entry, exit uint16, took int32) uint32 {
+func (p *prices) trip(kind byte, entry, exit uint16, took int32, entered, left document.Moment) uint32 {
 	if took > p.limit {
 		return p.highest
 	}
-	return p.metro[kind][(int(entry)-1)*p.stations+int(exit)-1]
+	return p.metro[rider{kind, p.fares.TripBand(entered, left)}][(int(entry)-1)*p.stations+int(exit)-1]
 }
 
 // at is the period of a moment.

@@ -6,7 +6,6 @@ import (
 
 	"github.com/shopspring/decimal"
 
-	"citycard/clearing/message"
 	"citycard/simulators/document"
 	"citycard/simulators/network"
 )
@@ -18,6 +17,7 @@ type fareVersion struct {
 	Metro    metroRule  `json:"metro"`
 	Bus      busRule    `json:"bus"`
 	Cards    []discount `json:"cards"`
+	Bands    []band     `json:"bands"`
 	Largest  share      `json:"largest_change"` // for those who approve fares; it prices nothing
 }
 
@@ -42,7 +42,7 @@ func (v fareVersion) check() error {
 			return fmt.Errorf("metro.steps[%d].to_km: want one in every step but the last", i)
 		}
 	}
-	return nil
+	return v.checkBands()
 }
 
 // metroRule prices a distance: base_fen up to base_km, then in each step its fen for every per_km
@@ -54,6 +54,7 @@ type metroRule struct {
 	Base         metres      `json:"base_km"`
 	Steps        []metroStep `json:"steps"`
 	LimitMinutes int         `json:"limit_minutes"`
+	BandBy       string      `json:"band_by"` // entry or exit
 	document.Source
 }
 
@@ -96,10 +97,11 @@ type busRule struct {
 
 // discount is what a card type pays, as shares of the full prices.
 type discount struct {
-	CardType uint32 `json:"card_type"` // file 0017, offset 10
-	Name     string `json:"name"`
-	Metro    share  `json:"metro"`
-	Bus      share  `json:"bus"`
+	CardType uint32   `json:"card_type"` // file 0017, offset 10
+	Name     string   `json:"name"`
+	Metro    share    `json:"metro"`
+	Bus      share    `json:"bus"`
+	Bands    []inBand `json:"bands"`
 	document.Source
 }
 
@@ -109,10 +111,11 @@ type Fares struct {
 	ways    [][]int // metres, station-1 by station-1, the shortest way
 	highest int64
 	bus     []int
+	days    calendar
 }
 
-func newFares(v *fareVersion, m *network.Map, ways [][]int) (*Fares, error) {
-	f := &Fares{version: v, ways: ways, bus: m.Bus}
+func newFares(v *fareVersion, m *network.Map, ways [][]int, days calendar) (*Fares, error) {
+	f := &Fares{version: v, ways: ways, bus: m.Bus, days: days}
 	for i, row := range ways {
 		for j, way := range row {
 			if way < 0 {
@@ -168,8 +171,8 @@ func (f *Fares) MayEnd(last int, entered, left time.Time) bool {
 	return year*10_000+int(month)*100+day <= last && took >= 0 && took <= f.Limit()
 }
 
-// Metro is the price of a trip that took this long, in fen.
-func (f *Fares) Metro(cardType uint32, entry, exit int, took time.Duration) (int64, error) {
+// Metro is the price of a trip in a band that took this long, in fen.
+func (f *Fares) Metro(cardType uint32, entry, exit int, took time.Duration, band string) (int64, error) {
 	d, err := f.discount(cardType)
 	if err != nil {
 		return 0, err
@@ -180,7 +183,8 @@ func (f *Fares) Metro(cardType uint32, entry, exit int, took time.Duration) (int
 	if took > f.Limit() {
 		return f.highest, nil
 	}
-	return f.discounted(f.version.Metro.price(f.ways[entry-1][exit-1]), d.Metro), nil
+	in := d.in(band)
+	return f.paid(f.version.Metro.price(f.ways[entry-1][exit-1]), d.Metro, in.Metro, in.MetroFen), nil
 }
 
 // full is the price of a ride on a line without a discount.
@@ -193,14 +197,15 @@ func (f *Fares) full(line uint32) (int64, error) {
 	return 0, fmt.Errorf("bus line %d is not priced", line)
 }
 
-// Bus is the price of a ride, in fen.
-func (f *Fares) Bus(cardType, line uint32) (int64, error) {
+// Bus is the price of a ride in a band, in fen.
+func (f *Fares) Bus(cardType, line uint32, band string) (int64, error) {
 	d, err := f.discount(cardType)
 	if err != nil {
 		return 0, err
 	}
 	fen, err := f.full(line)
-	return f.discounted(fen, d.Bus), err
+	in := d.in(band)
+	return f.paid(fen, d.Bus, in.Bus, in.BusFen), err
 }
 
 // Dearest is a sum that no ride costs more than, in fen.
@@ -213,61 +218,12 @@ func (f *Fares) Dearest() (int64, error) {
 		}
 		dearest = max(dearest, fen)
 	}
+	for _, d := range f.version.Cards {
+		for _, in := range d.Bands {
+			if in.BusFen != nil {
+				dearest = max(dearest, *in.BusFen)
+			}
+		}
+	}
 	return dearest, nil
-}
-
-// CheckTable compares every price of a fare table with its own calculation.
-func (f *Fares) CheckTable(t *message.FareTable) error {
-	n := len(f.ways)
-	if int(t.GetMetroStations()) != n {
-		return fmt.Errorf("fare table %s: %d stations, the map has %d", t.GetVersion(), t.GetMetroStations(), n)
-	}
-	if int(t.GetMetroLimitMinutes()) != f.version.Metro.LimitMinutes {
-		return fmt.Errorf("fare table %s: limit of %d minutes, want %d", t.GetVersion(), t.GetMetroLimitMinutes(), f.version.Metro.LimitMinutes)
-	}
-	if len(t.GetFares()) == 0 {
-		return fmt.Errorf("fare table %s: no prices", t.GetVersion())
-	}
-	for _, c := range t.GetFares() {
-		if err := f.checkCard(c); err != nil {
-			return fmt.Errorf("fare table %s: card type %02d: %w", t.GetVersion(), c.GetCardType(), err)
-		}
-	}
-	return nil
-}
-
-func (f *Fares) checkCard(c *message.CardFares) error {
-	n := len(f.ways)
-	if len(c.GetMetroFen()) != n*n {
-		return fmt.Errorf("%d metro prices, want %d", len(c.GetMetroFen()), n*n)
-	}
-	if _, err := f.discount(c.GetCardType()); err != nil {
-		return err
-	}
-	for i, price := range c.GetMetroFen() {
-		want, err := f.Metro(c.GetCardType(), i/n+1, i%n+1, 0)
-		if err != nil {
-			return err
-		}
-		if int64(price) != want {
-			return fmt.Errorf("station %d to %d costs %d fen, worked out %d", i/n+1, i%n+1, price, want)
-		}
-	}
-	if int64(c.GetMetroHighestFen()) != f.highest {
-		return fmt.Errorf("highest fare %d fen, worked out %d", c.GetMetroHighestFen(), f.highest)
-	}
-	priced := map[uint32]int64{}
-	for _, b := range c.GetBus() {
-		priced[b.GetLine()] = int64(b.GetFen())
-	}
-	for _, line := range f.bus {
-		want, err := f.Bus(c.GetCardType(), uint32(line))
-		if err != nil {
-			return err
-		}
-		if got, ok := priced[uint32(line)]; !ok || got != want {
-			return fmt.Errorf("bus line %d costs %d fen, worked out %d", line, got, want)
-		}
-	}
-	return nil
 }

@@ -46,15 +46,15 @@ func TestMetroTrips(t *testing.T) {
 		{"a second more is not, and has no discount", 1, 17, 37, 180*time.Minute + time.Second, 700},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got, err := f.Metro(c.card, c.entry, c.exit, c.took); err != nil || got != c.want {
+			if got, err := f.Metro(c.card, c.entry, c.exit, c.took, ""); err != nil || got != c.want {
 				t.Errorf("%d fen (%v), want %d", got, err, c.want)
 			}
 		})
 	}
-	if _, err := f.Metro(4, 1, 2, 0); err == nil {
+	if _, err := f.Metro(4, 1, 2, 0, ""); err == nil {
 		t.Error("a test card (type 04) has a price")
 	}
-	if _, err := f.Metro(1, 0, 2, 0); err == nil {
+	if _, err := f.Metro(1, 0, 2, 0, ""); err == nil {
 		t.Error("station 0 has a price")
 	}
 }
@@ -65,11 +65,11 @@ func TestBus(t *testing.T) {
 		card, line uint32
 		want       int64
 	}{{1, 401, 80}, {1, 901, 160}, {2, 901, 100}} {
-		if got, err := f.Bus(c.card, c.line); err != nil || got != c.want {
+		if got, err := f.Bus(c.card, c.line, ""); err != nil || got != c.want {
 			t.Errorf("card type %d on line %d: %d fen (%v), want %d", c.card, c.line, got, err, c.want)
 		}
 	}
-	if _, err := f.Bus(1, 1000); err == nil {
+	if _, err := f.Bus(1, 1000, ""); err == nil {
 		t.Error("line 1000 has a price")
 	}
 }
@@ -79,21 +79,35 @@ func table(t *testing.T, f *Fares) *message.FareTable {
 	t.Helper()
 	n := len(f.ways)
 	out := &message.FareTable{Version: "test", MaximumFen: 100_000, MetroStations: uint32(n), MetroLimitMinutes: 180}
+	classes := map[int64]int{}
+	var first []int // trip of each class
+	for i := range n * n {
+		fen, err := f.Metro(1, i/n+1, i%n+1, 0, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, known := classes[fen]; !known {
+			classes[fen] = len(first)
+			first = append(first, i)
+		}
+		out.MetroClass = append(out.MetroClass, byte(classes[fen]))
+	}
 	for _, card := range []uint32{1, 2} {
-		c := &message.CardFares{CardType: card, MetroHighestFen: 700}
-		for i := range n * n {
-			fen, err := f.Metro(card, i/n+1, i%n+1, 0)
+		c, in := &message.CardFares{CardType: card, MetroHighestFen: 700}, &message.Prices{}
+		c.Prices = append(c.Prices, in)
+		for _, i := range first {
+			fen, err := f.Metro(card, i/n+1, i%n+1, 0, "")
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.MetroFen = append(c.MetroFen, uint32(fen))
+			in.MetroFen = append(in.MetroFen, uint32(fen))
 		}
 		for _, line := range f.bus {
-			fen, err := f.Bus(card, uint32(line))
+			fen, err := f.Bus(card, uint32(line), "")
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.Bus = append(c.Bus, &message.BusFare{Line: uint32(line), Fen: uint32(fen)})
+			in.Bus = append(in.Bus, &message.BusFare{Line: uint32(line), Fen: uint32(fen)})
 		}
 		out.Fares = append(out.Fares, c)
 	}
@@ -109,12 +123,12 @@ func TestCheckTable(t *testing.T) {
 		spoil func(*message.FareTable)
 		want  string
 	}{
-		"one metro price":  {func(m *message.FareTable) { m.Fares[1].MetroFen[46]++ }, "card type 02: station 2 to 2"},
+		"one metro price":  {func(m *message.FareTable) { m.Fares[1].Prices[0].MetroFen[0]++ }, "card type 02: station 1 to 1"},
 		"highest fare":     {func(m *message.FareTable) { m.Fares[0].MetroHighestFen = 665 }, "highest fare 665"},
-		"bus price":        {func(m *message.FareTable) { m.Fares[0].Bus[3].Fen = 1 }, "bus line 904"},
-		"bus line missing": {func(m *message.FareTable) { m.Fares[0].Bus = m.Fares[0].Bus[1:] }, "bus line 901"},
+		"bus price":        {func(m *message.FareTable) { m.Fares[0].Prices[0].Bus[3].Fen = 1 }, "bus line 904"},
+		"bus line missing": {func(m *message.FareTable) { m.Fares[0].Prices[0].Bus = m.Fares[0].Prices[0].Bus[1:] }, "bus line 901"},
 		"station missing":  {func(m *message.FareTable) { m.MetroStations-- }, "44 stations"},
-		"prices missing":   {func(m *message.FareTable) { m.Fares[0].MetroFen = m.Fares[0].MetroFen[1:] }, "2024 metro prices"},
+		"prices missing":   {func(m *message.FareTable) { m.MetroClass = m.MetroClass[1:] }, "2024 metro prices"},
 		"limit":            {func(m *message.FareTable) { m.MetroLimitMinutes = 200 }, "200 minutes"},
 		"unknown card":     {func(m *message.FareTable) { m.Fares[0].CardType = 9 }, "card type 09"},
 		"empty":            {func(m *message.FareTable) { m.Fares = nil }, "no prices"},

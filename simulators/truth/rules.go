@@ -117,7 +117,7 @@ func (r *Rules) price() error {
 		row := make([]*Fares, len(r.Maps))
 		for j := range r.Maps {
 			var err error
-			if row[j], err = newFares(&r.fares[i], &r.Maps[j], ways[j]); err != nil {
+			if row[j], err = newFares(&r.fares[i], &r.Maps[j], ways[j], r.days); err != nil {
 				return fmt.Errorf("%s, version %s: %w", networkDocument, r.Maps[j].Version, err)
 			}
 		}

@@ -94,7 +94,7 @@ func TestInventedFares(t *testing.T) {
 		{20270101_00_00_00, 7, 1, 5, 1, 238}, // 237.5
 		{20250101_00_00_00, 1, 1, 4, 1, 278}, // before the first version the first holds
 	} {
-		got, err := r.Fares(test.at).Metro(test.card, test.entry, test.exit, time.Duration(test.minutes)*time.Minute)
+		got, err := r.Fares(test.at).Metro(test.card, test.entry, test.exit, time.Duration(test.minutes)*time.Minute, "")
 		if err != nil || got != test.want {
 			t.Errorf("%+v: %d fen, %v", test, got, err)
 		}
@@ -108,11 +108,11 @@ func TestInventedFares(t *testing.T) {
 		{b, 1, 1, 142}, {b, 1, 70, 261}, {b, 7, 70, 0}, // 142.5, 261.25
 		{c, 1, 1, 143}, {c, 1, 70, 261},
 	} {
-		if got, err := r.Fares(test.at).Bus(test.card, test.line); err != nil || got != test.want {
+		if got, err := r.Fares(test.at).Bus(test.card, test.line, ""); err != nil || got != test.want {
 			t.Errorf("%+v: %d fen, %v", test, got, err)
 		}
 	}
-	if _, err := r.Fares(a).Bus(2, 1); err == nil {
+	if _, err := r.Fares(a).Bus(2, 1, ""); err == nil {
 		t.Error("card type 2 has a price")
 	}
 	if dearest, err := r.Fares(a).Dearest(); dearest != 620 || err != nil {

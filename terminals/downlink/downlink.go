@@ -64,8 +64,9 @@ func read(ctx context.Context, brokers []string, at time.Time, opts []kgo.Opt) (
 	return holding(standing, at)
 }
 
-// Standing reads the tables of topic fares: the last record under each key, without those that say
-// that a table no longer counts. What an open transaction holds back is not there yet.
+// Standing reads the tables and the calendar of topic fares: the last record under each key,
+// without those that say that a table no longer counts. What an open transaction holds back is not
+// there yet.
 func Standing(ctx context.Context, brokers []string, opts ...kgo.Opt) (map[string]*kgo.Record, error) {
 	standing, _, err := Read(ctx, brokers, opts...)
 	return standing, err
@@ -151,11 +152,19 @@ func unread(ctx context.Context, admin *kadm.Client) (map[int32]int64, error) {
 	return left, nil
 }
 
-// holding are the tables, of which one must hold at a time. A record that is no usable table is an
-// error.
+// holding are the tables, of which one must hold at a time, and the calendar. A record that is no
+// usable table or calendar is an error.
 func holding(standing map[string]*kgo.Record, at time.Time) (*tariff.Schedule, error) {
 	var tables []*tariff.Table
+	var days *message.Calendar
 	for _, r := range slices.SortedFunc(maps.Values(standing), published) {
+		if string(r.Key) == message.CalendarKey {
+			var err error
+			if days, err = calendarOf(r); err != nil {
+				return nil, refused(r, err)
+			}
+			continue
+		}
 		table, err := tableOf(r)
 		if err != nil {
 			return nil, refused(r, err)
@@ -163,7 +172,7 @@ func holding(standing map[string]*kgo.Record, at time.Time) (*tariff.Schedule, e
 		tables = append(tables, table)
 	}
 	schedule := new(tariff.Schedule)
-	schedule.Set(tables...)
+	schedule.Set(days, tables...)
 	_, err := schedule.At(at)
 	return schedule, err
 }

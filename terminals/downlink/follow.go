@@ -171,6 +171,7 @@ type reading struct {
 	admin     *kadm.Client
 	next      map[int32]int64 // the offset to be read next, by partition
 	tables    []*tariff.Table // in the order in which they were published
+	days      *message.Calendar
 	withdrawn map[string]bool
 	holds     map[string][]byte // all records by their keys, as they are hashed
 	said      []byte            // the publication, nil for none
@@ -276,6 +277,10 @@ func (r *reading) take(record *kgo.Record) {
 	if len(record.Value) > 0 {
 		r.holds[key] = record.Value
 	}
+	if key == message.CalendarKey {
+		r.date(record)
+		return
+	}
 	if len(record.Value) == 0 {
 		r.withdrawn[key] = true
 		r.drop(key)
@@ -293,6 +298,20 @@ func (r *reading) take(record *kgo.Record) {
 	delete(r.withdrawn, key)
 	r.drop(key)
 	r.tables = append(r.tables, table)
+}
+
+// date takes the calendar. One that cannot be used changes nothing.
+func (r *reading) date(record *kgo.Record) {
+	if len(record.Value) == 0 {
+		r.days, r.withdrawn[message.CalendarKey] = nil, true
+		return
+	}
+	days, err := calendarOf(record)
+	if err != nil {
+		r.refused.once(r.Refused, refused(record, err))
+		return
+	}
+	r.days, r.withdrawn[message.CalendarKey] = days, false
 }
 
 // state takes what is signed of the topic.
@@ -326,13 +345,26 @@ func (r *reading) publish() {
 			}
 		}
 	}
-	r.Schedule.Set(tables...)
+	days := r.days
+	if days == nil && !r.withdrawn[message.CalendarKey] {
+		days = r.Schedule.Days()
+	}
+	r.Schedule.Set(days, tables...)
 	r.save()
 }
 
 // refused says which record is not taken.
 func refused(record *kgo.Record, why error) error {
 	return fmt.Errorf("fares: the record of %q at offset %d: %w", record.Key, record.Offset, why)
+}
+
+// calendarOf is the calendar of a record.
+func calendarOf(record *kgo.Record) (*message.Calendar, error) {
+	m := &message.DayKinds{}
+	if err := proto.Unmarshal(record.Value, m); err != nil {
+		return nil, fmt.Errorf("it is no calendar: %w", err)
+	}
+	return message.NewCalendar(m)
 }
 
 // tableOf is the table of a record. The clearing centre publishes each under its version, and

@@ -1,6 +1,7 @@
 package downlink_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -111,7 +112,7 @@ func versionsOf(s *tariff.Schedule) (list []string) {
 func published(version, from string, fen uint32) *message.FareTable {
 	return &message.FareTable{
 		Version: version, EffectiveFrom: from, MaximumFen: 100_000,
-		Fares: []*message.CardFares{{CardType: 3, Bus: []*message.BusFare{{Line: 1, Fen: fen}}}},
+		Fares: []*message.CardFares{{CardType: 3, Prices: []*message.Prices{{Bus: []*message.BusFare{{Line: 1, Fen: fen}}}}}},
 	}
 }
 
@@ -173,6 +174,43 @@ func TestFollow(t *testing.T) {
 	}
 }
 
+// TestFollowTheCalendar: the calendar reaches the schedule and its file, with the tables and by
+// itself. One that cannot be used changes nothing.
+func TestFollowTheCalendar(t *testing.T) {
+	p, f := newTopic(t), newFollowed(t)
+	kinds := func(kinds ...byte) []byte {
+		value, err := proto.Marshal(&message.DayKinds{First: "20260105", Kinds: kinds})
+		must(t, err)
+		return value
+	}
+	known := func(want ...byte) {
+		t.Helper()
+		for ; f.ctx.Err() == nil; time.Sleep(time.Millisecond) {
+			kept, err := tariff.Open(f.path)
+			if err == nil && bytes.Equal(f.schedule.Days().Message().GetKinds(), want) && bytes.Equal(kept.Days().Message().GetKinds(), want) {
+				return
+			}
+		}
+		t.Fatalf("it knows %v, want %v", f.schedule.Days().Message(), want)
+	}
+	p.raw(message.CalendarKey, kinds(1, 2))
+	p.put(published("one", "20260101000000", 100))
+	stop := f.follow(p.cluster.ListenAddrs()...)
+	f.know("one")
+	known(1, 2)
+	p.raw(message.CalendarKey, kinds(1, 9))
+	if err := <-f.refused; !strings.Contains(err.Error(), "has kind 9 of day 20260106, want 1 to 3") {
+		t.Errorf("refused with %v", err)
+	}
+	known(1, 2)
+	p.raw(message.CalendarKey, kinds(1, 3, 3))
+	known(1, 3, 3)
+	f.know("one")
+	p.raw(message.CalendarKey, nil)
+	known()
+	_ = stop()
+}
+
 // TestRefusedTable: a record that is no usable table is named once, also when the topic is read
 // again, and changes nothing: not even the table that was known under its key.
 func TestRefusedTable(t *testing.T) {
@@ -206,7 +244,7 @@ func TestRefusedTable(t *testing.T) {
 		t.Errorf("named again: %v", <-f.refused)
 	}
 	table, _ := f.schedule.Version("two")
-	if fen, err := table.Bus(3, 1); err != nil || fen != 200 {
+	if fen, err := table.Bus(3, 1, time.Now()); err != nil || fen != 200 {
 		t.Errorf("two costs %d, %v", fen, err)
 	}
 	// The good record of two is compacted away; a terminal that has kept the table goes on with
@@ -230,7 +268,7 @@ func TestOldRecordsPassBy(t *testing.T) {
 		p.put(gone("draft-" + strconv.Itoa(i)))
 	}
 	p.put(published("one", "20260101000000", 100))
-	f.schedule.Set(mustTable(t, published("one", "20260101000000", 100)), mustTable(t, published("stale", "20260301000000", 900)))
+	f.schedule.Set(nil, mustTable(t, published("one", "20260101000000", 100)), mustTable(t, published("stale", "20260301000000", 900)))
 	must(t, f.schedule.Save())
 	seen := make(chan string)
 	watching, unwatch := context.WithCancel(f.ctx)

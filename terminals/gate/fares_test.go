@@ -17,8 +17,8 @@ import (
 // dated are fares of one price that begin at a second.
 func dated(version, from string, fen uint32) *message.FareTable {
 	return &message.FareTable{
-		Version: version, EffectiveFrom: from, MaximumFen: 100_000, MetroStations: 2, MetroLimitMinutes: 240,
-		Fares: []*message.CardFares{{CardType: 1, MetroFen: []uint32{fen, fen, fen, fen}, MetroHighestFen: 900}},
+		Version: version, EffectiveFrom: from, MaximumFen: 100_000, MetroStations: 2, MetroClass: []byte{0, 1, 2, 3}, MetroLimitMinutes: 240,
+		Fares: []*message.CardFares{{CardType: 1, MetroHighestFen: 900, Prices: []*message.Prices{{MetroFen: []uint32{fen, fen, fen, fen}}}}},
 	}
 }
 

@@ -187,7 +187,7 @@ func (g *Gate) accepts(p *passage, at time.Time) error {
 
 // fare is what the trip of a card costs that is inside.
 func (g *Gate) fare(p passage, at time.Time) (uint32, error) {
-	took := time.Duration(0)
+	began := at
 	if !p.modes.Has(message.ServiceMode_SERVICE_MODE_NO_TIME) {
 		entered, err := bcd.ParseTime(p.last.Time, at.Location())
 		if err != nil {
@@ -196,12 +196,12 @@ func (g *Gate) fare(p passage, at time.Time) (uint32, error) {
 		if entered.After(at) {
 			return 0, fmt.Errorf("%w: %s, it is %s", ErrClock, entered.Format(time.DateTime), at.Format(time.DateTime))
 		}
-		took = at.Truncate(time.Second).Sub(entered)
+		began = entered
 	}
 	if g.free(p, at) {
 		return 0, nil
 	}
-	return p.table.Metro(p.cardType, uint32(p.last.Station()), uint32(g.place.Station), took)
+	return p.table.Metro(p.cardType, uint32(p.last.Station()), uint32(g.place.Station), began, at)
 }
 
 // free reports whether the trip of a card costs nothing: fares are not charged here, or trains do
@@ -236,7 +236,7 @@ func (g *Gate) unentered(p passage, at time.Time) (uint32, error) {
 	case p.modes.Has(message.ServiceMode_SERVICE_MODE_NO_FARE), p.modes.Unentered == message.ExitWithoutEntry_EXIT_WITHOUT_ENTRY_FREE:
 		return 0, nil
 	case p.modes.Unentered == message.ExitWithoutEntry_EXIT_WITHOUT_ENTRY_LOWEST:
-		return p.table.Lowest(p.cardType, uint32(g.place.Station))
+		return p.table.Lowest(p.cardType, uint32(g.place.Station), at)
 	}
 	return p.highest, nil
 }

@@ -49,7 +49,7 @@ func newBench(b *testing.B, module *sam.Module) *bench {
 	b.Cleanup(func() { _ = out.Close() })
 	book, err := intent.Open(out, bus())
 	check(err)
-	fares, err := tariff.Of(&message.FareTable{Version: "test-1", EffectiveFrom: "20200101000000", MaximumFen: 100_000, Fares: []*message.CardFares{{CardType: 1, Bus: []*message.BusFare{{Line: 9}}}}})
+	fares, err := tariff.Of(&message.FareTable{Version: "test-1", EffectiveFrom: "20200101000000", MaximumFen: 100_000, Fares: []*message.CardFares{{CardType: 1, Prices: []*message.Prices{{Bus: []*message.BusFare{{Line: 9}}}}}}})
 	check(err)
 	v, err := validator.New(module, fares, validator.Place{City: 0x4910, Operator: 3, Line: 9, Vehicle: "A1", Medium: message.Medium_MEDIUM_CONTACTLESS})
 	check(err)

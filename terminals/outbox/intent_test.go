@@ -65,7 +65,7 @@ func newStand(t *testing.T) *stand {
 		s.images = append(s.images, image)
 	}
 	var err error
-	s.fares, err = tariff.Of(&message.FareTable{Version: "test-1", EffectiveFrom: "20200101000000", MaximumFen: 100_000, Fares: []*message.CardFares{{CardType: 1, Bus: []*message.BusFare{{Line: 901}}}}})
+	s.fares, err = tariff.Of(&message.FareTable{Version: "test-1", EffectiveFrom: "20200101000000", MaximumFen: 100_000, Fares: []*message.CardFares{{CardType: 1, Prices: []*message.Prices{{Bus: []*message.BusFare{{Line: 901}}}}}}})
 	must(t, err)
 	return s
 }

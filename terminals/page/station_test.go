@@ -58,8 +58,8 @@ func newBench(t *testing.T) *bench {
 	b := &bench{T: t, now: morning}
 	store := keys.GenerateTest(7)
 	fares, err := tariff.Of(&message.FareTable{
-		Version: "test-1", EffectiveFrom: "20200101000000", MaximumFen: 100_000, MetroStations: 3, MetroLimitMinutes: 240,
-		Fares: []*message.CardFares{{CardType: 1, MetroFen: []uint32{200, 300, 400, 300, 200, 300, 400, 300, 200}, MetroHighestFen: 900}},
+		Version: "test-1", EffectiveFrom: "20200101000000", MaximumFen: 100_000, MetroStations: 3, MetroClass: []byte{0, 1, 2, 3, 4, 5, 6, 7, 8}, MetroLimitMinutes: 240,
+		Fares: []*message.CardFares{{CardType: 1, MetroHighestFen: 900, Prices: []*message.Prices{{MetroFen: []uint32{200, 300, 400, 300, 200, 300, 400, 300, 200}}}}},
 	})
 	must(t, err)
 	module := func(n byte) *sam.Module {

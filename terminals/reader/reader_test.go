@@ -146,8 +146,8 @@ func newGate(t *testing.T, slot *vcard.Slot, r *reader.Reader) *gate.Gate {
 	must(t, err)
 	fares, err := tariff.Of(&message.FareTable{
 		EffectiveFrom: "20200101000000",
-		Version:       "test-1", MaximumFen: 100_000, MetroStations: 1, MetroLimitMinutes: 240,
-		Fares: []*message.CardFares{{CardType: 1, MetroFen: []uint32{200}, MetroHighestFen: 900}},
+		Version:       "test-1", MaximumFen: 100_000, MetroStations: 1, MetroClass: []byte{0}, MetroLimitMinutes: 240,
+		Fares: []*message.CardFares{{CardType: 1, MetroHighestFen: 900, Prices: []*message.Prices{{MetroFen: []uint32{200}}}}},
 	})
 	must(t, err)
 	g, err := gate.New(s, fares, gate.Place{City: 0x4910, Operator: 1, Line: 1, Station: 1, Medium: message.Medium_MEDIUM_CONTACTLESS})

@@ -172,7 +172,7 @@ func (h *Here) outside(f *Finding, r *Reading, at time.Time) {
 	if took > f.table.Limit() {
 		f.Fault, f.Reason = EntryTimeout, message.UpdateReason_UPDATE_REASON_ENTRY_TIMEOUT
 	}
-	h.price(f, r, took, at)
+	h.price(f, r, at)
 }
 
 // inside looks at a card that wants to get out.
@@ -181,7 +181,7 @@ func (h *Here) inside(f *Finding, r *Reading, at time.Time) {
 	timed := !f.modes.Has(message.ServiceMode_SERVICE_MODE_NO_TIME)
 	switch {
 	case !entered:
-		h.unentered(f, r)
+		h.unentered(f, r, at)
 		return
 	case timed && took < 0:
 		f.Fault, f.Why = Clock, gate.ErrClock
@@ -189,7 +189,7 @@ func (h *Here) inside(f *Finding, r *Reading, at time.Time) {
 	case timed && took > f.table.Limit():
 		f.Fault, f.Reason = ExitTimeout, message.UpdateReason_UPDATE_REASON_EXIT_TIMEOUT
 	}
-	h.price(f, r, took, at)
+	h.price(f, r, at)
 	switch {
 	case f.Fault == ExitTimeout && f.Fen == 0: // a gate takes nothing
 		f.Fault, f.Reason = Nothing, message.UpdateReason_UPDATE_REASON_UNSPECIFIED
@@ -200,9 +200,9 @@ func (h *Here) inside(f *Finding, r *Reading, at time.Time) {
 
 // unentered looks at a card that wants to get out and has no entry. While the order is not checked
 // a gate may let it out.
-func (h *Here) unentered(f *Finding, r *Reading) {
+func (h *Here) unentered(f *Finding, r *Reading, at time.Time) {
 	if f.modes.Unentered > message.ExitWithoutEntry_EXIT_WITHOUT_ENTRY_REFUSED {
-		fen, err := h.withoutEntry(f, r)
+		fen, err := h.withoutEntry(f, r, at)
 		if err == nil && fen <= f.Balance {
 			f.Fen = fen
 			return
@@ -218,12 +218,12 @@ func (h *Here) unentered(f *Finding, r *Reading) {
 }
 
 // withoutEntry is what a gate takes from such a card then.
-func (h *Here) withoutEntry(f *Finding, r *Reading) (uint32, error) {
+func (h *Here) withoutEntry(f *Finding, r *Reading, at time.Time) (uint32, error) {
 	switch {
 	case f.modes.Has(message.ServiceMode_SERVICE_MODE_NO_FARE), f.modes.Unentered == message.ExitWithoutEntry_EXIT_WITHOUT_ENTRY_FREE:
 		return 0, nil
 	case f.modes.Unentered == message.ExitWithoutEntry_EXIT_WITHOUT_ENTRY_LOWEST:
-		return f.table.Lowest(cardType(r), uint32(h.Place.Station))
+		return f.table.Lowest(cardType(r), uint32(h.Place.Station), at)
 	}
 	return f.table.Highest(cardType(r))
 }
@@ -243,15 +243,16 @@ func (f *Finding) trip(r *Reading, at time.Time) (took time.Duration, entered bo
 
 // price finds what a gate takes for the trip. One that has no price here is nothing that an update
 // can end.
-func (h *Here) price(f *Finding, r *Reading, took time.Duration, at time.Time) {
+func (h *Here) price(f *Finding, r *Reading, at time.Time) {
+	began := f.Entered
 	if f.modes.Has(message.ServiceMode_SERVICE_MODE_NO_TIME) {
-		took = 0
+		began = at
 	}
 	switch {
 	case r.Last.City != h.Place.City:
 		f.Why = fmt.Errorf("%w: the entry is of city %04x", tariff.ErrNoFare, r.Last.City)
 	default:
-		f.Fen, f.Why = f.table.Metro(cardType(r), f.Entry, uint32(h.Place.Station), took)
+		f.Fen, f.Why = f.table.Metro(cardType(r), f.Entry, uint32(h.Place.Station), began, at)
 	}
 	if f.Why != nil {
 		f.Fault, f.Reason = NoFare, message.UpdateReason_UPDATE_REASON_UNSPECIFIED

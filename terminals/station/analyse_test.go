@@ -199,7 +199,7 @@ func TestFaresInForce(t *testing.T) {
 		t.Errorf("without a table: %+v", f)
 	}
 	next := terminalstest.Table("test-2", "20261124080103")
-	next.Fares[0].MetroFen[2] = 500
+	next.Fares[0].Prices[0].MetroFen[2] = 500
 	var err error
 	here.Fares, err = tariff.Of(terminalstest.Table("test-1", "20200101000000"), next)
 	must(t, err)

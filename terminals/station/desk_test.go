@@ -211,7 +211,7 @@ func TestOfferIsBound(t *testing.T) {
 		"other fares now": func(t *testing.T, held *chip.Chip, d *station.Desk) (*chip.Chip, time.Time) {
 			next, err := tariff.New(terminalstest.Table("test-2", "20261124080103"))
 			must(t, err)
-			d.Fares.Set(append(d.Fares.All(), next)...)
+			d.Fares.Set(nil, append(d.Fares.All(), next)...)
 			return held, morning.Add(time.Second)
 		},
 	} {

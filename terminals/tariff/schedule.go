@@ -17,7 +17,7 @@ import (
 const clock = "20060102150405"
 
 // magic begins a file of tables.
-const magic = "CITYFAR1"
+const magic = "CITYFAR2"
 
 // ErrNone: no table that the terminal knows has begun. No card can be charged.
 var ErrNone = language.Textf("no fare table has been published that has begun")
@@ -28,62 +28,96 @@ func second(text string) bool {
 	return err == nil && len(text) == len(clock) // Parse takes fractions as well
 }
 
-// Schedule is the fare tables that a terminal knows. It is safe for concurrent use: a tap sees all
-// tables as they were before a change or as they are after it. The zero value knows none.
+// Schedule is the fare tables and the calendar that a terminal knows. It is safe for concurrent
+// use: a tap sees all of them as they were before a change or as they are after it. The zero value
+// knows none.
 type Schedule struct {
-	path   string                   // of the file that keeps it; none where empty
-	tables atomic.Pointer[[]*Table] // in the order in which they begin
+	path  string // of the file that keeps it; none where empty
+	known atomic.Pointer[known]
+}
+
+type known struct {
+	tables []*Table // in the order in which they begin, each with the calendar
+	days   *message.Calendar
 }
 
 // Of makes a schedule of tables that are kept in no file.
 func Of(published ...*message.FareTable) (*Schedule, error) {
 	s := &Schedule{}
-	return s, s.load(published)
+	return s, s.load(nil, published)
 }
 
 // Open reads the tables that are kept in a file. There are none where there is no file, and with
 // any error, kept.ErrDamaged or the disk's; the schedule can be used in all cases.
 func Open(path string) (*Schedule, error) {
 	s := &Schedule{path: path}
-	published, err := kept.Read[message.FareTable](path, magic)
+	all, err := kept.Read[message.KeptFares](path, magic)
 	if err != nil {
 		return s, fmt.Errorf("fares: %w", err)
 	}
-	if err := s.load(published); err != nil {
+	var days *message.DayKinds
+	var published []*message.FareTable
+	for _, m := range all {
+		if m.GetCalendar() != nil {
+			days = m.GetCalendar()
+		} else {
+			published = append(published, m.GetTable())
+		}
+	}
+	if err := s.load(days, published); err != nil {
 		return s, fmt.Errorf("fares: %w", kept.Damaged(path, err))
 	}
 	return s, nil
 }
 
-// load takes all published tables, or none where one of them is bad.
-func (s *Schedule) load(published []*message.FareTable) error {
+// load takes the calendar and all published tables, or nothing where one of them is bad.
+func (s *Schedule) load(days *message.DayKinds, published []*message.FareTable) error {
+	calendar, err := message.NewCalendar(days)
+	if err != nil {
+		return err
+	}
 	tables := make([]*Table, len(published))
 	for i, m := range published {
-		var err error
 		if tables[i], err = New(m); err != nil {
 			return err
 		}
 	}
-	s.Set(tables...)
+	s.Set(calendar, tables...)
 	return nil
 }
 
-// Set replaces all tables at once. They are given in the order in which they were published: of two
-// that begin at the same second, the later one holds.
-func (s *Schedule) Set(tables ...*Table) {
-	tables = slices.Clone(tables)
-	slices.SortStableFunc(tables, func(a, b *Table) int { return strings.Compare(a.from, b.from) })
-	s.tables.Store(&tables)
+// Set replaces the calendar and all tables at once. Tables are given in the order in which they
+// were published: of two that begin at the same second, the later one holds. Without a calendar no
+// day is in a band that is for days of some kinds.
+func (s *Schedule) Set(days *message.Calendar, tables ...*Table) {
+	k := &known{make([]*Table, len(tables)), days}
+	for i, t := range tables {
+		k.tables[i] = t.on(days)
+	}
+	slices.SortStableFunc(k.tables, func(a, b *Table) int { return strings.Compare(a.from, b.from) })
+	s.known.Store(k)
 }
 
-// Save puts the tables in the schedule's file, on disk. A crash leaves the old file or the new one.
+// Days is the calendar, nil for none.
+func (s *Schedule) Days() *message.Calendar {
+	if k := s.known.Load(); k != nil {
+		return k.days
+	}
+	return nil
+}
+
+// Save puts the tables and the calendar in the schedule's file, on disk. A crash leaves the old
+// file or the new one.
 func (s *Schedule) Save() error {
 	if s.path == "" {
 		return nil
 	}
-	messages := func(yield func(*message.FareTable) bool) {
+	messages := func(yield func(*message.KeptFares) bool) {
+		if days := s.Days().Message(); days != nil && !yield(&message.KeptFares{Calendar: days}) {
+			return
+		}
 		for _, t := range s.All() {
-			if !yield(t.message) {
+			if !yield(&message.KeptFares{Table: t.message}) {
 				return
 			}
 		}
@@ -96,8 +130,8 @@ func (s *Schedule) Save() error {
 
 // All are the tables in the order in which they begin. They must not be changed.
 func (s *Schedule) All() []*Table {
-	if tables := s.tables.Load(); tables != nil {
-		return *tables
+	if k := s.known.Load(); k != nil {
+		return k.tables
 	}
 	return nil
 }

@@ -86,8 +86,8 @@ func TestNothingKnown(t *testing.T) {
 // TestPlaceOfALaterTable: a terminal may stand at a station that only a later table knows.
 func TestPlaceOfALaterTable(t *testing.T) {
 	grown := begins("new", "20270101040000")
-	grown.MetroStations, grown.Fares[0].MetroFen = 3, make([]uint32, 9)
-	grown.Fares[0].Bus[0].Line = 8
+	grown.MetroStations, grown.MetroClass = 3, []byte{0, 0, 0, 0, 0, 0, 0, 0, 3}
+	grown.Fares[0].Prices[0].Bus[0].Line = 8
 	s, err := tariff.Of(begins("old", "20260101000000"), grown)
 	must(t, err)
 	must(t, errors.Join(s.Station(1), s.Station(3), s.BusLine(7), s.BusLine(8)))
@@ -110,7 +110,7 @@ func keptFile(t *testing.T) (path string, whole []byte) {
 	path = filepath.Join(t.TempDir(), "fares")
 	s, err := tariff.Open(path)
 	must(t, err)
-	s.Set(three(t).All()...)
+	s.Set(nil, three(t).All()...)
 	must(t, s.Save())
 	whole, err = os.ReadFile(path)
 	must(t, err)
@@ -148,7 +148,7 @@ func TestDamage(t *testing.T) {
 		must(t, os.WriteFile(path, whole[:i], 0o600))
 		damaged("cut to", i)
 	}
-	must(t, kept.Write(path, "CITYFAR1", slices.Values([]*message.FareTable{begins("old", "20260101000000"), begins("bad", "2027")})))
+	must(t, kept.Write(path, "CITYFAR2", slices.Values([]*message.KeptFares{{Table: begins("old", "20260101000000")}, {Table: begins("bad", "2027")}})))
 	damaged("a bad table", 0)
 	must(t, os.WriteFile(path, whole, 0o600))
 	s, err := tariff.Open(path)

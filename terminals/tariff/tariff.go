@@ -9,8 +9,10 @@
 package tariff
 
 import (
+	"slices"
 	"time"
 
+	"citycard/cardos/bcd"
 	"citycard/clearing/message"
 	"citycard/language"
 )
@@ -26,24 +28,31 @@ var ErrNoFare = language.Textf("the fare table has no price for this")
 // concurrent use.
 type Table struct {
 	message  *message.FareTable
+	days     *message.Calendar // by which a day is in a band
 	version  string
 	from     string // the second from which it holds, in clock's format
 	stations uint32
+	class    []byte
 	limit    time.Duration
 	cards    map[uint32]fares
 }
 
+// fares are those of a card type.
 type fares struct {
-	metro   []uint32
 	highest uint32
-	bus     map[uint32]uint32
+	prices  []prices // outside all bands, then in each band
+}
+
+type prices struct {
+	metro []uint32 // by class
+	bus   map[uint32]uint32
 }
 
 // New checks a published table: an error names what is wrong with it. The message must not be
 // changed afterwards.
 func New(m *message.FareTable) (*Table, error) {
 	t := &Table{
-		message: m, version: m.GetVersion(), from: m.GetEffectiveFrom(), stations: m.GetMetroStations(),
+		message: m, version: m.GetVersion(), from: m.GetEffectiveFrom(), stations: m.GetMetroStations(), class: m.GetMetroClass(),
 		limit: time.Duration(m.GetMetroLimitMinutes()) * time.Minute, cards: make(map[uint32]fares),
 	}
 	switch {
@@ -53,22 +62,21 @@ func New(m *message.FareTable) (*Table, error) {
 		return nil, language.Textf("fare table %s begins at %q, want YYYYMMDDhhmmss", t.version, t.from)
 	case t.stations > maxStations:
 		return nil, language.Textf("fare table %s: %d stations, at most %d", t.version, t.stations, maxStations)
+	case len(t.class) != int(t.stations*t.stations):
+		return nil, language.Textf("fare table %s: %d metro prices, want %d × %d", t.version, len(t.class), t.stations, t.stations)
 	case len(m.GetFares()) == 0:
 		return nil, language.Textf("fare table %s has no card type", t.version)
+	}
+	if err := m.CheckBands(); err != nil {
+		return nil, language.Textf("fare table %s: %w", t.version, err)
 	}
 	for _, c := range m.GetFares() {
 		if _, twice := t.cards[c.GetCardType()]; twice {
 			return nil, language.Textf("fare table %s: card type %d stands twice", t.version, c.GetCardType())
 		}
-		if n := len(c.GetMetroFen()); n != int(t.stations*t.stations) {
-			return nil, language.Textf("fare table %s, card type %d: %d metro prices, want %d × %d", t.version, c.GetCardType(), n, t.stations, t.stations)
-		}
-		f := fares{metro: c.GetMetroFen(), highest: c.GetMetroHighestFen(), bus: make(map[uint32]uint32, len(c.GetBus()))}
-		for _, b := range c.GetBus() {
-			if _, twice := f.bus[b.GetLine()]; twice {
-				return nil, language.Textf("fare table %s, card type %d: bus line %d stands twice", t.version, c.GetCardType(), b.GetLine())
-			}
-			f.bus[b.GetLine()] = b.GetFen()
+		f, err := t.read(c)
+		if err != nil {
+			return nil, err
 		}
 		if most := f.dearest(); most > m.GetMaximumFen() {
 			return nil, language.Textf("fare table %s, card type %d: a price of %d fen, more than the %d that a purse may hold", t.version, c.GetCardType(), most, m.GetMaximumFen())
@@ -78,17 +86,55 @@ func New(m *message.FareTable) (*Table, error) {
 	return t, nil
 }
 
+// read arranges the prices of a card type.
+func (t *Table) read(c *message.CardFares) (f fares, err error) {
+	if n, want := len(c.GetPrices()), len(t.message.GetBands())+1; n != want {
+		return f, language.Textf("fare table %s, card type %d: prices of %d times of day, want %d", t.version, c.GetCardType(), n, want)
+	}
+	classes := 0
+	if len(t.class) > 0 {
+		classes = int(slices.Max(t.class)) + 1
+	}
+	f.highest = c.GetMetroHighestFen()
+	for _, in := range c.GetPrices() {
+		if n := len(in.GetMetroFen()); n != classes {
+			return f, language.Textf("fare table %s, card type %d: %d different metro prices, want %d", t.version, c.GetCardType(), n, classes)
+		}
+		p := prices{metro: in.GetMetroFen(), bus: make(map[uint32]uint32, len(in.GetBus()))}
+		for _, b := range in.GetBus() {
+			if _, twice := p.bus[b.GetLine()]; twice {
+				return f, language.Textf("fare table %s, card type %d: bus line %d stands twice", t.version, c.GetCardType(), b.GetLine())
+			}
+			p.bus[b.GetLine()] = b.GetFen()
+		}
+		f.prices = append(f.prices, p)
+	}
+	return f, nil
+}
+
 // dearest is the highest price of a card type.
 func (f *fares) dearest() uint32 {
 	most := f.highest
-	for _, fen := range f.metro {
-		most = max(most, fen)
-	}
-	for _, fen := range f.bus {
-		most = max(most, fen)
+	for _, p := range f.prices {
+		for _, fen := range p.metro {
+			most = max(most, fen)
+		}
+		for _, fen := range p.bus {
+			most = max(most, fen)
+		}
 	}
 	return most
 }
+
+// on is the table with a calendar.
+func (t *Table) on(days *message.Calendar) *Table {
+	dated := *t
+	dated.days = days
+	return &dated
+}
+
+// band is the band in which a moment of the city's clock lies, 0 for none.
+func (t *Table) band(at time.Time) int { return t.message.BandAt(bcd.Time(at), t.days) }
 
 // Version names the table, for the record of a tap.
 func (t *Table) Version() string { return t.version }
@@ -131,21 +177,22 @@ func (t *Table) Highest(cardType uint32) (uint32, error) {
 	return f.highest, nil
 }
 
-// Lowest is the lowest price in fen of a trip of a card type that ends at a station.
-func (t *Table) Lowest(cardType, exit uint32) (uint32, error) {
+// Lowest is the lowest price in fen of a trip of a card type that ends at a station at a time.
+func (t *Table) Lowest(cardType, exit uint32, at time.Time) (uint32, error) {
 	if err := t.Entry(cardType, exit); err != nil {
 		return 0, err
 	}
-	metro := t.cards[cardType].metro
-	lowest := metro[exit-1]
+	metro := t.cards[cardType].prices[t.band(at)].metro
+	lowest := metro[t.class[exit-1]]
 	for entry := uint32(1); entry < t.stations; entry++ {
-		lowest = min(lowest, metro[entry*t.stations+exit-1])
+		lowest = min(lowest, metro[t.class[entry*t.stations+exit-1]])
 	}
 	return lowest, nil
 }
 
-// Metro is the price in fen of a trip that took the given time.
-func (t *Table) Metro(cardType, entry, exit uint32, took time.Duration) (uint32, error) {
+// Metro is the price in fen of a trip between two times of the city's clock. Where it does not
+// count how long the trip took, both are the time at which it ends.
+func (t *Table) Metro(cardType, entry, exit uint32, entered, left time.Time) (uint32, error) {
 	if err := t.Entry(cardType, entry); err != nil {
 		return 0, err
 	}
@@ -153,19 +200,23 @@ func (t *Table) Metro(cardType, entry, exit uint32, took time.Duration) (uint32,
 		return 0, err
 	}
 	f := t.cards[cardType]
-	if took > t.limit {
+	if left.Truncate(time.Second).Sub(entered) > t.limit {
 		return f.highest, nil
 	}
-	return f.metro[(entry-1)*t.stations+exit-1], nil
+	by := left
+	if t.message.GetMetroByEntry() {
+		by = entered
+	}
+	return f.prices[t.band(by)].metro[t.class[(entry-1)*t.stations+exit-1]], nil
 }
 
-// Bus is the price in fen of a ride on a line.
-func (t *Table) Bus(cardType, line uint32) (uint32, error) {
+// Bus is the price in fen of a ride on a line at a time of the city's clock.
+func (t *Table) Bus(cardType, line uint32, at time.Time) (uint32, error) {
 	f, ok := t.cards[cardType]
 	if !ok {
 		return 0, language.Textf("%w: card type %d (fares %s)", ErrNoFare, cardType, t.version)
 	}
-	fen, ok := f.bus[line]
+	fen, ok := f.prices[t.band(at)].bus[line]
 	if !ok {
 		return 0, language.Textf("%w: bus line %d (fares %s)", ErrNoFare, line, t.version)
 	}
@@ -175,7 +226,7 @@ func (t *Table) Bus(cardType, line uint32) (uint32, error) {
 // BusLine checks that at least one card type has a price on the line.
 func (t *Table) BusLine(line uint32) error {
 	for _, f := range t.cards {
-		if _, ok := f.bus[line]; ok {
+		if _, ok := f.prices[0].bus[line]; ok {
 			return nil
 		}
 	}

@@ -12,8 +12,8 @@ import (
 
 func published() *message.FareTable {
 	return &message.FareTable{
-		Version: "v1", EffectiveFrom: "20260101000000", MetroStations: 2, MetroLimitMinutes: 60, MaximumFen: 900,
-		Fares: []*message.CardFares{{CardType: 1, MetroFen: []uint32{200, 300, 350, 210}, MetroHighestFen: 900, Bus: []*message.BusFare{{Line: 7, Fen: 190}}}},
+		Version: "v1", EffectiveFrom: "20260101000000", MetroStations: 2, MetroClass: []byte{0, 1, 2, 3}, MetroLimitMinutes: 60, MaximumFen: 900,
+		Fares: []*message.CardFares{{CardType: 1, MetroHighestFen: 900, Prices: []*message.Prices{{MetroFen: []uint32{200, 300, 350, 210}, Bus: []*message.BusFare{{Line: 7, Fen: 190}}}}}},
 	}
 }
 
@@ -22,31 +22,32 @@ func TestPrices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	noon := time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
 	for _, test := range []struct {
 		entry, exit uint32
 		took        time.Duration
 		want        uint32
-	}{{1, 1, 0, 200}, {1, 2, time.Hour, 300}, {2, 1, 0, 350}, {2, 2, 0, 210}, {1, 2, time.Hour + 1, 900}} {
-		if fen, err := table.Metro(1, test.entry, test.exit, test.took); err != nil || fen != test.want {
+	}{{1, 1, 0, 200}, {1, 2, time.Hour, 300}, {2, 1, 0, 350}, {2, 2, 0, 210}, {1, 2, time.Hour + time.Second, 900}} {
+		if fen, err := table.Metro(1, test.entry, test.exit, noon, noon.Add(test.took)); err != nil || fen != test.want {
 			t.Errorf("%+v: %d fen, %v", test, fen, err)
 		}
 	}
 	for exit, want := range map[uint32]uint32{1: 200, 2: 210} {
-		if fen, err := table.Lowest(1, exit); err != nil || fen != want {
+		if fen, err := table.Lowest(1, exit, noon); err != nil || fen != want {
 			t.Errorf("lowest to station %d: %d fen, %v, want %d", exit, fen, err, want)
 		}
 	}
-	if fen, err := table.Bus(1, 7); err != nil || fen != 190 {
+	if fen, err := table.Bus(1, 7, noon); err != nil || fen != 190 {
 		t.Errorf("bus: %d, %v", fen, err)
 	}
 	for name, price := range map[string]func() (uint32, error){
-		"station 0":    func() (uint32, error) { return table.Metro(1, 0, 1, 0) },
-		"lowest to 3":  func() (uint32, error) { return table.Lowest(1, 3) },
-		"lowest of 2":  func() (uint32, error) { return table.Lowest(2, 1) },
-		"station 3":    func() (uint32, error) { return table.Metro(1, 1, 3, 0) },
-		"card type 2":  func() (uint32, error) { return table.Metro(2, 1, 1, 0) },
-		"type, bus":    func() (uint32, error) { return table.Bus(2, 7) },
-		"bus line 8":   func() (uint32, error) { return table.Bus(1, 8) },
+		"station 0":    func() (uint32, error) { return table.Metro(1, 0, 1, noon, noon) },
+		"lowest to 3":  func() (uint32, error) { return table.Lowest(1, 3, noon) },
+		"lowest of 2":  func() (uint32, error) { return table.Lowest(2, 1, noon) },
+		"station 3":    func() (uint32, error) { return table.Metro(1, 1, 3, noon, noon) },
+		"card type 2":  func() (uint32, error) { return table.Metro(2, 1, 1, noon, noon) },
+		"type, bus":    func() (uint32, error) { return table.Bus(2, 7, noon) },
+		"bus line 8":   func() (uint32, error) { return table.Bus(1, 8, noon) },
 		"type, at all": func() (uint32, error) { return table.Highest(2) },
 	} {
 		if fen, err := price(); !errors.Is(err, tariff.ErrNoFare) {
@@ -67,13 +68,15 @@ func TestNewRefuses(t *testing.T) {
 		{`begins at ""`, func(m *message.FareTable) { m.EffectiveFrom = "" }},
 		{"no card type", func(m *message.FareTable) { m.Fares = nil }},
 		{"at most 512", func(m *message.FareTable) { m.MetroStations = 513 }},
-		{"3 metro prices, want 2 × 2", func(m *message.FareTable) { m.Fares[0].MetroFen = m.Fares[0].MetroFen[:3] }},
+		{"3 metro prices, want 2 × 2", func(m *message.FareTable) { m.MetroClass = m.MetroClass[:3] }},
+		{"3 different metro prices, want 4", func(m *message.FareTable) { m.Fares[0].Prices[0].MetroFen = m.Fares[0].Prices[0].MetroFen[:3] }},
+		{"prices of 0 times of day, want 1", func(m *message.FareTable) { m.Fares[0].Prices = nil }},
 		{"card type 1 stands twice", func(m *message.FareTable) { m.Fares = append(m.Fares, m.Fares[0]) }},
-		{"a price of 901 fen, more than the 900", func(m *message.FareTable) { m.Fares[0].MetroFen[2] = 901 }},
+		{"a price of 901 fen, more than the 900", func(m *message.FareTable) { m.Fares[0].Prices[0].MetroFen[2] = 901 }},
 		{"a price of 901 fen, more than the 900", func(m *message.FareTable) { m.Fares[0].MetroHighestFen = 901 }},
-		{"a price of 4000000000 fen, more than the 900", func(m *message.FareTable) { m.Fares[0].Bus[0].Fen = 4_000_000_000 }},
+		{"a price of 4000000000 fen, more than the 900", func(m *message.FareTable) { m.Fares[0].Prices[0].Bus[0].Fen = 4_000_000_000 }},
 		{"a price of 900 fen, more than the 0", func(m *message.FareTable) { m.MaximumFen = 0 }},
-		{"line 7 stands twice", func(m *message.FareTable) { m.Fares[0].Bus = append(m.Fares[0].Bus, m.Fares[0].Bus[0]) }},
+		{"line 7 stands twice", func(m *message.FareTable) { in := m.Fares[0].Prices[0]; in.Bus = append(in.Bus, in.Bus[0]) }},
 	}
 	for _, test := range tests {
 		m := published()

@@ -85,8 +85,8 @@ func Load(t testing.TB, held *chip.Chip, fen uint32) {
 // Table is a table of fares: 2 yuan within a station, 3 and 4 to the next ones, 9 past 240 minutes.
 func Table(version, from string) *message.FareTable {
 	return &message.FareTable{
-		Version: version, EffectiveFrom: from, MaximumFen: 100_000, MetroStations: 3, MetroLimitMinutes: 240,
-		Fares: []*message.CardFares{{CardType: 1, MetroFen: []uint32{200, 300, 400, 300, 200, 300, 400, 300, 200}, MetroHighestFen: 900}},
+		Version: version, EffectiveFrom: from, MaximumFen: 100_000, MetroStations: 3, MetroClass: []byte{0, 1, 2, 3, 4, 5, 6, 7, 8}, MetroLimitMinutes: 240,
+		Fares: []*message.CardFares{{CardType: 1, MetroHighestFen: 900, Prices: []*message.Prices{{MetroFen: []uint32{200, 300, 400, 300, 200, 300, 400, 300, 200}}}}},
 	}
 }
 

@@ -20,13 +20,13 @@ func TestPriceOfTheSignedSecond(t *testing.T) {
 	dated := func(version, from string, fen uint32) *tariff.Table {
 		table, err := tariff.New(&message.FareTable{
 			Version: version, EffectiveFrom: from, MaximumFen: 100_000,
-			Fares: []*message.CardFares{{CardType: 1, Bus: []*message.BusFare{{Line: 901, Fen: fen}}}},
+			Fares: []*message.CardFares{{CardType: 1, Prices: []*message.Prices{{Bus: []*message.BusFare{{Line: 901, Fen: fen}}}}}},
 		})
 		must(t, err)
 		return table
 	}
 	schedule, old := &tariff.Schedule{}, dated("old", "20261124080000", 190)
-	schedule.Set(old)
+	schedule.Set(nil, old)
 	psam := chip.NewPSAM(terminal, store.SAMKeys())
 	psam.PowerOn()
 	module, err := sam.Open(t.Context(), psam)
@@ -44,7 +44,7 @@ func TestPriceOfTheSignedSecond(t *testing.T) {
 		}
 	}
 	ride(change.Add(-time.Hour), "20261125030000", 190, "old")
-	schedule.Set(old, dated("new", "20261125040000", 200))
+	schedule.Set(nil, old, dated("new", "20261125040000", 200))
 	ride(change.Add(-time.Nanosecond), "20261125035959", 190, "old")
 	ride(change, "20261125040000", 200, "new")
 	before := held.Describe().Transit

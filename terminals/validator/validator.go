@@ -98,7 +98,7 @@ func (v *Validator) Ride(ctx context.Context, c apdu.Card, at time.Time) (*messa
 		return nil, err
 	}
 	cardType := uint32(p.Region.CardType)
-	fare, err := table.Bus(cardType, uint32(v.place.Line))
+	fare, err := table.Bus(cardType, uint32(v.place.Line), at)
 	if err != nil {
 		return nil, err
 	}

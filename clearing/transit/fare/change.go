@@ -2,10 +2,12 @@ package fare
 
 import (
 	"cmp"
+	"slices"
 
 	"github.com/shopspring/decimal"
 	"google.golang.org/protobuf/proto"
 
+	"citycard/clearing/message"
 	"citycard/clearing/rulefile"
 )
 
@@ -16,6 +18,7 @@ type Price struct {
 	Entry    uint32 `json:"from,omitempty"`
 	Exit     uint32 `json:"to,omitempty"`
 	Line     uint32 `json:"line,omitempty"`
+	Band     string `json:"band,omitempty"` // by name; empty: outside all bands
 }
 
 // Change is how much tables change prices: the one that changes by the largest share, and how many
@@ -38,6 +41,9 @@ type Change struct {
 	// Minutes is how the time limit of a trip changes. A shorter one needs to be accepted: trips
 	// past it cost the highest price.
 	Minutes Turn[uint32] `json:"limit_minutes,omitzero"`
+	// Bands is how the times of the bands change. That needs to be accepted: at some times of day
+	// rides cost what they cost at others.
+	Bands Turn[string] `json:"bands,omitzero"`
 	// Share is how the limit itself changes, for fares to come. A larger one needs to be accepted.
 	Share Turn[string] `json:"largest_change,omitzero"`
 }
@@ -135,7 +141,12 @@ func (c *Change) follow(series []entry, e *entry) {
 		}
 	})
 	after.each(func(p Price, is int64) {
-		if _, there := before.price(p); there {
+		switch was, there := before.price(p); {
+		case there && p.Band != "" && !before.has(p.Band) && is != was:
+			c.Prices++
+			c.take(p, was, is, e.from)
+			return
+		case there:
 			return
 		}
 		if was, there := lastPrice(series, p); there && is != was {
@@ -176,8 +187,12 @@ func (c *Change) compare(now, before *Table, e *entry) {
 	})
 }
 
-// turn keeps how a table changes the time limit, and its rules the share that needs to be accepted.
+// turn keeps how a table changes the time limit and the bands, and its rules the share that needs
+// to be accepted.
 func (c *Change) turn(before, e *entry) {
+	if was, is := before.rules.times(), e.rules.times(); was != is {
+		c.Bands, c.Over = Turn[string]{was, is, e.from.String()}, true
+	}
 	was, is := before.table.message.GetMetroLimitMinutes(), e.table.message.GetMetroLimitMinutes()
 	shorter := is < was
 	if was != is && (c.Minutes.From == "" || shorter && (c.Minutes.Before < c.Minutes.After || is < c.Minutes.After)) {
@@ -206,23 +221,46 @@ func (c *Change) take(p Price, was, is int64, from rulefile.Moment) {
 func (t *Table) each(take func(Price, int64)) {
 	for _, row := range t.message.GetFares() {
 		p := Price{CardType: row.GetCardType()}
-		for i, fen := range row.GetMetroFen() {
-			p.Entry, p.Exit = uint32(i)/t.stations+1, uint32(i)%t.stations+1
-			take(p, int64(fen))
-		}
-		take(Price{CardType: p.CardType}, int64(row.GetMetroHighestFen()))
-		for _, bus := range row.GetBus() {
-			take(Price{CardType: p.CardType, Line: bus.GetLine()}, int64(bus.GetFen()))
+		for band := range row.GetPrices() {
+			if p.Band = ""; band > 0 {
+				p.Band = t.message.GetBands()[band-1].GetName()
+			}
+			t.eachIn(row.GetPrices()[band], p, take)
+			if band == 0 {
+				take(p, int64(row.GetMetroHighestFen()))
+			}
 		}
 	}
 }
 
+// eachIn passes the prices of a card type in a band.
+func (t *Table) eachIn(in *message.Prices, p Price, take func(Price, int64)) {
+	of := p
+	for i, class := range t.class {
+		of.Entry, of.Exit = uint32(i)/t.stations+1, uint32(i)%t.stations+1
+		take(of, int64(in.GetMetroFen()[class]))
+	}
+	for _, bus := range in.GetBus() {
+		of := p
+		of.Line = bus.GetLine()
+		take(of, int64(bus.GetFen()))
+	}
+}
+
+// band is the number of a band, 0 where the table has none of that name: then the price outside all
+// bands holds.
+func (t *Table) band(name string) int {
+	return slices.IndexFunc(t.message.GetBands(), func(b *message.Band) bool { return b.GetName() == name }) + 1
+}
+
+func (t *Table) has(band string) bool { return t.band(band) > 0 }
+
 func (t *Table) price(p Price) (int64, bool) {
 	switch {
 	case p.Line != 0:
-		return t.Bus(p.CardType, p.Line)
+		return t.Bus(p.CardType, p.Line, t.band(p.Band))
 	case p.Entry == 0:
 		return t.Highest(p.CardType)
 	}
-	return t.Metro(p.CardType, p.Entry, p.Exit)
+	return t.Metro(p.CardType, p.Entry, p.Exit, t.band(p.Band))
 }

@@ -24,7 +24,7 @@ func tablesOf(t testing.TB, later ...*strings.Replacer) *Tables {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tables, err := Build(rules, cityNetwork(t), always(), purse)
+	tables, err := Build(rules, cityNetwork(t), always(), purse, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

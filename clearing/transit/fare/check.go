@@ -13,14 +13,25 @@ func (t *Table) Message() *message.FareTable { return t.message }
 // Version is rule version, network version and content hash, joined by plus signs.
 func (t *Table) Version() string { return t.message.GetVersion() }
 
-// Metro is the price in fen of a trip inside the time limit. It reports false
-// for an unknown card type or station.
-func (t *Table) Metro(cardType, entry, exit uint32) (int64, bool) {
-	p, ok := t.cards[cardType]
+// BandAt is the band in which a card time lies, a number from 1 on; 0 is none.
+func (t *Table) BandAt(at [7]byte) int { return t.message.BandAt(at, t.days) }
+
+// bandOf is the band of a trip by the metro. Where its times do not count, its exit's is.
+func (t *Table) bandOf(ride *message.Ride, untimed bool) int {
+	if t.message.GetMetroByEntry() && !untimed {
+		return t.BandAt(ride.EntryTime)
+	}
+	return t.BandAt(ride.Time)
+}
+
+// Metro is the price in fen of a trip inside the time limit, in a band. It reports false for an
+// unknown card type or station.
+func (t *Table) Metro(cardType, entry, exit uint32, band int) (int64, bool) {
+	f, ok := t.cards[cardType]
 	if !ok || entry < 1 || entry > t.stations || exit < 1 || exit > t.stations {
 		return 0, false
 	}
-	return int64(p.metro[(entry-1)*t.stations+exit-1]), true
+	return int64(f.prices[band].metro[t.class[(entry-1)*t.stations+exit-1]]), true
 }
 
 // Highest is the price in fen of a trip past the time limit.
@@ -34,14 +45,14 @@ func (t *Table) overstays(stay time.Duration) bool {
 	return stay > time.Duration(t.message.GetMetroLimitMinutes())*time.Minute
 }
 
-// Bus is the price in fen of one ride. It reports false for an unknown card
-// type or line.
-func (t *Table) Bus(cardType, line uint32) (int64, bool) {
-	p, ok := t.cards[cardType]
+// Bus is the price in fen of one ride, in a band. It reports false for an unknown card type or
+// line.
+func (t *Table) Bus(cardType, line uint32, band int) (int64, bool) {
+	f, ok := t.cards[cardType]
 	if !ok {
 		return 0, false
 	}
-	fen, ok := p.bus[line]
+	fen, ok := f.prices[band].bus[line]
 	return fen, ok
 }
 
@@ -131,7 +142,7 @@ func (t *Table) priceUnder(ride *message.Ride, relief Relief) (int64, Outcome) {
 	case movement != message.Movement_MOVEMENT_UPDATE && (ride.Update != 0 || ride.CashFen != 0):
 		return 0, UnknownMovement // cash is for corrections alone
 	case mode == message.Mode_MODE_BUS && movement == message.Movement_MOVEMENT_SINGLE:
-		fen, ok := t.Bus(ride.CardType, ride.Line)
+		fen, ok := t.Bus(ride.CardType, ride.Line, t.BandAt(ride.Time))
 		if !ok {
 			return 0, UnknownLine
 		}
@@ -179,7 +190,7 @@ func (t *Table) priceExit(ride *message.Ride, relief Relief) (int64, Outcome) {
 	if ride.EntryStation == 0 && relief.Unentered > message.ExitWithoutEntry_EXIT_WITHOUT_ENTRY_REFUSED {
 		return t.priceUnentered(ride, relief)
 	}
-	fen, ok := t.Metro(ride.CardType, ride.EntryStation, ride.Station)
+	fen, ok := t.Metro(ride.CardType, ride.EntryStation, ride.Station, t.bandOf(ride, relief.Untimed))
 	switch {
 	case !ok:
 		return 0, UnknownStation

@@ -26,7 +26,8 @@ func (v *version) check(where string) []error {
 	}
 	faults = append(faults, v.Metro.check(where+".metro")...)
 	faults = append(faults, v.Bus.check(where+".bus")...)
-	return append(faults, checkCards(where+".cards", v.Cards)...)
+	faults = append(faults, checkCards(where+".cards", v.Cards)...)
+	return append(faults, v.checkBands(where)...)
 }
 
 func (m metro) check(where string) []error {

@@ -5,7 +5,7 @@
 //	               ├─ Build ─▶ Tables ─ At(day) ─▶ Table ─▶ terminals (message.FareTable)
 //	network (km) ──┘                                 └────▶ Check(tap)
 //
-// A terminal does no arithmetic: every price in a table is final, per card type.
+// A terminal does no arithmetic: every price in a table is final, per card type and band.
 // So rounding happens in one place, (rounding).price, and the terminal and the
 // clearing house cannot disagree about it.
 //
@@ -16,7 +16,9 @@
 //     name and different prices cannot exist.
 //  2. Metro prices are symmetric, never fall with distance, and never exceed the
 //     highest fare.
-//  3. Check reads the record alone: an exit carries its entry. What needs a
+//  3. Bands do not overlap: a ride is in one, or in none. A day that the calendar lacks is in no
+//     band that is for days of some kinds. The calendar is in no table and in no table's name.
+//  4. Check reads the record alone: an exit carries its entry. What needs a
 //     card's history (quotas, transfers, a missing exit) is not priced here.
 //
 // [Tables.Quote] explains a price by running what made it, and [Tables.ChangeFrom] finds how much

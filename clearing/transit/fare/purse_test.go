@@ -22,14 +22,14 @@ func always() []rulefile.Term { return []rulefile.Term{{Last: rulefile.Endless}}
 // may not.
 func TestBuildWithinThePurse(t *testing.T) {
 	for fen, want := range map[ledger.Fen]string{500: "", 499: "highest fare 500 fen over network test-1, want at most 499"} {
-		_, err := Build(exampleRules(t), cityNetwork(t), always(), func(rulefile.Moment) ledger.Fen { return fen })
+		_, err := Build(exampleRules(t), cityNetwork(t), always(), func(rulefile.Moment) ledger.Fen { return fen }, nil)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("a purse of %d: %v, want %q", fen, err, want)
 		}
 	}
 	buses := only(&Network{BusLines: []uint32{7, 501}})
 	for fen, want := range map[ledger.Fen]string{200: "", 199: " costs 200 fen, want at most 199"} {
-		_, err := Build(exampleRules(t), buses, always(), func(rulefile.Moment) ledger.Fen { return fen })
+		_, err := Build(exampleRules(t), buses, always(), func(rulefile.Moment) ledger.Fen { return fen }, nil)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("a purse of %d: %v, want %q", fen, err, want)
 		}
@@ -46,9 +46,9 @@ func TestStoredTableWithinThePurse(t *testing.T) {
 		"at the bound":       {func(f *message.FareTable) { f.MaximumFen = 500 }, ""},
 		"below a price":      {func(f *message.FareTable) { f.MaximumFen = 499 }, "fares[0]: a price of 500 fen, want at most 499"},
 		"none":               {func(f *message.FareTable) { f.MaximumFen = 0 }, "want at most 0"},
-		"metro price":        {func(f *message.FareTable) { f.Fares[1].MetroFen[3] = 100_001 }, "fares[1]: a price of 100001 fen"},
-		"metro, at bound":    {func(f *message.FareTable) { f.Fares[1].MetroFen[3] = 100_000 }, ""},
-		"bus price":          {func(f *message.FareTable) { f.Fares[2].Bus[1].Fen = 4_000_000_000 }, "fares[2]: a price of 4000000000 fen"},
+		"metro price":        {func(f *message.FareTable) { f.Fares[1].Prices[0].MetroFen[3] = 100_001 }, "fares[1]: a price of 100001 fen"},
+		"metro, at bound":    {func(f *message.FareTable) { f.Fares[1].Prices[0].MetroFen[3] = 100_000 }, ""},
+		"bus price":          {func(f *message.FareTable) { f.Fares[2].Prices[0].Bus[1].Fen = 4_000_000_000 }, "fares[2]: a price of 4000000000 fen"},
 		"highest metro fare": {func(f *message.FareTable) { f.Fares[0].MetroHighestFen = 100_001 }, "fares[0]: a price of 100001 fen"},
 	} {
 		fares := proto.CloneOf(cityTable(t).Message())
@@ -78,7 +78,7 @@ func TestPursesShareFullPrices(t *testing.T) {
 	rules, networks := exampleRules(t), only(n)
 	allocations := func(purses ...rulefile.Term) float64 {
 		return testing.AllocsPerRun(1, func() {
-			tables, err := Build(rules, networks, purses, purse)
+			tables, err := Build(rules, networks, purses, purse, nil)
 			if err != nil || len(tables.All()) != len(purses) {
 				t.Fatal(err)
 			}

@@ -1,6 +1,7 @@
 package fare
 
 import (
+	"encoding/hex"
 	"errors"
 	"slices"
 	"time"
@@ -34,6 +35,11 @@ type Quote struct {
 	Parts  []Part `json:"parts,omitempty"` // of the price by distance
 	Trip   *Trip  `json:"trip,omitempty"`  // by metro
 	Bus    *Lines `json:"bus,omitempty"`   // by bus
+
+	Band       string `json:"band,omitempty"` // in which the ride is
+	BandSource Source `json:"band_source,omitzero"`
+	// Fixed says that the card type pays one price in the band, whatever the full price is.
+	Fixed bool `json:"fixed,omitempty"`
 
 	FullFen    int64           `json:"full_fen"`
 	FullSource Source          `json:"full_source"`
@@ -94,10 +100,11 @@ var (
 // and fails if the table has another price.
 func (ts *Tables) Quote(at rulefile.Moment, ride Ride) (Quote, error) {
 	at = at.Add(int(ride.Stay / time.Second))
-	return ts.at(at).quote(ride)
+	return ts.at(at).quote(at, ride)
 }
 
-func (e *entry) quote(ride Ride) (Quote, error) {
+// quote explains a ride that ends at a moment.
+func (e *entry) quote(at rulefile.Moment, ride Ride) (Quote, error) {
 	v, n := e.rules, e.network
 	i := slices.IndexFunc(v.Cards, func(c card) bool { return c.CardType == ride.CardType })
 	if i < 0 {
@@ -109,53 +116,73 @@ func (e *entry) quote(ride Ride) (Quote, error) {
 		Network: n.Name(), NetworkFrom: n.EffectiveFrom, NetworkSource: sourceOf(n.Figures),
 		CardType: c.CardType, CardName: c.Name, CardSource: sourceOf(c.Figures), Rounding: string(v.Rounding),
 	}
-	explain := e.explainTrip
-	if ride.Line != 0 {
-		explain = e.explainBus
+	explain, by := e.explainTrip, at
+	if v.Metro.BandBy == byEntry {
+		by = at.Add(-int(ride.Stay / time.Second))
 	}
-	listed, err := explain(&q, c, ride)
+	if ride.Line != 0 {
+		explain, by = e.explainBus, at
+	}
+	band := e.table.BandAt(signed(by))
+	if band > 0 {
+		q.Band, q.BandSource = v.Bands[band-1].Name, sourceOf(v.Bands[band-1].Figures)
+	}
+	listed, err := explain(&q, c, ride, band)
 	if err == nil && q.Fen != listed {
 		err = errAnotherPrice
 	}
 	return q, err
 }
 
+// signed is a moment as cards sign it.
+func signed(at rulefile.Moment) (packed [7]byte) {
+	_, _ = hex.Decode(packed[:], []byte(at.Packed())) // fourteen digits
+	return packed
+}
+
 func sourceOf(f rulefile.Figures) Source { return Source{f.Source, f.Example} }
 
 // explainBus explains the price of a ride on a bus line, and returns the price of the table.
-func (e *entry) explainBus(q *Quote, c *card, ride Ride) (listed int64, err error) {
-	listed, ok := e.table.Bus(ride.CardType, ride.Line)
+func (e *entry) explainBus(q *Quote, c *card, ride Ride, band int) (listed int64, err error) {
+	listed, ok := e.table.Bus(ride.CardType, ride.Line, band)
 	lines, priced := e.rules.Bus.line(ride.Line)
 	if !ok || !priced {
 		return 0, ErrNoLine
 	}
 	q.Bus, q.FullSource = &Lines{ride.Line, lines.First, lines.Last}, sourceOf(e.rules.Bus.Figures)
-	q.price(e.rules.Rounding, lines.Fen, c.Bus.Decimal)
+	_, rate := e.rules.rates(c, band)
+	q.price(e.rules.Rounding, lines.Fen, rate)
 	return listed, nil
 }
 
 // explainTrip does the same for a trip by metro.
-func (e *entry) explainTrip(q *Quote, c *card, ride Ride) (listed int64, err error) {
-	listed, ok := e.table.Metro(ride.CardType, ride.From, ride.To)
+func (e *entry) explainTrip(q *Quote, c *card, ride Ride, band int) (listed int64, err error) {
+	listed, ok := e.table.Metro(ride.CardType, ride.From, ride.To, band)
 	if !ok {
 		return 0, ErrNoStation
 	}
 	m := e.rules.Metro
 	q.Way, q.Metres = e.network.way(int(ride.From)-1, int(ride.To)-1)
-	full, share := m.fullFen(q.Metres, func(p Part) { q.Parts = append(q.Parts, p) }), c.Metro.Decimal
+	full := m.fullFen(q.Metres, func(p Part) { q.Parts = append(q.Parts, p) })
+	at, _ := e.rules.rates(c, band)
 	q.Trip = &Trip{int64(ride.Stay / time.Minute), m.LimitMinutes, e.table.overstays(ride.Stay)}
 	if q.Trip.Over {
 		listed, _ = e.table.Highest(ride.CardType)
-		full, share = slices.Max(m.fullPrices(e.network)), decimal.NewFromInt(1)
+		full, at = slices.Max(m.fullPrices(e.network)), rate{share: decimal.NewFromInt(1)}
 	}
 	q.FullSource = sourceOf(m.Figures)
-	q.price(e.rules.Rounding, full, share)
+	q.price(e.rules.Rounding, full, at)
 	return listed, nil
 }
 
-// price takes a share of a full price.
-func (q *Quote) price(r rounding, full int64, share decimal.Decimal) {
-	q.FullFen, q.Share, q.Exact, q.Fen = full, share, exactly(full, share), r.price(full, share)
+// price takes what is paid of a full price.
+func (q *Quote) price(r rounding, full int64, at rate) {
+	q.FullFen, q.Fen = full, r.pays(full, at)
+	if q.Fixed = at.fen != nil; q.Fixed {
+		q.Exact = decimal.NewFromInt(q.Fen)
+		return
+	}
+	q.Share, q.Exact = at.share, exactly(full, at.share)
 }
 
 // way is the shortest way between two stations, by index, and its length.

@@ -14,7 +14,7 @@ import (
 // TestEveryPriceHasItsQuote holds every price of the example's table against its explanation.
 func TestEveryPriceHasItsQuote(t *testing.T) {
 	for name, networks := range map[string]*Networks{"city": cityNetwork(t), "example": exampleNetworks(t)} {
-		tables, err := Build(exampleRules(t), networks, always(), purse)
+		tables, err := Build(exampleRules(t), networks, always(), purse, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +64,7 @@ func exampleNetworks(t testing.TB) *Networks {
 // (to 13), a begun 8 km (to 21), and one begun 9 km (to 30, which is its end) cost 100 each: 500.
 // Card type 1 pays 0.95: 475.
 func TestQuote(t *testing.T) {
-	tables, err := Build(exampleRules(t), cityNetwork(t), always(), purse)
+	tables, err := Build(exampleRules(t), cityNetwork(t), always(), purse, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func TestQuoteOverMidnight(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tables, err := Build(rules, exampleNetworks(t), always(), purse)
+	tables, err := Build(rules, exampleNetworks(t), always(), purse, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

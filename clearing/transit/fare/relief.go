@@ -12,24 +12,24 @@ type Relief struct {
 
 // priceUnentered is the price of an exit without an entry.
 func (t *Table) priceUnentered(ride *message.Ride, relief Relief) (int64, Outcome) {
-	if _, ok := t.Metro(ride.CardType, ride.Station, ride.Station); !ok {
+	if _, ok := t.Metro(ride.CardType, ride.Station, ride.Station, 0); !ok {
 		return 0, UnknownStation
 	}
 	switch {
 	case relief.Free, relief.Unentered == message.ExitWithoutEntry_EXIT_WITHOUT_ENTRY_FREE:
 		return 0, Match
 	case relief.Unentered == message.ExitWithoutEntry_EXIT_WITHOUT_ENTRY_LOWEST:
-		return t.lowest(ride.CardType, ride.Station), Match
+		return t.lowest(ride.CardType, ride.Station, t.BandAt(ride.Time)), Match
 	}
 	fen, _ := t.Highest(ride.CardType)
 	return fen, Match
 }
 
-// lowest is the lowest price of a trip that ends at a station of the table.
-func (t *Table) lowest(cardType, exit uint32) int64 {
-	lowest, _ := t.Metro(cardType, exit, exit)
+// lowest is the lowest price of a trip that ends at a station of the table, in a band.
+func (t *Table) lowest(cardType, exit uint32, band int) int64 {
+	lowest, _ := t.Metro(cardType, exit, exit, band)
 	for entry := uint32(1); entry <= t.stations; entry++ {
-		fen, _ := t.Metro(cardType, entry, exit)
+		fen, _ := t.Metro(cardType, entry, exit, band)
 		lowest = min(lowest, fen)
 	}
 	return lowest

@@ -32,6 +32,8 @@ type version struct {
 	Bus bus `json:"bus"`
 	// Cards are the card types, and what share of a price each pays.
 	Cards []card `json:"cards" jsonschema:"minItems=1"`
+	// Bands are the times of day at which rides may have prices of their own.
+	Bands []band `json:"bands,omitempty" jsonschema:"maxItems=32"`
 	// LargestChange is the share of a price by which later fares may change it without being
 	// accepted as a large change.
 	LargestChange decimal.NullDecimal `json:"largest_change,omitzero" jsonschema:"pattern=^(0(\\.[0-9]{1\\,9})?|1(\\.0{1\\,9})?)$"`
@@ -50,6 +52,8 @@ type metro struct {
 	Steps []step `json:"steps" jsonschema:"minItems=1"`
 	// LimitMinutes is how long a trip may last; a longer one costs the highest fare.
 	LimitMinutes uint32 `json:"limit_minutes" jsonschema:"minimum=1,maximum=1440"`
+	// BandBy is by which of its seconds a trip is in a band; must be given where there are bands.
+	BandBy bandBy `json:"band_by,omitempty" jsonschema:"enum=entry,enum=exit"`
 	rulefile.Figures
 }
 
@@ -87,6 +91,8 @@ type card struct {
 	Metro decimal.NullDecimal `json:"metro" jsonschema:"pattern=^(0(\\.[0-9]{1\\,9})?|1(\\.0{1\\,9})?)$"`
 	// Bus is the share of the full price in a bus.
 	Bus decimal.NullDecimal `json:"bus" jsonschema:"pattern=^(0(\\.[0-9]{1\\,9})?|1(\\.0{1\\,9})?)$"`
+	// Bands are what it pays otherwise in bands.
+	Bands []cardBand `json:"bands,omitempty" jsonschema:"maxItems=32"`
 	rulefile.Figures
 }
 
@@ -194,6 +200,11 @@ func (r *Rules) Examples() []string {
 		}
 		if v.Bus.Example {
 			all = append(all, v.Version+": bus")
+		}
+		for _, b := range v.Bands {
+			if b.Example {
+				all = append(all, fmt.Sprintf("%s: band %s", v.Version, b.Name))
+			}
 		}
 		for _, c := range v.Cards {
 			if c.Example {

@@ -1,16 +1,11 @@
 package fare
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
-
-	"google.golang.org/protobuf/proto"
 
 	"citycard/clearing/message"
 	"citycard/clearing/rulefile"
@@ -40,14 +35,20 @@ type PurseMaximum func(at rulefile.Moment) ledger.Fen
 // before it. The first table holds before its beginning too. It fails when a bus line of the
 // network has no fare in a version, or where a fare is more than a purse may hold, and names every
 // such fault by its place in the fares.
-func Build(rules *Rules, networks *Networks, purses []rulefile.Term, purse PurseMaximum) (*Tables, error) {
+//
+// A day that the calendar lacks is in no band that is for days of some kinds.
+func Build(rules *Rules, networks *Networks, purses []rulefile.Term, purse PurseMaximum, days *message.DayKinds) (*Tables, error) {
+	calendar, err := message.NewCalendar(days)
+	if err != nil {
+		return nil, err
+	}
 	tables := &Tables{}
 	priced, mapped := rules.Terms(), networks.Terms()
 	var faults []error
 	for i := range rules.versions {
 		v := &rules.versions[i]
 		for j, term := range mapped {
-			full := sync.OnceValue(func() []int64 { return v.Metro.fullPrices(&networks.versions[j]) })
+			full := sync.OnceValue(func() classes { return v.Metro.classes(&networks.versions[j]) })
 			for _, held := range purses {
 				network := &networks.versions[j]
 				e := entry{from: max(priced[i].First, term.First, held.First), rules: v, network: network}
@@ -58,11 +59,10 @@ func Build(rules *Rules, networks *Networks, purses []rulefile.Term, purse Purse
 				if faults = append(faults, unfit...); len(unfit) > 0 {
 					continue
 				}
-				var err error
 				if e.table, err = newTable(fares); err != nil {
 					return nil, err
 				}
-				e.table.network = network
+				e.table.network, e.table.days = network, calendar
 				tables.entries = append(tables.entries, e)
 			}
 		}
@@ -106,165 +106,106 @@ func (ts *Tables) All() []*Table {
 	return all
 }
 
-// table prices every ride from a moment on; purse is what a purse may hold. The full prices over a
-// network are the same whatever that is.
-func (v *version) table(where string, network *Network, fullPrices func() []int64, from rulefile.Moment, purse int64) (*message.FareTable, []error) {
-	full := fullPrices()
-	var highest int64
-	if len(full) > 0 {
-		highest = slices.Max(full)
+// Table answers what a ride costs. It is safe for concurrent use and must not
+// be changed through the message it was made from.
+type Table struct {
+	message  *message.FareTable
+	network  *Network          // over which it was made
+	days     *message.Calendar // by which a day is in a band
+	stations uint32
+	class    []byte // stations * stations
+	cards    map[uint32]fares
+}
+
+// fares are those of a card type.
+type fares struct {
+	highest int64
+	prices  []prices // outside all bands, then in each band
+}
+
+type prices struct {
+	metro []uint32 // by class
+	bus   map[uint32]int64
+}
+
+// newTable checks a table that was stored or received, its hash included, and
+// makes it ready for use. It keeps the message.
+func newTable(m *message.FareTable) (*Table, error) {
+	var faults []error
+	if _, err := rulefile.ParsePacked(m.GetEffectiveFrom()); err != nil {
+		faults = append(faults, fmt.Errorf("effective_from: %w", err))
 	}
-	if faults := v.unfit(where, network, highest, purse); len(faults) > 0 {
-		return nil, faults
+	stations := m.GetMetroStations()
+	if stations > maxStations {
+		return nil, fmt.Errorf("fare table %q: metro_stations: %d, want at most %d", m.GetVersion(), stations, maxStations)
 	}
-	table := &message.FareTable{
-		EffectiveFrom:     from.Packed(),
-		MetroStations:     uint32(len(network.Stations)),
-		MetroLimitMinutes: v.Metro.LimitMinutes,
-		MaximumFen:        uint32(purse),
+	if want := int(stations * stations); len(m.GetMetroClass()) != want {
+		faults = append(faults, fmt.Errorf("metro_class: %d bytes, want %d", len(m.GetMetroClass()), want))
 	}
-	for _, c := range v.Cards {
-		fares := &message.CardFares{CardType: c.CardType, MetroHighestFen: uint32(highest), MetroFen: make([]uint32, len(full))}
-		for i, fen := range full {
-			fares.MetroFen[i] = uint32(v.Rounding.price(fen, c.Metro.Decimal))
+	if len(m.GetFares()) == 0 {
+		faults = append(faults, errors.New("fares: empty, want at least one card type"))
+	}
+	faults = append(faults, m.CheckBands())
+	table := &Table{message: m, stations: stations, class: m.GetMetroClass(), cards: make(map[uint32]fares)}
+	for i, row := range m.GetFares() {
+		where := fmt.Sprintf("fares[%d]", i)
+		if _, again := table.cards[row.GetCardType()]; again {
+			faults = append(faults, fmt.Errorf("%s.card_type: %d again, want each type once", where, row.GetCardType()))
 		}
-		for _, line := range network.BusLines {
-			full, _ := v.Bus.line(line)
-			fares.Bus = append(fares.Bus, &message.BusFare{Line: line, Fen: uint32(v.Rounding.price(full.Fen, c.Bus.Decimal))})
+		if most := dearest(row); most > m.GetMaximumFen() {
+			faults = append(faults, fmt.Errorf("%s: a price of %d fen, want at most %d (maximum_fen)", where, most, m.GetMaximumFen()))
 		}
-		table.Fares = append(table.Fares, fares)
+		f, wrong := table.read(where, row)
+		table.cards[row.GetCardType()], faults = f, append(faults, wrong...)
 	}
-	table.Version = v.Version + "+" + network.Version + "+" + contentHash(table)
-	if size := proto.Size(table); size > maxTableBytes {
-		return nil, []error{fmt.Errorf("%s: the table of %d card types over the %d stations of network %s has %d bytes, want at most %d, which a broker takes as one message",
-			where, len(v.Cards), len(network.Stations), network.Version, size, maxTableBytes)}
+	err := errors.Join(faults...)
+	if err == nil {
+		if hash := contentHash(m); !strings.HasSuffix(m.GetVersion(), "+"+hash) {
+			err = fmt.Errorf("version: want it to end in +%s, the hash of the prices", hash)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("fare table %q: %w", m.GetVersion(), err)
 	}
 	return table, nil
 }
 
-// unfit finds rides over a network without a price, or with one that is more than a purse may hold.
-func (v *version) unfit(where string, network *Network, highest, purse int64) (faults []error) {
-	if highest > purse {
-		faults = append(faults, fmt.Errorf("%s.metro: highest fare %d fen over network %s, want at most %d, which a purse may hold", where, highest, network.Version, purse))
+// read arranges the prices of a card type for look-up.
+func (t *Table) read(where string, row *message.CardFares) (f fares, faults []error) {
+	if want := len(t.message.GetBands()) + 1; len(row.GetPrices()) != want {
+		faults = append(faults, fmt.Errorf("%s.prices: %d, want %d, outside all bands and in each", where, len(row.GetPrices()), want))
 	}
-	for _, line := range network.BusLines {
-		switch full, ok := v.Bus.line(line); {
-		case !ok:
-			faults = append(faults, fmt.Errorf("%s.bus.lines: no fare for line %d of network %s", where, line, network.Version))
-		case full.Fen > purse:
-			faults = append(faults, fmt.Errorf("%s.bus.lines: line %d of network %s costs %d fen, want at most %d, which a purse may hold", where, line, network.Version, full.Fen, purse))
-		}
+	classes := 0
+	if len(t.class) > 0 {
+		classes = int(slices.Max(t.class)) + 1
 	}
-	return faults
-}
-
-// fullPrices is the undiscounted price of every pair, row by row.
-func (m metro) fullPrices(network *Network) []int64 {
-	hops := network.hops()
-	prices := make([]int64, 0, len(hops)*len(hops))
-	for start := range hops {
-		for _, way := range hops.from(start) {
-			prices = append(prices, m.fullFen(way.metres, nil))
+	f.highest = int64(row.GetMetroHighestFen())
+	for i, in := range row.GetPrices() {
+		if len(in.GetMetroFen()) != classes {
+			faults = append(faults, fmt.Errorf("%s.prices[%d].metro_fen: %d prices, want %d", where, i, len(in.GetMetroFen()), classes))
 		}
+		p := prices{metro: in.GetMetroFen(), bus: make(map[uint32]int64, len(in.GetBus()))}
+		for j, line := range in.GetBus() {
+			if _, again := p.bus[line.GetLine()]; again {
+				faults = append(faults, fmt.Errorf("%s.prices[%d].bus[%d].line: %d again, want each line once", where, i, j, line.GetLine()))
+			}
+			p.bus[line.GetLine()] = int64(line.GetFen())
+		}
+		f.prices = append(f.prices, p)
 	}
-	return prices
-}
-
-// contentHash is the first 8 hexadecimal digits of a SHA-256 over every field
-// that prices a tap: the beginning as documents write it, then big-endian 32-bit
-// numbers in the order of the message, each list after its length. It does not
-// use the protobuf encoding, whose bytes may change between library versions.
-func contentHash(table *message.FareTable) string {
-	from, _ := rulefile.ParsePacked(table.EffectiveFrom) // newTable has looked at it
-	content := []byte(from.String())
-	number := func(v uint32) { content = binary.BigEndian.AppendUint32(content, v) }
-	number(table.MetroStations)
-	number(table.MetroLimitMinutes)
-	number(table.MaximumFen)
-	number(uint32(len(table.Fares)))
-	for _, fares := range table.Fares {
-		number(fares.CardType)
-		number(fares.MetroHighestFen)
-		number(uint32(len(fares.MetroFen)))
-		for _, fen := range fares.MetroFen {
-			number(fen)
-		}
-		number(uint32(len(fares.Bus)))
-		for _, line := range fares.Bus {
-			number(line.Line)
-			number(line.Fen)
-		}
-	}
-	sum := sha256.Sum256(content)
-	return hex.EncodeToString(sum[:4])
+	return f, faults
 }
 
 // dearest is the highest price of a card type.
 func dearest(row *message.CardFares) uint32 {
 	most := row.GetMetroHighestFen()
-	for _, fen := range row.GetMetroFen() {
-		most = max(most, fen)
-	}
-	for _, line := range row.GetBus() {
-		most = max(most, line.GetFen())
+	for _, in := range row.GetPrices() {
+		for _, fen := range in.GetMetroFen() {
+			most = max(most, fen)
+		}
+		for _, line := range in.GetBus() {
+			most = max(most, line.GetFen())
+		}
 	}
 	return most
-}
-
-// Table answers what a ride costs. It is safe for concurrent use and must not
-// be changed through the message it was made from.
-type Table struct {
-	message  *message.FareTable
-	network  *Network // over which it was made
-	stations uint32
-	cards    map[uint32]prices
-}
-
-type prices struct {
-	metro   []uint32 // stations * stations
-	highest int64
-	bus     map[uint32]int64
-}
-
-// newTable checks a table that was stored or received, its hash included, and
-// makes it ready for use. It keeps the message.
-func newTable(fares *message.FareTable) (*Table, error) {
-	var faults []error
-	if _, err := rulefile.ParsePacked(fares.GetEffectiveFrom()); err != nil {
-		faults = append(faults, fmt.Errorf("effective_from: %w", err))
-	}
-	stations := fares.GetMetroStations()
-	if stations > maxStations {
-		return nil, fmt.Errorf("fare table %q: metro_stations: %d, want at most %d", fares.GetVersion(), stations, maxStations)
-	}
-	if len(fares.GetFares()) == 0 {
-		faults = append(faults, errors.New("fares: empty, want at least one card type"))
-	}
-	table := &Table{message: fares, stations: stations, cards: make(map[uint32]prices)}
-	for i, row := range fares.GetFares() {
-		if _, again := table.cards[row.GetCardType()]; again {
-			faults = append(faults, fmt.Errorf("fares[%d].card_type: %d again, want each type once", i, row.GetCardType()))
-		}
-		if want := int(stations) * int(stations); len(row.GetMetroFen()) != want {
-			faults = append(faults, fmt.Errorf("fares[%d].metro_fen: %d prices, want %d", i, len(row.GetMetroFen()), want))
-		}
-		if most := dearest(row); most > fares.GetMaximumFen() {
-			faults = append(faults, fmt.Errorf("fares[%d]: a price of %d fen, want at most %d (maximum_fen)", i, most, fares.GetMaximumFen()))
-		}
-		p := prices{metro: row.GetMetroFen(), highest: int64(row.GetMetroHighestFen()), bus: make(map[uint32]int64)}
-		for j, line := range row.GetBus() {
-			if _, again := p.bus[line.GetLine()]; again {
-				faults = append(faults, fmt.Errorf("fares[%d].bus[%d].line: %d again, want each line once", i, j, line.GetLine()))
-			}
-			p.bus[line.GetLine()] = int64(line.GetFen())
-		}
-		table.cards[row.GetCardType()] = p
-	}
-	if hash := contentHash(fares); len(faults) == 0 && !strings.HasSuffix(fares.GetVersion(), "+"+hash) {
-		faults = append(faults, fmt.Errorf("version: want it to end in +%s, the hash of the prices", hash))
-	}
-	if len(faults) > 0 {
-		return nil, fmt.Errorf("fare table %q: %w", fares.GetVersion(), errors.Join(faults...))
-	}
-	return table, nil
 }

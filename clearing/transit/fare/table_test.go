@@ -14,7 +14,7 @@ import (
 
 func cityTable(t testing.TB) *Table {
 	t.Helper()
-	tables, err := Build(exampleRules(t), cityNetwork(t), always(), purse)
+	tables, err := Build(exampleRules(t), cityNetwork(t), always(), purse, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestBuild(t *testing.T) {
 		{3, 6, 1, 475}, // as ordinary
 		{1, 3, 3, 190}, // out where one came in
 	} {
-		if got, ok := table.Metro(c.card, c.entry, c.exit); !ok || got != c.fen {
+		if got, ok := table.Metro(c.card, c.entry, c.exit, 0); !ok || got != c.fen {
 			t.Errorf("card type %d from %d to %d: %d %t, want %d", c.card, c.entry, c.exit, got, ok, c.fen)
 		}
 	}
@@ -49,7 +49,7 @@ func TestBuild(t *testing.T) {
 		{1, 501, 160}, // 200 * 0.80
 		{2, 501, 100}, // 200 * 0.50
 	} {
-		if got, ok := table.Bus(c.card, c.line); !ok || got != c.fen {
+		if got, ok := table.Bus(c.card, c.line, 0); !ok || got != c.fen {
 			t.Errorf("card type %d on line %d: %d %t, want %d", c.card, c.line, got, ok, c.fen)
 		}
 	}
@@ -58,11 +58,11 @@ func TestBuild(t *testing.T) {
 		t.Errorf("highest: %d %t, want 500", got, ok)
 	}
 	for _, pair := range [][2]uint32{{0, 1}, {1, 0}, {7, 1}, {1, 7}, {1 << 31, 1 << 31}} {
-		if _, ok := table.Metro(1, pair[0], pair[1]); ok {
+		if _, ok := table.Metro(1, pair[0], pair[1], 0); ok {
 			t.Errorf("stations %v have a price", pair)
 		}
 	}
-	if _, ok := table.Metro(9, 1, 1); ok {
+	if _, ok := table.Metro(9, 1, 1, 0); ok {
 		t.Error("card type 9 has a price")
 	}
 }
@@ -75,7 +75,7 @@ func TestTableVersion(t *testing.T) {
 	}
 	dearer := exampleRules(t)
 	dearer.versions[0].Metro.BaseFen = 201
-	tables, err := Build(dearer, cityNetwork(t), always(), purse)
+	tables, err := Build(dearer, cityNetwork(t), always(), purse, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestTableVersion(t *testing.T) {
 func TestBuildNeedsAFareForEveryBusLine(t *testing.T) {
 	network := cityNetwork(t)
 	network.versions[0].BusLines = append(network.versions[0].BusLines, 1000)
-	if _, err := Build(exampleRules(t), network, always(), purse); err == nil || !strings.Contains(err.Error(), "no fare for line 1000") {
+	if _, err := Build(exampleRules(t), network, always(), purse, nil); err == nil || !strings.Contains(err.Error(), "no fare for line 1000") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -111,7 +111,7 @@ func TestTableOfTheMoment(t *testing.T) {
 		t.Fatal(err)
 	}
 	purses := []rulefile.Term{{Last: 20210101_050000}, {First: 20210101_050001, Last: rulefile.Endless}}
-	tables, err := Build(rules, networks, purses, func(at rulefile.Moment) ledger.Fen { return 100_000 + ledger.Fen(at/20210101_050001) })
+	tables, err := Build(rules, networks, purses, func(at rulefile.Moment) ledger.Fen { return 100_000 + ledger.Fen(at/20210101_050001) }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,15 +166,15 @@ func TestStoredTable(t *testing.T) {
 		alter func(*message.FareTable)
 		want  string
 	}{
-		"metro price":    {func(f *message.FareTable) { f.Fares[0].MetroFen[3]++ }, "version: want it to end in +"},
-		"bus price":      {func(f *message.FareTable) { f.Fares[2].Bus[1].Fen = 0 }, "version"},
+		"metro price":    {func(f *message.FareTable) { f.Fares[0].Prices[0].MetroFen[3]++ }, "version: want it to end in +"},
+		"bus price":      {func(f *message.FareTable) { f.Fares[2].Prices[0].Bus[1].Fen = 0 }, "version"},
 		"limit":          {func(f *message.FareTable) { f.MetroLimitMinutes = 9000 }, "version"},
 		"date":           {func(f *message.FareTable) { f.EffectiveFrom = "20131223000001" }, "version"},
 		"a day":          {func(f *message.FareTable) { f.EffectiveFrom = "20131223" }, "effective_from"},
 		"bad date":       {func(f *message.FareTable) { f.EffectiveFrom = "yesterday" }, "effective_from"},
-		"too few prices": {func(f *message.FareTable) { f.Fares[1].MetroFen = f.Fares[1].MetroFen[1:] }, "fares[1].metro_fen: 35 prices, want 36"},
+		"too few prices": {func(f *message.FareTable) { f.Fares[1].Prices[0].MetroFen = f.Fares[1].Prices[0].MetroFen[1:] }, "fares[1].prices[0].metro_fen: 3 prices, want 4"},
 		"type twice":     {func(f *message.FareTable) { f.Fares[1].CardType = 1 }, "fares[1].card_type: 1 again"},
-		"line twice":     {func(f *message.FareTable) { f.Fares[0].Bus[1].Line = 7 }, "fares[0].bus[1].line: 7 again"},
+		"line twice":     {func(f *message.FareTable) { f.Fares[0].Prices[0].Bus[1].Line = 7 }, "fares[0].prices[0].bus[1].line: 7 again"},
 		"huge":           {func(f *message.FareTable) { f.MetroStations = 1 << 31 }, "metro_stations"},
 		"empty":          {func(f *message.FareTable) { f.Fares = nil }, "fares: empty"},
 	} {
@@ -190,7 +190,7 @@ func TestTableProperties(t *testing.T) {
 	rules := exampleRules(t)
 	rapid.Check(t, func(t *rapid.T) {
 		network := randomNetwork(t)
-		tables, err := Build(rules, only(network), always(), purse)
+		tables, err := Build(rules, only(network), always(), purse, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -199,8 +199,8 @@ func TestTableProperties(t *testing.T) {
 			highest, _ := table.Highest(card)
 			for entry := uint32(1); entry <= n; entry++ {
 				for exit := uint32(1); exit <= n; exit++ {
-					there, _ := table.Metro(card, entry, exit)
-					back, _ := table.Metro(card, exit, entry)
+					there, _ := table.Metro(card, entry, exit, 0)
+					back, _ := table.Metro(card, exit, entry, 0)
 					if there != back || there <= 0 || there > highest {
 						t.Fatalf("card %d, %d to %d: %d, back %d, highest %d", card, entry, exit, there, back, highest)
 					}

@@ -75,19 +75,36 @@ func table(t testing.TB, town *plan.Town, version string, at document.Moment) *m
 	out := &message.FareTable{
 		Version: version, EffectiveFrom: fmt.Sprintf("%014d", at), MaximumFen: uint32(town.Rules.PurseMaximum(at)), MetroStations: uint32(n), MetroLimitMinutes: uint32(fares.Limit().Minutes()),
 	}
+	classes := trips(out, n, func(from, to int) uint32 { return price(fares.Metro(uint32(town.Types()[0]), from, to, 0, "")) })
 	for _, kind := range town.Types() {
 		kind := uint32(kind)
-		c := &message.CardFares{CardType: kind}
-		for i := range n * n {
-			c.MetroFen = append(c.MetroFen, price(fares.Metro(kind, i/n+1, i%n+1, 0)))
+		c, in := &message.CardFares{CardType: kind}, &message.Prices{}
+		for _, trip := range classes {
+			in.MetroFen = append(in.MetroFen, price(fares.Metro(kind, trip/n+1, trip%n+1, 0, "")))
 		}
 		if n > 0 {
-			c.MetroHighestFen = price(fares.Metro(kind, 1, 1, fares.Limit()+1))
+			c.MetroHighestFen = price(fares.Metro(kind, 1, 1, fares.Limit()+1, ""))
 		}
 		for _, line := range m.Bus {
-			c.Bus = append(c.Bus, &message.BusFare{Line: uint32(line), Fen: price(fares.Bus(kind, uint32(line)))})
+			in.Bus = append(in.Bus, &message.BusFare{Line: uint32(line), Fen: price(fares.Bus(kind, uint32(line), ""))})
 		}
+		c.Prices = append(c.Prices, in)
 		out.Fares = append(out.Fares, c)
 	}
 	return out
+}
+
+// trips gives each pair of the n stations of a table its class, and returns the first pair of each
+// class. Pairs of one price are in one class; they are of one length in the built-in city's fares.
+func trips(table *message.FareTable, n int, price func(from, to int) uint32) (first []int) {
+	known := map[uint32]byte{}
+	for i := range n * n {
+		fen := price(i/n+1, i%n+1)
+		if _, ok := known[fen]; !ok {
+			known[fen] = byte(len(first))
+			first = append(first, i)
+		}
+		table.MetroClass = append(table.MetroClass, known[fen])
+	}
+	return first
 }
