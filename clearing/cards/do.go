@@ -134,16 +134,11 @@ func (o *Office) couldBeEmptied(ctx context.Context, order *Order, h *held) erro
 	if !h.known {
 		return nil
 	}
-	most, channel := max(h.purse, 0), ledger.IDOfCode(chart.Channel(order.Channel))
-	err := shadow.Statement(ctx, o.Ledger, h.card().Subject(), identity.NoDay, index.LastDay, func(row ledger.Row) error {
-		if !row.IsMemo() && row.Purpose == chart.PurposeEmptied && row.Credit == channel {
-			most += row.Amount
-		}
-		return nil
-	})
+	booked, err := o.emptiedBy(ctx, h.card(), chart.Channel(order.Channel))
 	if err != nil {
 		return err
 	}
+	most := max(h.purse, 0) + booked
 	waiting, err := load.OfCard(ctx, o.Ledger, h.card())
 	if err != nil {
 		return err
@@ -155,6 +150,34 @@ func (o *Office) couldBeEmptied(ctx context.Context, order *Order, h *held) erro
 		return refusal(language.Textf("the purse can have had %s yuan at most, and %s are said to be taken from it", most.String(), order.Emptied.String()), language.Textf("read the card once more"))
 	}
 	return nil
+}
+
+// emptiedBy is what taps at a channel's counters took from a purse to empty it, as far as they are
+// booked.
+func (o *Office) emptiedBy(ctx context.Context, card identity.Card, channel string) (fen ledger.Fen, err error) {
+	at := ledger.IDOfCode(channel)
+	err = shadow.Statement(ctx, o.Ledger, card.Subject(), identity.NoDay, index.LastDay, func(row ledger.Row) error {
+		if !row.IsMemo() && row.Purpose == chart.PurposeEmptied && row.Credit == at {
+			fen += row.Amount
+		}
+		return nil
+	})
+	return fen, err
+}
+
+// emptying is what a tap took from the purse of a card that was returned, by the counter's word,
+// and that has not been booked.
+func (o *Office) emptying(ctx context.Context, card identity.Card, done []Step) (fen ledger.Fen, err error) {
+	for i := range done {
+		if of := &done[i]; of.Do == Return && of.Emptied > 0 {
+			booked, err := o.emptiedBy(ctx, card, string(of.Unit))
+			if err != nil {
+				return 0, err
+			}
+			fen += max(of.Emptied-booked, 0)
+		}
+	}
+	return fen, nil
 }
 
 // hash is that of all that an order asks for.

@@ -22,9 +22,11 @@ type Found struct {
 	Expired bool
 	Listed  bool
 	Purse   ledger.Fen
-	Waiting []load.Placed // loads that come onto it when it is next presented
-	Steps   []Step
-	May     []Choice
+	// Emptying is what a tap at a counter took from it, by the counter's word, and is not booked.
+	Emptying ledger.Fen
+	Waiting  []load.Placed // loads that come onto it when it is next presented
+	Steps    []Step
+	May      []Choice
 }
 
 // Find reads how a card stands.
@@ -45,6 +47,9 @@ func (o *Office) Find(ctx context.Context, number string) (*Found, error) {
 	f.ID, f.Expired = h.id, f.Expires < figures.today()
 	f.State = h.was.effective(figures.today())
 	if f.Steps, err = steps(ctx, o.Ledger.Pool(), h.card(), 0); err != nil {
+		return nil, err
+	}
+	if f.Emptying, err = o.emptying(ctx, h.card(), f.Steps); err != nil {
 		return nil, err
 	}
 	if f.Waiting, err = load.OfCard(ctx, o.Ledger, h.card()); err != nil {

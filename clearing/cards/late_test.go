@@ -289,3 +289,46 @@ func TestLostIsNotPaidFor(t *testing.T) {
 	c.ends(number(0))
 	c.hold()
 }
+
+// TestEmptiedLate returns a card whose tap, which emptied it, comes a day later than the counter's
+// word: it is owed nothing meanwhile. What came to it beside that is.
+func TestEmptiedLate(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	c.does(cards.Sell, number(0), product("ordinary"), cash(1000))
+	c.loads(number(0), 5000)
+	c.does(cards.Return, number(0), cash(-1000), emptied(5000))
+	c.follow(0, 0)
+	c.waits(number(0))
+	if f := c.find(number(0)); f.Emptying != 5000 {
+		t.Errorf("%d fen are on their way, want 5000", f.Emptying)
+	}
+	c.loads(number(0), 300) // of a load that was torn
+	c.follow(1, 0)
+	c.waits(number(0), 300)
+	c.now = c.now.AddDate(0, 0, 1)
+	c.empties(number(0), 5000)
+	c.follow(0, 0)
+	c.waits(number(0), 300)
+	if f := c.find(number(0)); f.Emptying != 0 {
+		t.Errorf("%d fen are on their way, and the tap has come", f.Emptying)
+	}
+	c.ends(number(0))
+	c.hold()
+}
+
+// empties books a tap that emptied a purse at the counter.
+func (c *counter) empties(card string, fen ledger.Fen) {
+	c.Helper()
+	c.count++
+	out, err := c.Ledger.PostOnce(c.Context(), "loads", "test", 0, func(b *ledger.Batch) error {
+		b.Transfers = []ledger.Transfer{{
+			Day: b.Day, Subject: subject(card), ID: ledger.ID(fmt.Sprintf("\x7eempty %d", c.count)),
+			Debit: ledger.IDOfCode(chart.Float), Credit: ledger.IDOfCode(chart.Channel("counter")), Amount: fen, Purpose: chart.PurposeEmptied,
+		}}
+		return nil
+	})
+	if err != nil || out.Transfers[0].Result != ledger.Inserted {
+		c.Fatal(err, out)
+	}
+}

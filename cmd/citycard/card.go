@@ -42,6 +42,9 @@ func cardShowCommand() *ffcli.Command {
 		}
 		c.printFunctions(&card)
 		c.Print("the purse should hold %s yuan; a deposit of %s is held", card.Shadow.String(), card.Deposit.String())
+		if card.Emptying > 0 {
+			c.Print("of that a tap at a counter took %s yuan, by the counter's word: the tap has not come", card.Emptying.String())
+		}
 		for _, w := range card.Waiting {
 			c.Print("%s yuan wait for it, by order %s", w.Fen.String(), w.Order)
 		}

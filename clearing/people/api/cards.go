@@ -39,10 +39,12 @@ type Card struct {
 	Listed  bool           `json:"listed" doc:"It is on the hotlist now"`
 	Shadow  ledger.Fen     `json:"shadow_fen" doc:"What its purse should hold by the books"`
 	Deposit ledger.Fen     `json:"deposit_fen" doc:"What is held of it as deposit"`
-	Waiting []WaitingLoad  `json:"waiting" doc:"Loads that come onto it when it is next presented"`
-	Permit  *Permit        `json:"permit,omitempty" doc:"By which its last day is written on it, where the card has another"`
-	Steps   []CardStep     `json:"steps" doc:"All that was done with it, oldest first"`
-	May     []CardChoice   `json:"may" doc:"What may be done with it now, and for how much"`
+	// Emptying is in the shadow balance, and was given to the customer.
+	Emptying ledger.Fen    `json:"emptying_fen,omitempty" doc:"What a tap at a counter took from its purse as it was returned, by the counter's word: that tap has not come"`
+	Waiting  []WaitingLoad `json:"waiting" doc:"Loads that come onto it when it is next presented"`
+	Permit   *Permit       `json:"permit,omitempty" doc:"By which its last day is written on it, where the card has another"`
+	Steps    []CardStep    `json:"steps" doc:"All that was done with it, oldest first"`
+	May      []CardChoice  `json:"may" doc:"What may be done with it now, and for how much"`
 }
 
 // WaitingLoad is a load that waits for a card.
@@ -201,7 +203,7 @@ func (c caller) seesCards() error {
 func cardOf(l language.Language, f *cards.Found) Card {
 	c := Card{
 		Number: f.Number, Product: f.Product, Serial: f.Serial, Holder: "unknown", State: f.State, Social: f.Social, Bank: f.Bank, BankDay: f.BankDay, Since: f.Since, Expires: f.Expires, Expired: f.Expired,
-		Listed: f.Listed, Shadow: f.Purse, Deposit: f.Deposit, Waiting: []WaitingLoad{}, Steps: []CardStep{}, May: []CardChoice{},
+		Listed: f.Listed, Shadow: f.Purse, Deposit: f.Deposit, Emptying: f.Emptying, Waiting: []WaitingLoad{}, Steps: []CardStep{}, May: []CardChoice{},
 	}
 	if f.Known {
 		c.Type, c.Holder = fmt.Sprintf("%02x", f.Type), "anonymous"
