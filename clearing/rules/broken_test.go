@@ -3,6 +3,8 @@ package rules_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -171,5 +173,45 @@ func TestNothingHalfTaken(t *testing.T) {
 	o.must(err)
 	if after := count(); after != before+1 {
 		t.Errorf("%d rows after a proposal of one document, %d before; want one more", after, before)
+	}
+}
+
+// TestBrokenBands breaks every value and field of the fares of the book of journeys, which have
+// bands. The reader refuses all, and the schema all but what no schema can say.
+func TestBrokenBands(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "cmd", "citycard", "testdata", "journeys", "fares.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiled, document := compile(t, rules.Fares), parse(t, text)
+	versions := document.at("versions")
+	versions.inner = versions.inner[:1]
+	if err, _ := validate(t, rules.Fares, compiled, document.text()); err != nil {
+		t.Errorf("the schema refuses the fares: %v", err)
+	}
+	count := 0
+	for _, b := range breakages(t, rules.Fares, document) {
+		if !strings.Contains(b.scope, "band") {
+			continue
+		}
+		broken := document.clone()
+		b.apply(broken)
+		content := broken.text()
+		refused(t, rules.Fares, b.places[0]+" "+b.name, content, colons(b.places))
+		leaf := ""
+		if strings.HasPrefix(b.name, "becomes ") {
+			leaf = string(broken.at(b.scope).text())
+		}
+		f, _ := formOf(rules.Fares, b.scope)
+		if len(leaf) <= 5000 {
+			if no, ok := validate(t, rules.Fares, compiled, content); ok && no == nil && !unsayable(f, b, b.scope, leaf) && f.sort != word {
+				t.Errorf("%s %s: the schema takes it", b.scope, b.name)
+			}
+		}
+		count++
+	}
+	t.Logf("broken in %d ways", count)
+	if count < least {
+		t.Errorf("broken in %d ways, want at least %d", count, least)
 	}
 }

@@ -67,3 +67,48 @@ func TestPriceOfTheSignedSecond(t *testing.T) {
 		t.Errorf("before all fares: %v, %v", entering, leaving)
 	}
 }
+
+// TestBandOfTheTrip: a trip goes by the second of its entry, or by that of its exit, on a workday;
+// the 28th is none.
+func TestBandOfTheTrip(t *testing.T) {
+	days, err := message.NewCalendar(&message.DayKinds{First: "20261127", Kinds: []byte{1, 2}})
+	must(t, err)
+	for _, test := range []struct {
+		byEntry bool
+		day     int
+		in, out time.Duration // since seven
+		fen     uint32
+	}{
+		{true, 27, -time.Nanosecond, time.Hour, 300},
+		{true, 27, 0, 3 * time.Hour, 400},
+		{true, 27, 2*time.Hour - time.Nanosecond, 3 * time.Hour, 400},
+		{true, 27, 2 * time.Hour, 3 * time.Hour, 300},
+		{true, 28, 0, time.Hour, 300},
+		{false, 27, -time.Hour, -time.Nanosecond, 300},
+		{false, 27, -time.Hour, 0, 400},
+		{false, 27, time.Hour, 2 * time.Hour, 300},
+		{false, 28, time.Hour, time.Hour + time.Minute, 300},
+	} {
+		m := dated("banded", "20260101000000", 300)
+		m.MetroByEntry = test.byEntry
+		m.Bands = []*message.Band{{Name: "morning", Days: []message.DayKind{message.DayKind_DAY_KIND_WORKDAY}, FromMinute: 7 * 60, ToMinute: 9 * 60}}
+		m.Fares[0].Prices = append(m.Fares[0].Prices, &message.Prices{MetroFen: []uint32{400, 400, 400, 400}})
+		table, err := tariff.New(m)
+		must(t, err)
+		schedule := new(tariff.Schedule)
+		schedule.Set(days, table)
+		at := func(number [6]byte, station uint16) *gate.Gate {
+			g, err := gate.New(terminalstest.Module(t, number), schedule, terminalstest.Place(station))
+			must(t, err)
+			return g
+		}
+		held, seven := terminalstest.Card(t, 1000), time.Date(2026, 11, test.day, 7, 0, 0, 0, zone)
+		_, err = at(terminalstest.SAM(1, 1), 1).Enter(t.Context(), held, seven.Add(test.in))
+		must(t, err)
+		tap, err := at(terminalstest.SAM(1, 2), 2).Exit(t.Context(), held, seven.Add(test.out))
+		must(t, err)
+		if fen := tap.GetDebit().GetAmountFen(); fen != test.fen {
+			t.Errorf("%+v: it took %d", test, fen)
+		}
+	}
+}

@@ -52,3 +52,42 @@ func TestPriceOfTheSignedSecond(t *testing.T) {
 		t.Errorf("before all fares: %v", err)
 	}
 }
+
+// TestBandOfTheRide: the band counts to the second, on days of its kind. The 28th is a restday, and
+// the calendar ends with it.
+func TestBandOfTheRide(t *testing.T) {
+	days, err := message.NewCalendar(&message.DayKinds{First: "20261127", Kinds: []byte{1, 2}})
+	must(t, err)
+	table, err := tariff.New(&message.FareTable{
+		Version: "banded", EffectiveFrom: "20260101000000", MaximumFen: 100_000,
+		Bands: []*message.Band{{Name: "night", Days: []message.DayKind{message.DayKind_DAY_KIND_WORKDAY}, FromMinute: 22 * 60, ToMinute: 24 * 60}},
+		Fares: []*message.CardFares{{CardType: 1, Prices: []*message.Prices{{Bus: []*message.BusFare{{Line: 901, Fen: 190}}}, {Bus: []*message.BusFare{{Line: 901, Fen: 50}}}}}},
+	})
+	must(t, err)
+	schedule := &tariff.Schedule{}
+	schedule.Set(days, table)
+	psam := chip.NewPSAM(terminal, store.SAMKeys())
+	psam.PowerOn()
+	module, err := sam.Open(t.Context(), psam)
+	must(t, err)
+	v, err := validator.New(module, schedule, validator.Place{City: 0x4910, Line: 901})
+	must(t, err)
+	held, ten := newCard(t, 1000), time.Date(2026, 11, 27, 22, 0, 0, 0, morning.Location())
+	for _, test := range []struct {
+		at  time.Time
+		fen uint32
+	}{
+		{ten.Add(-time.Nanosecond), 190},
+		{ten, 50},
+		{ten.Add(2*time.Hour - time.Nanosecond), 50},
+		{ten.Add(2 * time.Hour), 190},
+		{ten.AddDate(0, 0, 1), 190},
+		{ten.AddDate(0, 0, 2), 190},
+	} {
+		tap, err := v.Ride(t.Context(), held, test.at)
+		must(t, err)
+		if fen := tap.GetDebit().GetAmountFen(); fen != test.fen {
+			t.Errorf("at %s: it took %d, want %d", test.at, fen, test.fen)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"citycard/clearing/message"
 	"citycard/clearing/rulefile"
@@ -12,7 +13,7 @@ import (
 )
 
 // banded are the fares of the book of journeys.
-func banded(t *testing.T) string {
+func banded(t testing.TB) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", "..", "cmd", "citycard", "testdata", "journeys", "fares.json"))
 	if err != nil {
@@ -167,5 +168,41 @@ func TestNoAllocationInABand(t *testing.T) {
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestQuoteInABand: a quote names the band by which the table prices the ride, and one price that
+// stands there for every trip.
+func TestQuoteInABand(t *testing.T) {
+	rules, err := LoadRules([]byte(banded(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// 5 January 2026 is a workday.
+	tables, err := Build(rules, exampleNetworks(t), always(), purse, &message.DayKinds{First: "20260105", Kinds: []byte{1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		begins rulefile.Moment
+		ride   Ride
+		band   string
+		fixed  bool
+		fen    int64
+	}{
+		{20260105_08_59_59, Ride{CardType: 1, From: 1, To: 3, Stay: time.Hour}, "morning", false, 300},
+		{20260105_09_00_00, Ride{CardType: 1, From: 1, To: 3, Stay: time.Hour}, "", false, 285},
+		{20260105_23_30_00, Ride{CardType: 1, From: 1, To: 3, Stay: time.Hour}, "night", true, 90},
+		{20260105_22_00_00, Ride{CardType: 1, From: 1, To: 3, Stay: 181 * time.Minute}, "night", false, 300},
+		{20260105_07_00_00, Ride{CardType: 1, Line: 1}, "morning", false, 91},
+		{20260105_22_00_00, Ride{CardType: 1, Line: 501}, "night", true, 55},
+		{20260106_08_00_00, Ride{CardType: 1, Line: 1}, "", false, 80},
+		{20260701_06_50_00, Ride{CardType: 1, From: 1, To: 2, Stay: 10 * time.Minute}, "", false, 190}, // no kind of day is known
+		{20260701_21_50_00, Ride{CardType: 1, From: 1, To: 2, Stay: 10 * time.Minute}, "night", false, 67},
+	} {
+		q, err := tables.Quote(c.begins, c.ride)
+		if err != nil || q.Band != c.band || q.Fixed != c.fixed || q.Fen != c.fen {
+			t.Errorf("%+v: %q, %t, %d fen, %v", c, q.Band, q.Fixed, q.Fen, err)
+		}
 	}
 }
