@@ -44,6 +44,7 @@ proposal show 1 | there is no such proposal: 1
 prove --day 20260105 --subject 6361726431 --id 01 --out {out}/proof | 
 publish-key show | there is no publishing key
 quarantine list
+load owed
 load waiting
 load invoice show --channel counter --order o-1
 load invoice export --out {out}/invoices

@@ -124,7 +124,7 @@ const dryRuns = `
 
 // withoutDryRun are the commands that change nothing, and those that run until they are stopped.
 var withoutDryRun = []string{
-	"access list", "account", "audit export", "card show", "shift list", "stock show", "channel statement", "audit find", "day findings", "day held", "day status", "demo", "export", "fares quote", "holds", "keyservice", "keyservice check", "load invoice export", "load invoice show", "load waiting", "person history", "person list", "person whoami", "person-token", "persons report", "proposal list", "proposal show", "prove", "quarantine list", "ready",
+	"access list", "account", "audit export", "card show", "shift list", "stock show", "channel statement", "audit find", "day findings", "day held", "day status", "demo", "export", "fares quote", "holds", "keyservice", "keyservice check", "load invoice export", "load invoice show", "load owed", "load waiting", "person history", "person list", "person whoami", "person-token", "persons report", "proposal list", "proposal show", "prove", "quarantine list", "ready",
 	"registry diff", "registry history", "registry show", "registry status", "rules calendar", "rules check", "rules diff", "rules history", "rules show", "rules status", "rules try", "publish-key show", "seal-key list", "seal-key show", "serve", "statement", "suspense list", "tap cash", "tap exits", "tap find", "tap show", "tap unconfirmed",
 	"trial-balance", "verify", "version",
 }

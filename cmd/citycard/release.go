@@ -15,7 +15,7 @@ import (
 )
 
 func loadCommand() *ffcli.Command {
-	return group("load", "loads that were paid for", "", loadRefundCommand(), loadWaitingCommand(), loadWithdrawCommand(), loadInvoiceCommand())
+	return group("load", "loads that were paid for", "", loadRefundCommand(), loadWaitingCommand(), loadOwedCommand(), loadWithdrawCommand(), loadInvoiceCommand())
 }
 
 func loadRefundCommand() *ffcli.Command {

@@ -94,10 +94,17 @@ func fillDecisions(t *testing.T, b *books.Books) {
 			Credit: ledger.IDOfCode(chart.Suspense(verdict.UnknownTerminal)), Amount: 300, Purpose: chart.PurposeBus, Evidence: tap("03104999900000000001"),
 		},
 		listed(clearingtest.BusValidator, 21, 110), listed(clearingtest.MetroGate, 22, 130), listed(clearingtest.MetroGate, 23, 150),
-		paid("o-1", 4, 5000),
-		// Two orders with one number: from before numbers were bound to loads.
-		paid("o-3", 5, 2000), paid("o-3", 6, 3000),
 	}...)
+	poster, err := load.NewPoster(t.Context(), b.Ledger, "authorised", "test", 0)
+	must(err)
+	defer poster.Close()
+	// Two orders with one number: from before numbers were bound to loads.
+	for _, order := range []ledger.Transfer{paid("o-1", 4, 5000), paid("o-3", 5, 2000), paid("o-3", 6, 3000)} {
+		done, err := poster.Post(t.Context(), []ledger.Transfer{order})
+		if must(err); done[0].Result != ledger.Inserted {
+			t.Fatal(done)
+		}
+	}
 	keepAlone(t, b)
 	keepUnconfirmed(t, b)
 	keepExits(t, b)

@@ -72,6 +72,7 @@ func NewPeople(program *Program, log *slog.Logger) (*peopleapi.Server, error) {
 		Cards: func(_ context.Context, l *ledger.Ledger) (*cards.Office, error) {
 			return cardsOffice(l, known, zone, data), nil
 		},
+		Owed: Owed,
 	}), nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"citycard/clearing/cards"
 	"citycard/clearing/chart"
 	"citycard/clearing/dayclose"
+	"citycard/clearing/owed"
 	"citycard/clearing/people"
 	"citycard/clearing/people/proposal"
 	"citycard/clearing/quarantine"
@@ -49,6 +50,15 @@ func moment(ctx context.Context, l *ledger.Ledger) (index.Moment, error) {
 		return 0, err
 	}
 	return index.MomentAt(time.Now().In(zone)), nil
+}
+
+// Owed is by what it is judged what is owed to the holders of cards, by the rules in force now.
+func Owed(ctx context.Context, l *ledger.Ledger) (owed.Figures, error) {
+	office, err := Releases(ctx, l)
+	if err != nil {
+		return owed.Figures{}, err
+	}
+	return owed.Figures{Today: office.Today, Days: office.RefundAfterDays}, nil
 }
 
 // Releases is the office for money that waits, by the rules in force now.

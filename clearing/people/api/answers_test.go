@@ -229,7 +229,7 @@ func TestAnswers(t *testing.T) {
 func (w *town) answersOfLoads(count, refused func(string, error)) {
 	w.Helper()
 	for operation, path := range map[string]string{
-		"load-order": load.PathOrders + "?channel=counter&order=1", "waiting-loads": load.PathWaiting + "?card=" + blank(0),
+		"load-order": load.PathOrders + "?channel=counter&order=1", "waiting-loads": load.PathWaiting + "?card=" + blank(0), "owed": "/v1/loads/owed",
 	} {
 		status, problem := w.answered(w.server.Local(), httptest.NewRequest(http.MethodGet, path, nil))
 		if status != http.StatusOK {
@@ -238,6 +238,10 @@ func (w *town) answersOfLoads(count, refused func(string, error)) {
 		count(operation, nil)
 		_, problem = w.answered(w.server.Remote(), httptest.NewRequest(http.MethodGet, path, nil)) // nobody signed
 		refused(operation, &problem)
+	}
+	_, problem := w.answered(w.server.Local(), httptest.NewRequest(http.MethodGet, "/v1/loads/owed?after=nowhere", nil))
+	if refused("owed", &problem); problem.Type != api.Invalid {
+		w.Errorf("another place: %+v", problem)
 	}
 }
 

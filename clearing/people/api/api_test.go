@@ -17,6 +17,7 @@ import (
 	"citycard/cardos/keys"
 	"citycard/clearing/cards"
 	"citycard/clearing/chart"
+	"citycard/clearing/owed"
 	"citycard/clearing/people"
 	"citycard/clearing/people/api"
 	"citycard/clearing/people/peopletest"
@@ -77,6 +78,9 @@ func settings(office, rehearsal *proposal.Office, rate int) api.Settings {
 		Office: office, Rehearsal: rehearsal, Zone: func(context.Context) (string, error) { return "Asia/Shanghai", nil },
 		Version: "test", Now: time.Now, Log: slog.New(slog.DiscardHandler), Rate: rate,
 		Cards: func(_ context.Context, l *ledger.Ledger) (*cards.Office, error) { return cardsAt(l, counterDay), nil },
+		Owed: func(context.Context, *ledger.Ledger) (owed.Figures, error) {
+			return owed.Figures{Today: 20261012, Days: 30}, nil
+		},
 		Persons: func(_ context.Context, l *ledger.Ledger) (*persons.Store, error) {
 			return persons.NewStore(l, keys.GenerateTest(1).Held(), time.UTC)
 		},

@@ -36,6 +36,7 @@ func (s *Server) register() {
 	s.registerCards()
 	s.registerStock()
 	s.registerLoads()
+	s.registerOwed()
 	s.registerInvoices()
 	s.documented = maps.Clone(s.api.OpenAPI().Components.Schemas.Map())
 	s.registerProgram()

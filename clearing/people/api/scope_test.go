@@ -40,6 +40,8 @@ func TestScope(t *testing.T) {
 			r.seesImports(row)
 		case row.act == "see loads of a card", row.act == "see an order":
 			r.seesLoads(row)
+		case row.act == "see what is owed":
+			r.seesOwed(row)
 		case row.act == "see cards":
 			r.seesCards(row)
 		case row.act == "see shifts":
@@ -327,10 +329,24 @@ func (r *realm) seesLoads(row scopeRow) {
 	}
 }
 
+// seesOwed has everybody look over a network at what is owed.
+func (r *realm) seesOwed(row scopeRow) {
+	r.Helper()
+	for _, m := range r.members {
+		may, before := row.may[m.ID] == 'l', r.traces()
+		if kind, _ := r.look(m.ID, http.MethodGet, "/v1/loads/owed", ""); (kind == "") != may || !may && kind != api.Denied {
+			r.Errorf("%s sees what is owed: %q, want it shown: %t", m.ID, kind, may)
+		}
+		if after := r.traces(); before != after {
+			r.Errorf("the looks of %s leave %s -> %s", m.ID, before, after)
+		}
+	}
+}
+
 // everyOperation wants each operation of the API to be one that this test tries.
 func (r *realm) everyOperation() {
 	r.Helper()
-	const tried = "books whoami found issue revoke draft list show propose approve reject withdraw find-person import-persons show-import list-rejects unfinished products find-card step-card open-shift close-shift hand-over shifts stock spoil-stock count-stock issue-cards waiting-loads load-order ask-load-invoice take-invoice-answers take-bank-file"
+	const tried = "books whoami found issue revoke draft list show propose approve reject withdraw find-person import-persons show-import list-rejects unfinished products find-card step-card open-shift close-shift hand-over shifts stock spoil-stock count-stock issue-cards waiting-loads load-order owed ask-load-invoice take-invoice-answers take-bank-file"
 	for _, id := range operations(r) {
 		if !strings.Contains(" "+tried+" ", " "+id+" ") {
 			r.Errorf("the operation %q is in no row of testdata/scope.txt: add its act, and have TestScope try it", id)

@@ -16,6 +16,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"citycard/clearing/cards"
+	"citycard/clearing/owed"
 	"citycard/clearing/people"
 	"citycard/clearing/people/access"
 	"citycard/clearing/people/proposal"
@@ -34,6 +35,8 @@ type Settings struct {
 	Persons func(context.Context, *ledger.Ledger) (*persons.Store, error)
 	// Cards is the room of cards over a ledger.
 	Cards func(context.Context, *ledger.Ledger) (*cards.Office, error)
+	// Owed is by what it is judged what is owed, in the books of a ledger.
+	Owed func(context.Context, *ledger.Ledger) (owed.Figures, error)
 	// Hosts says whether a host, as a URL names it, is this server over a network; nil: any is.
 	Hosts   func(host string) bool
 	Version string // of the program

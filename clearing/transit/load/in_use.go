@@ -12,7 +12,10 @@ import (
 
 // outOfUse are the states of package cards in which a card takes no money: it was not sold, or has
 // come back. A card of before has none.
-func outOfUse() []string { return []string{"issued", "spoilt", "returned", "refunded", "replaced"} }
+func outOfUse() []string { return append(endedStates(), "issued") }
+
+// endedStates are those of cards that nobody uses any more.
+func endedStates() []string { return []string{"spoilt", "returned", "refunded", "replaced"} }
 
 // inUse refuses the first of some cards that is not with a customer.
 func (a *Authority) inUse(ctx context.Context, cards ...identity.Card) error {

@@ -59,7 +59,7 @@ func MovingOf(ctx context.Context, tx pgx.Tx, from, to identity.Card) (*Moving, 
 	m := &Moving{from: from, to: to}
 	rows, err := tx.Query(ctx, selectWaiting+"WHERE card = $1 AND "+goesOver+" ORDER BY placer, number FOR UPDATE", from[:])
 	if err == nil {
-		m.orders, err = pgx.CollectRows(rows, scanWaiting)
+		m.orders, err = pgx.CollectRows(rows, aWaiting)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read what waits for a card: %w", err)

@@ -267,7 +267,7 @@ func OfCard(ctx context.Context, l *ledger.Ledger, card identity.Card) ([]Placed
 	err := l.Look(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, selectWaiting+"WHERE card = $1 AND state IN ('waiting', 'authorised') ORDER BY booked, placer, number", card[:])
 		if err == nil {
-			waiting, err = pgx.CollectRows(rows, scanWaiting)
+			waiting, err = pgx.CollectRows(rows, aWaiting)
 		}
 		return err
 	})

@@ -200,11 +200,18 @@ type Waiting struct {
 	Moves    int64 // how often it went over to another card; Card is the last one
 }
 
-const selectWaiting = "SELECT placer, number, card, fen, source, booked, CASE WHEN held AND state = 'waiting' THEN 'held' ELSE state END, load, refunded, moves FROM waiting_loads "
+const (
+	waitingColumns = "placer, number, card, fen, source, booked, CASE WHEN held AND state = 'waiting' THEN 'held' ELSE state END, load, refunded, moves"
+	selectWaiting  = "SELECT " + waitingColumns + " FROM waiting_loads "
+)
 
-func scanWaiting(row pgx.CollectableRow) (w Waiting, err error) {
+// aWaiting scans a row of selectWaiting.
+func aWaiting(row pgx.CollectableRow) (Waiting, error) { return scanWaiting(row) }
+
+// scanWaiting scans waitingColumns, and more columns behind them.
+func scanWaiting(row pgx.CollectableRow, more ...any) (w Waiting, err error) {
 	var card, as, refunded []byte
-	if err := row.Scan(&w.Placer, &w.Number, &card, &w.Fen, &w.Source, &w.Booked, &w.State, &as, &refunded, &w.Moves); err != nil {
+	if err := row.Scan(append([]any{&w.Placer, &w.Number, &card, &w.Fen, &w.Source, &w.Booked, &w.State, &as, &refunded, &w.Moves}, more...)...); err != nil {
 		return w, err
 	}
 	known, ok := false, true
@@ -230,7 +237,7 @@ func WaitingIn(ctx context.Context, tx pgx.Tx, placer Placer, number string, loc
 	}
 	rows, err := tx.Query(ctx, query, string(placer), number)
 	if err == nil {
-		w, err = pgx.CollectExactlyOneRow(rows, scanWaiting)
+		w, err = pgx.CollectExactlyOneRow(rows, aWaiting)
 	}
 	if errors.Is(err, pgx.ErrNoRows) {
 		return w, false, nil
@@ -263,7 +270,7 @@ func ListWaiting(ctx context.Context, l *ledger.Ledger, after After, limit int) 
 		rows, err := tx.Query(ctx, selectWaiting+`WHERE state IN ('waiting', 'authorised') AND (booked, placer, number) > ($1, $2, $3)
 			ORDER BY booked, placer, number LIMIT $4`, after.Booked, string(after.Placer), after.Number, limit)
 		if err == nil {
-			list, err = pgx.CollectRows(rows, scanWaiting)
+			list, err = pgx.CollectRows(rows, aWaiting)
 		}
 		return err
 	})
