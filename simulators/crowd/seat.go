@@ -3,6 +3,7 @@ package crowd
 import (
 	"fmt"
 
+	"citycard/clearing/message"
 	"citycard/language"
 	"citycard/simulators/document"
 	"citycard/simulators/network"
@@ -179,8 +180,8 @@ func (g *grid) price(t *plan.Town, p plan.Period) (*prices, error) {
 		priced[line] = true
 	}
 	for _, kind := range t.Types() {
-		for _, band := range append([]string{""}, p.Prices.Bands()...) {
-			if err := g.priceIn(out, rider{kind, band}, priced); err != nil {
+		for _, band := range append([]*message.Band{{}}, p.Prices.Bands()...) {
+			if err := g.priceIn(out, rider{kind, band.GetName()}, priced); err != nil {
 				return nil, err
 			}
 		}

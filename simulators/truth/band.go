@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"citycard/clearing/message"
 	"citycard/simulators/document"
 )
 
@@ -88,16 +89,26 @@ func (f *Fares) Band(at document.Moment) string {
 
 // TripBand is the band of a trip: that of its entry or of its exit, as the document says.
 func (f *Fares) TripBand(entered, left document.Moment) string {
-	if f.version.Metro.BandBy == "entry" {
+	if f.ByEntry() {
 		return f.Band(entered)
 	}
 	return f.Band(left)
 }
 
-// Bands are the names of the bands.
-func (f *Fares) Bands() (names []string) {
-	for _, b := range f.version.Bands {
-		names = append(names, b.Name)
+// Bands are the bands as terminals should get them.
+func (f *Fares) Bands() (all []*message.Band) {
+	numbers := map[string]message.DayKind{
+		"workday": message.DayKind_DAY_KIND_WORKDAY, "restday": message.DayKind_DAY_KIND_RESTDAY, "holiday": message.DayKind_DAY_KIND_HOLIDAY,
 	}
-	return names
+	for _, b := range f.version.Bands {
+		m := &message.Band{Name: b.Name, FromMinute: uint32(b.From), ToMinute: uint32(b.To)}
+		for _, kind := range b.Days {
+			m.Days = append(m.Days, numbers[kind])
+		}
+		all = append(all, m)
+	}
+	return all
 }
+
+// ByEntry reports whether trips are in the band of their entry.
+func (f *Fares) ByEntry() bool { return f.version.Metro.BandBy == "entry" }

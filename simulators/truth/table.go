@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	"citycard/clearing/message"
 )
 
@@ -39,22 +41,11 @@ func (f *Fares) check(t *message.FareTable) error {
 }
 
 func (f *Fares) checkBands(t *message.FareTable) error {
-	if len(t.GetBands()) != len(f.version.Bands) {
-		return fmt.Errorf("%d bands, want %d", len(t.GetBands()), len(f.version.Bands))
+	if t.GetMetroByEntry() != f.ByEntry() {
+		return fmt.Errorf("trips have the band of their entry: %t, want %t", t.GetMetroByEntry(), f.ByEntry())
 	}
-	if want := f.version.Metro.BandBy == "entry"; t.GetMetroByEntry() != want {
-		return fmt.Errorf("trips have the band of their entry: %t, want %t", t.GetMetroByEntry(), want)
-	}
-	kinds := []string{"", "workday", "restday", "holiday"} // as messages number them
-	for i, b := range t.GetBands() {
-		want := &f.version.Bands[i]
-		same := b.GetName() == want.Name && b.GetFromMinute() == uint32(want.From) && b.GetToMinute() == uint32(want.To) && len(b.GetDays()) == len(want.Days)
-		for _, kind := range b.GetDays() {
-			same = same && slices.Contains(want.Days, kinds[kind])
-		}
-		if !same {
-			return fmt.Errorf("band %v, want %+v", b, want)
-		}
+	if want := f.Bands(); !slices.EqualFunc(t.GetBands(), want, func(a, b *message.Band) bool { return proto.Equal(a, b) }) {
+		return fmt.Errorf("bands %v, want %v", t.GetBands(), want)
 	}
 	return nil
 }

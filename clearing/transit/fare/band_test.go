@@ -206,3 +206,45 @@ func TestQuoteInABand(t *testing.T) {
 		}
 	}
 }
+
+// TestBandUnderModes: where times do not count, a trip is in the band of its exit, whatever it says
+// of its entry; so is an exit without an entry that costs the lowest fare.
+func TestBandUnderModes(t *testing.T) {
+	rules, err := LoadRules([]byte(banded(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables, err := Build(rules, exampleNetworks(t), always(), purse, &message.DayKinds{First: "20260105", Kinds: []byte{1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := tables.All()[0]
+	exit := func(hour byte, entry uint32, entered ...byte) *message.Tap {
+		return &message.Tap{
+			Debit: &message.Debit{Time: []byte{0x20, 0x26, 1, 5, hour, 0, 0}}, CardType: 1, Station: 2, EntryStation: entry, EntryTime: entered,
+			Mode: message.Mode_MODE_METRO, Movement: message.Movement_MOVEMENT_EXIT,
+		}
+	}
+	lowest := Relief{Unentered: message.ExitWithoutEntry_EXIT_WITHOUT_ENTRY_LOWEST}
+	for name, c := range map[string]struct {
+		tap    *message.Tap
+		relief Relief
+		fen    int64
+	}{
+		"entered in the morning":     {exit(0x10, 1, 0x20, 0x26, 1, 5, 8, 0x30, 0), Relief{}, 200},
+		"untimed":                    {exit(0x10, 1, 0x20, 0x26, 1, 5, 8, 0x30, 0), Relief{Untimed: true}, 190},
+		"untimed, left in it":        {exit(0x08, 1, 0x20, 0x26, 1, 5, 6, 0x30, 0), Relief{Untimed: true}, 200},
+		"untimed, from tomorrow":     {exit(0x08, 1, 0x20, 0x26, 1, 6, 6, 0x30, 0), Relief{Untimed: true}, 200},
+		"untimed, entry of no time":  {exit(0x10, 1, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF), Relief{Untimed: true}, 190},
+		"lowest outside all bands":   {exit(0x10, 0), lowest, 190},
+		"lowest in the morning":      {exit(0x08, 0), lowest, 200},
+		"lowest at night: one price": {exit(0x22, 0), lowest, 90},
+	} {
+		if found := table.CheckUnder(c.tap, c.relief); found.ExpectedFen != c.fen {
+			t.Errorf("%s: %+v, want %d", name, found, c.fen)
+		}
+	}
+	if found := table.Check(exit(0x10, 1, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF)); found.Outcome != BadTimes {
+		t.Errorf("an entry of no time: %+v", found)
+	}
+}

@@ -75,20 +75,24 @@ func table(t testing.TB, town *plan.Town, version string, at document.Moment) *m
 	out := &message.FareTable{
 		Version: version, EffectiveFrom: fmt.Sprintf("%014d", at), MaximumFen: uint32(town.Rules.PurseMaximum(at)), MetroStations: uint32(n), MetroLimitMinutes: uint32(fares.Limit().Minutes()),
 	}
+	out.Bands, out.MetroByEntry = fares.Bands(), fares.ByEntry()
 	classes := trips(out, n, func(from, to int) uint32 { return price(fares.Metro(uint32(town.Types()[0]), from, to, 0, "")) })
 	for _, kind := range town.Types() {
 		kind := uint32(kind)
-		c, in := &message.CardFares{CardType: kind}, &message.Prices{}
-		for _, trip := range classes {
-			in.MetroFen = append(in.MetroFen, price(fares.Metro(kind, trip/n+1, trip%n+1, 0, "")))
+		c := &message.CardFares{CardType: kind}
+		for _, band := range append([]*message.Band{{}}, out.Bands...) {
+			in := &message.Prices{}
+			for _, trip := range classes {
+				in.MetroFen = append(in.MetroFen, price(fares.Metro(kind, trip/n+1, trip%n+1, 0, band.GetName())))
+			}
+			for _, line := range m.Bus {
+				in.Bus = append(in.Bus, &message.BusFare{Line: uint32(line), Fen: price(fares.Bus(kind, uint32(line), band.GetName()))})
+			}
+			c.Prices = append(c.Prices, in)
 		}
 		if n > 0 {
 			c.MetroHighestFen = price(fares.Metro(kind, 1, 1, fares.Limit()+1, ""))
 		}
-		for _, line := range m.Bus {
-			in.Bus = append(in.Bus, &message.BusFare{Line: uint32(line), Fen: price(fares.Bus(kind, uint32(line), ""))})
-		}
-		c.Prices = append(c.Prices, in)
 		out.Fares = append(out.Fares, c)
 	}
 	return out
