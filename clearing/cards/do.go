@@ -152,34 +152,6 @@ func (o *Office) couldBeEmptied(ctx context.Context, order *Order, h *held) erro
 	return nil
 }
 
-// emptiedBy is what taps at a channel's counters took from a purse to empty it, as far as they are
-// booked.
-func (o *Office) emptiedBy(ctx context.Context, card identity.Card, channel string) (fen ledger.Fen, err error) {
-	at := ledger.IDOfCode(channel)
-	err = shadow.Statement(ctx, o.Ledger, card.Subject(), identity.NoDay, index.LastDay, func(row ledger.Row) error {
-		if !row.IsMemo() && row.Purpose == chart.PurposeEmptied && row.Credit == at {
-			fen += row.Amount
-		}
-		return nil
-	})
-	return fen, err
-}
-
-// emptying is what a tap took from the purse of a card that was returned, by the counter's word,
-// and that has not been booked.
-func (o *Office) emptying(ctx context.Context, card identity.Card, done []Step) (fen ledger.Fen, err error) {
-	for i := range done {
-		if of := &done[i]; of.Do == Return && of.Emptied > 0 {
-			booked, err := o.emptiedBy(ctx, card, string(of.Unit))
-			if err != nil {
-				return 0, err
-			}
-			fen += max(of.Emptied-booked, 0)
-		}
-	}
-	return fen, nil
-}
-
 // hash is that of all that an order asks for.
 func (d *doing) hash() [sha256.Size]byte {
 	token := ""

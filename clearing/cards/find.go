@@ -49,7 +49,7 @@ func (o *Office) Find(ctx context.Context, number string) (*Found, error) {
 	if f.Steps, err = steps(ctx, o.Ledger.Pool(), h.card(), 0); err != nil {
 		return nil, err
 	}
-	if f.Emptying, err = o.emptying(ctx, h.card(), f.Steps); err != nil {
+	if f.Emptying, err = emptying(ctx, o.Ledger.Pool(), h.card()); err != nil {
 		return nil, err
 	}
 	if f.Waiting, err = load.OfCard(ctx, o.Ledger, h.card()); err != nil {

@@ -17,6 +17,7 @@ import (
 	"citycard/clearing/identity"
 	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
+	"citycard/clearing/verify"
 	"citycard/ledger"
 )
 
@@ -306,8 +307,13 @@ func TestEmptiedLate(t *testing.T) {
 	c.loads(number(0), 300) // of a load that was torn
 	c.follow(1, 0)
 	c.waits(number(0), 300)
+	c.missing(5000)
 	c.now = c.now.AddDate(0, 0, 1)
-	c.empties(number(0), 5000)
+	c.empties(number(0), 4999)
+	c.finds(0)
+	c.empties(number(0), 1)
+	c.finds(1)
+	c.missing()
 	c.follow(0, 0)
 	c.waits(number(0), 300)
 	if f := c.find(number(0)); f.Emptying != 0 {
@@ -315,6 +321,40 @@ func TestEmptiedLate(t *testing.T) {
 	}
 	c.ends(number(0))
 	c.hold()
+	c.names([]forgery{
+		{"DELETE FROM emptied_purses", verify.CardEmptied},
+		{"UPDATE emptied_purses SET fen = 4999", verify.CardEmptied},
+		{"UPDATE emptied_purses SET unit = 'channel:shop'", verify.CardEmptied},
+		{"UPDATE emptied_purses SET shift = 2", verify.CardEmptied},
+		{"UPDATE emptied_purses SET step = 1", verify.CardEmptied},
+	})
+	c.does(cards.Sell, number(1), product("ordinary"), cash(1000))
+	c.loads(number(1), 100)
+	c.does(cards.Return, number(1), cash(-1000), emptied(100))
+	c.names([]forgery{{"UPDATE emptied_purses SET booked = 20260106 WHERE fen = 100", verify.CardEmptied}})
+}
+
+// finds has the office look for taps that emptied purses, and wants so many to have come.
+func (c *counter) finds(want int) {
+	c.Helper()
+	n, err := c.Emptied(c.Context(), new(cards.Rounds), 100)
+	if c.must(err); n != want {
+		c.Errorf("%d taps have come, want %d", n, want)
+	}
+}
+
+// missing wants the shifts of which taps are missing to miss so much.
+func (c *counter) missing(want ...ledger.Fen) {
+	c.Helper()
+	list, err := c.Shifts(c.Context(), cards.ShiftsAsked{Missing: true, Limit: 10})
+	c.must(err)
+	var is []ledger.Fen
+	for _, s := range list {
+		is = append(is, s.Missing)
+	}
+	if !slices.Equal(is, want) {
+		c.Errorf("%v fen are missing, want %v", is, want)
+	}
 }
 
 // empties books a tap that emptied a purse at the counter.

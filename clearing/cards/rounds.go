@@ -20,6 +20,7 @@ import (
 type Rounds struct {
 	due         dueCard
 	ended, used turn
+	emptied     emptied
 }
 
 // dueCard is a card of which something is due from a day on.

@@ -30,14 +30,13 @@ const (
 
 // byRule is a step of the program.
 type byRule struct {
-	office   *Office
-	figures  *Figures
-	card     identity.Card
-	purse    ledger.Fen
-	torn     []load.Torn
-	emptying ledger.Fen // by a tap at a counter that has not come
-	lost     bool       // it was reported lost as it was replaced
-	used     ledger.Day // last, of one that is active or inactive
+	office  *Office
+	figures *Figures
+	card    identity.Card
+	purse   ledger.Fen
+	torn    []load.Torn
+	lost    bool       // it was reported lost as it was replaced
+	used    ledger.Day // last, of one that is active or inactive
 
 	record Record
 	other  *byRule // a card whose deposit pays for this one
@@ -49,15 +48,6 @@ type byRule struct {
 // do makes the step that is due, if any is.
 func (s *byRule) do(ctx context.Context) (did bool, err error) {
 	if s.torn, err = load.TornOf(ctx, s.office.Ledger, s.card); err != nil {
-		return false, err
-	}
-	done, err := steps(ctx, s.office.Ledger.Pool(), s.card, 0)
-	if err != nil {
-		return false, err
-	}
-	// It only becomes less: where the tap is booked meanwhile, less is owed than could be, and the
-	// next look finds the rest.
-	if s.emptying, err = s.office.emptying(ctx, s.card, done); err != nil {
 		return false, err
 	}
 	_, err = s.office.Ledger.PostOnce(ctx, Stream, s.office.Owner, 0, func(b *ledger.Batch) error {
@@ -103,7 +93,7 @@ func (s *byRule) prepare(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error 
 		return s.follows(ctx, tx, b, due)
 	case Returned, Refunded:
 		s.record = r
-		return s.owes(b)
+		return s.owes(ctx, tx, b)
 	case Active, Inactive:
 		return s.rests(b, &r, &was, due)
 	}
@@ -113,11 +103,15 @@ func (s *byRule) prepare(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error 
 // owes has what a returned or refunded card has wait in its own name, for two people to pay it out.
 // What it is overdrawn is settled. What a tap at the counter took is not owed: the customer has it,
 // and the tap is still to come.
-func (s *byRule) owes(b *ledger.Batch) error {
+func (s *byRule) owes(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error {
 	if s.purse < 0 {
 		return s.borne(b, -s.purse, nil)
 	}
-	owed := s.purse - s.emptying
+	emptying, err := emptying(ctx, tx, s.card)
+	if err != nil {
+		return err
+	}
+	owed := s.purse - emptying
 	if owed <= 0 {
 		return errNothing
 	}

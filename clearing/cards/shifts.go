@@ -32,6 +32,7 @@ type Shift struct {
 	Later          ledger.Fen // what was handed over after it
 	Outside        ledger.Fen // loads at its terminals in no shift, before it was opened
 	Counted        ledger.Fen
+	Missing        ledger.Fen // what taps took from purses in it, by the counter's word, and is not booked; in lists alone
 	Repeated       bool
 }
 
@@ -129,6 +130,7 @@ func takeUp(ctx context.Context, tx pgx.Tx, of *Shift, number int64) (sum ledger
 type ShiftsAsked struct {
 	Unit    people.Unit // empty: of all
 	Counter string      // empty: at all
+	Missing bool        // only those of which a tap is missing
 	Before  int64       // only those with lower numbers; 0: all
 	Limit   int
 }
@@ -146,6 +148,9 @@ func (o *Office) Shifts(ctx context.Context, asked ShiftsAsked) (list []Shift, e
 	}
 	if asked.Counter != "" {
 		add("counter = $%d", asked.Counter)
+	}
+	if asked.Missing {
+		where = append(where, "number IN (SELECT shift FROM emptied_purses WHERE booked = 0)")
 	}
 	if asked.Before != 0 {
 		add("number < $%d", asked.Before)
@@ -167,7 +172,7 @@ func (o *Office) Shifts(ctx context.Context, asked ShiftsAsked) (list []Shift, e
 				return err
 			}
 		}
-		return nil
+		return missing(ctx, tx, list)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list shifts: %w", err)

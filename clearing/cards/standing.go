@@ -163,6 +163,9 @@ func queue(batch *pgx.Batch, card identity.Card, r *Record, day ledger.Day, pers
 	}
 	batch.Queue("INSERT INTO card_steps (card, number, day, at, person, id, record) VALUES ($1, $2, $3, $4, $5, $6, $7)",
 		card[:], r.Step, day, r.At, person, []byte(r.ID()), string(text))
+	if r.Do == Return && r.Emptied > 0 {
+		batch.Queue("INSERT INTO emptied_purses (card, step, unit, shift, fen, booked) VALUES ($1, $2, $3, $4, $5, 0)", card[:], r.Step, string(r.Unit), r.Shift, r.Emptied)
+	}
 	batch.Queue(`INSERT INTO cards (card, state, lapses, steps, stands) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (card) DO UPDATE SET state = excluded.state, lapses = excluded.lapses, steps = excluded.steps, stands = excluded.stands`,
 		card[:], string(r.Left.State), r.Left.Lapses, r.Step, string(left))

@@ -15,15 +15,18 @@ import (
 	"citycard/ledger"
 )
 
-// All that there is of cards: notes of steps (60), their money (61), the rows of steps, the orders
-// that they were of, and the cards. Those of one card together, in the order of what and number.
+// All that there is of cards: what taps took to empty them, notes of steps (60), their money (61),
+// the rows of steps, the orders that they were of, the cards, and the purses that were emptied.
+// Those of one card together, in the order of what and number.
 const besideLives = `
 	SELECT subject AS card, 0 AS what, id, evidence AS content, 0::INT8 AS number, booking_day::INT8 AS day, 0::INT8 AS debit, 0::INT8 AS credit, 0::INT8 AS fen, '' AS name, 0::INT8 AS at
 		FROM journal WHERE id >= '\x60' AND id < '\x61'
 	UNION ALL SELECT subject, 1, id, NULL, 0, booking_day::INT8, debit, credit, amount, '', 0 FROM journal WHERE id >= '\x61' AND id < '\x62' AND kind IS NULL
+	UNION ALL SELECT subject, -1, NULL, NULL, 0, 0, 0, credit, sum(amount)::INT8, '', 0 FROM journal WHERE purpose = $1 AND kind IS NULL GROUP BY subject, credit
 	UNION ALL SELECT card, 2, id, convert_to(record, 'UTF8'), number, day::INT8, 0, 0, 0, person, at FROM card_steps
 	UNION ALL SELECT card, 3, content, convert_to(unit, 'UTF8'), step, 0, 0, 0, 0, number, 0 FROM card_orders WHERE length(card) > 0
 	UNION ALL SELECT card, 4, NULL, convert_to(stands, 'UTF8'), steps, lapses::INT8, 0, 0, 0, state, 0 FROM cards
+	UNION ALL SELECT card, 5, NULL, convert_to(unit, 'UTF8'), step, booked::INT8, 0, 0, fen, '', shift FROM emptied_purses
 	ORDER BY card, what, number, id, name`
 
 // lifeRow is a row of besideLives.
@@ -64,10 +67,12 @@ type life struct {
 	steps   int64
 	settled bool                    // its card's row was seen
 	orders  map[int64]*cards.Record // of its steps, by their numbers, until their rows are seen
+	took    map[int64]ledger.Fen    // by the account of the channel: what taps took to empty it
+	emptied map[int64]*cards.Record // its steps that say so, until their rows are seen
 }
 
 func newLife(subject []byte) *life {
-	return &life{subject: bytes.Clone(subject), notes: map[string][]byte{}, days: map[string]int64{}, paid: map[string]paid{}, orders: map[int64]*cards.Record{}}
+	return &life{subject: bytes.Clone(subject), notes: map[string][]byte{}, days: map[string]int64{}, paid: map[string]paid{}, orders: map[int64]*cards.Record{}, took: map[int64]ledger.Fen{}, emptied: map[int64]*cards.Record{}}
 }
 
 // cardLives compares the cards and their steps with the journal.
@@ -80,6 +85,8 @@ func (c *check) cardLives(ctx context.Context) error {
 			of = newLife(r.card)
 		}
 		switch r.what {
+		case -1:
+			of.took[r.credit] = ledger.Fen(r.fen)
 		case 0:
 			of.notes[string(r.id)], of.days[string(r.id)] = bytes.Clone(r.content), r.day
 		case 1:
@@ -88,11 +95,13 @@ func (c *check) cardLives(ctx context.Context) error {
 			c.lived(of, &r)
 		case 3:
 			c.ordered(of, &r)
-		default:
+		case 4:
 			c.stands(of, &r)
+		default:
+			c.emptied(of, &r)
 		}
 		return nil
-	})
+	}, chart.PurposeEmptied)
 	c.endLife(of)
 	return err
 }
@@ -137,6 +146,9 @@ func (c *check) lived(l *life, r *lifeRow) {
 	delete(l.notes, string(r.id))
 	if of.Content != "" {
 		l.orders[r.number] = &of
+	}
+	if of.Do == cards.Return && of.Emptied > 0 {
+		l.emptied[r.number] = &of
 	}
 	c.goesOver(l, &of)
 	if of.Shift != 0 {
@@ -184,6 +196,18 @@ func (c *check) stands(l *life, r *lifeRow) {
 	}
 }
 
+// emptied holds the row of a purse that was emptied against its step, and the taps.
+func (c *check) emptied(l *life, r *lifeRow) {
+	of := l.emptied[r.number]
+	switch where := fmt.Sprintf("%s, step %d", l.name(), r.number); {
+	case of == nil || string(of.Unit) != string(r.content) || of.Shift != r.at || of.Emptied != ledger.Fen(r.fen):
+		c.fault(CardEmptied, where, "its step says otherwise")
+	case r.day != 0 && l.took[int64(ledger.IDOfCode(string(of.Unit)))] < of.Emptied:
+		c.fault(CardEmptied, where, "the journal has no such tap")
+	}
+	delete(l.emptied, r.number)
+}
+
 // endLife reports what the journal has and no row does. Notes of a channel are those of shifts.
 func (c *check) endLife(l *life) {
 	if _, isCard := identity.ParseCard(l.subject); !isCard {
@@ -192,6 +216,9 @@ func (c *check) endLife(l *life) {
 	}
 	for _, number := range slices.Sorted(maps.Keys(l.orders)) {
 		c.fault(CardOrder, "order "+l.orders[number].Order, "it is not kept, and is step %d of %s", number, l.name())
+	}
+	if len(l.emptied) > 0 {
+		c.fault(CardEmptied, l.name(), "its steps say so of %d taps, and no row does", len(l.emptied))
 	}
 	if len(l.notes) > 0 || len(l.paid) > 0 {
 		c.fault(CardStep, l.name(), "the journal has %d notes and money of %d steps that are not kept", len(l.notes), len(l.paid))

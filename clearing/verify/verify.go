@@ -38,6 +38,7 @@ const (
 	Unconfirmed     books.Kind = "tap without a TAC differs from the journal"
 	CardStep        books.Kind = "step of a card differs from the journal"
 	CardRow         books.Kind = "card differs from its steps"
+	CardEmptied     books.Kind = "emptied purse differs from its step or its tap"
 	CardConsent     books.Kind = "consent to an order differs from its act"
 	CardOrder       books.Kind = "order at a counter differs from its act"
 	CardDue         books.Kind = "what the registry is to say of a card differs from its step or its change"

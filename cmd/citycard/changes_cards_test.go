@@ -77,6 +77,10 @@ func (l *lived) counter(staff *peopletest.Staff) {
 	shift("close-1", true)
 	shift("open-2", false)
 	does(cards.Sell, livedCard(3), "social", "", 0, "paper")
+	back := cards.Order{Number: "back", Channel: "counter", Counter: "1", Do: cards.Return, Card: livedCard(5), Emptied: 500, Salt: strings.Repeat("9e", 32)}
+	said := back.Said()
+	_, err := office.Do(l.Context(), &back, signed(back.Do.Act(), said.What()))
+	l.must(err)
 	lost := cards.Order{Number: "whose", Channel: "counter", Counter: "1", Do: cards.ReportLoss, Card: livedCard(4), Certificate: "paper", Salt: strings.Repeat("7c", 32)}
 	decided(l, "cara", "sara", cards.KindConsent, lost.Consent())
 	l.bank(office, staff)

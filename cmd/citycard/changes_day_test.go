@@ -123,16 +123,18 @@ func live(t *testing.T) *lived {
 
 func livedSigner() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)) }
 
-// withPurse adds a purse of the system before, blank cards that are sold, and a person's card of
+// withPurse adds purses of the system before, blank cards that are sold, and a person's card of
 // that system.
 func withPurse(files map[string]string) {
 	for n := range 4 {
 		files["cards.csv"] += livedCard(n) + "," + clearingtest.Issuer + ",01,active,20200101,20260301\n"
 	}
 	files["cards.csv"] = strings.Replace(strings.ReplaceAll(files["cards.csv"], "\n", ",\n"), "expires,\n", "expires,holder\n", 1) +
-		livedCard(4) + "," + clearingtest.Issuer + ",01,active,20200101,20260301,registered\n"
+		livedCard(4) + "," + clearingtest.Issuer + ",01,active,20200101,20260301,registered\n" + livedCard(5) + "," + clearingtest.Issuer + ",01,active,20200101,20260301,\n"
 	files["counters.csv"] = "terminal,channel,counter,effective_from,effective_to\n491030000001,counter,1,20200101,\n"
-	files["purses.csv"] += clearingtest.OtherCard + "," + clearingtest.Issuer + ",1000,20251231\n"
+	for card, fen := range map[string]string{clearingtest.OtherCard: "1000", livedCard(5): "500"} {
+		files["purses.csv"] += card + "," + clearingtest.Issuer + "," + fen + ",20251231\n"
+	}
 }
 
 // roster begins an import of persons, which is undone, and imports others, and a line that is

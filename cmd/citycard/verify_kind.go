@@ -98,6 +98,7 @@ func clearingKinds() map[verify.Kind]string {
 		beside.Unconfirmed:     "无TAC刷卡与日记账不符",
 		beside.TerminalLoad:    "充值终端与流水不符",
 		beside.ShiftRow:        "班次与记录、业务或充值不符",
+		beside.CardEmptied:     "取空的钱包与业务或刷卡不符",
 		beside.CardConsent:     "对订单的同意与业务不符",
 		beside.CardOrder:       "柜台订单与业务不符",
 		beside.CardDue:         "登记库应随卡务变更的内容不符",

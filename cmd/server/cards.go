@@ -110,9 +110,10 @@ func followCards(ctx context.Context, l *ledger.Ledger, every time.Duration, log
 		followed, err := office.Follow(ctx) // lost cards first, whatever else fails
 		issued, refused := office.FollowIssued(ctx)
 		done, failed := office.ByRule(ctx, at, byRulePage)
+		_, failedEmptied := office.Emptied(ctx, at, lookPage)
 		late, failedLate := office.Late(ctx, at, lookPage)
 		changed, failedLook := office.Disused(ctx, at, lookPage)
-		err = errors.Join(err, refused, failed, failedLate, failedLook)
+		err = errors.Join(err, refused, failed, failedEmptied, failedLate, failedLook)
 		switch {
 		case ctx.Err() != nil:
 			return

@@ -101,14 +101,18 @@ func (c *Client) shift(ctx context.Context, o *cards.ShiftOrder, path, reason st
 }
 
 // Shifts asks for shifts, the newest first: of a channel and at a counter where these are not
-// empty, and with before of those with lower numbers.
-func (c *Client) Shifts(ctx context.Context, channel, counter string, before int64, limit int) (ShiftPage, error) {
+// empty, with missing of those of which a tap has not come, and with before of those with lower
+// numbers.
+func (c *Client) Shifts(ctx context.Context, channel, counter string, missing bool, before int64, limit int) (ShiftPage, error) {
 	query := url.Values{"limit": {strconv.Itoa(limit)}}
 	if channel != "" {
 		query.Set("channel", channel)
 	}
 	if counter != "" {
 		query.Set("counter", counter)
+	}
+	if missing {
+		query.Set("missing", "true")
 	}
 	if before != 0 {
 		query.Set("before", strconv.FormatInt(before, 10))

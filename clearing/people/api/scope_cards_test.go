@@ -345,7 +345,7 @@ func (w *town) answersOfCards(count, refused func(string, error)) {
 	if closed.Expected != 500 || closed.Difference != -100 || closed.Closed == nil {
 		w.Errorf("the shift is %+v", closed)
 	}
-	page, err := cara.Shifts(w.Context(), "counter", "1", 0, 10)
+	page, err := cara.Shifts(w.Context(), "counter", "1", false, 0, 10)
 	count("shifts", err)
 	if len(page.Shifts) != 1 || page.Shifts[0].Left != 400 || page.Shifts[0].Claimed != -1 || page.Next != 0 {
 		w.Errorf("the shifts are %+v", page)

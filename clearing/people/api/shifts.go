@@ -65,6 +65,7 @@ type Shift struct {
 	Counted    ledger.Fen  `json:"counted_fen"`
 	Left       ledger.Fen  `json:"left_fen" doc:"What is in the drawer: with which the next one begins, once it is closed"`
 	Difference ledger.Fen  `json:"difference_fen" doc:"Counted less expected: over (长款), or short (短款) below zero. It was booked to differences:own"`
+	Missing    ledger.Fen  `json:"missing_fen,omitempty" doc:"In a list: what taps took from cards that were returned in it, by the counter's word, and is not booked"`
 	Repeated   bool        `json:"repeated,omitempty" doc:"It was done before, under this order: nothing was done now"`
 }
 
@@ -92,6 +93,7 @@ func (s *Server) registerShifts() {
 func (s *Server) listShifts(ctx context.Context, in *struct {
 	Channel string `query:"channel" maxLength:"32" doc:"Left out: of all that are seen"`
 	Counter string `query:"counter" maxLength:"32" doc:"Left out: at all"`
+	Missing bool   `query:"missing" doc:"Only those of which a tap that emptied a purse has not come"`
 	Before  int64  `query:"before" minimum:"0" doc:"Only those with lower numbers"`
 	Limit   int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 },
@@ -100,7 +102,7 @@ func (s *Server) listShifts(ctx context.Context, in *struct {
 	if err := c.seesCards(); err != nil {
 		return nil, s.problem(ctx, err)
 	}
-	asked := cards.ShiftsAsked{Counter: in.Counter, Before: in.Before, Limit: in.Limit + 1}
+	asked := cards.ShiftsAsked{Counter: in.Counter, Missing: in.Missing, Before: in.Before, Limit: in.Limit + 1}
 	if in.Channel != "" {
 		asked.Unit = access.Channel(in.Channel)
 	}
@@ -181,7 +183,7 @@ func shiftOf(s *cards.Shift) Shift {
 	out := Shift{
 		Number: s.Number, Unit: s.Unit, Counter: s.Counter, Terminals: s.Terminals, Opened: s.Opened.UTC(), OpenedBy: s.OpenedBy, ClosedBy: s.ClosedBy,
 		Start: s.Start, Due: s.Due, Steps: s.Steps, Loaded: s.Loaded, Claimed: s.Claimed, Handed: s.Handed, Later: s.Later, Outside: s.Outside,
-		Expected: s.Expected(), Counted: s.Counted, Left: s.Left(), Difference: s.Difference(), Repeated: s.Repeated,
+		Expected: s.Expected(), Counted: s.Counted, Left: s.Left(), Difference: s.Difference(), Missing: s.Missing, Repeated: s.Repeated,
 	}
 	if !s.Closed.IsZero() {
 		closed := s.Closed.UTC()
