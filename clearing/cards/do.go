@@ -54,6 +54,7 @@ type doing struct {
 	shift  int64
 	byTwo  bool         // two people have let it be done
 	moving *load.Moving // what waits for a card whose place is taken
+	full   bool         // no more cards may be listed today without a proof
 }
 
 // Do does what an order asks for, in one transaction with the audit's entry; by is who signed it.
@@ -85,6 +86,9 @@ func (o *Office) Do(ctx context.Context, order *Order, by ledger.Approval) (*Don
 	switch {
 	case errors.Is(err, errAgain):
 		return d.before(ctx)
+	case d.full && o.Full != nil && !o.Ledger.Rehearses():
+		o.Full(order, by.First)
+		return nil, err
 	case err != nil:
 		return nil, err
 	case out == nil:
@@ -278,6 +282,9 @@ func (d *doing) prepare(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error {
 	if d.shift, err = d.inShift(ctx, tx); err != nil {
 		return err
 	}
+	if err := d.bounded(ctx, tx); err != nil {
+		return err
+	}
 	return d.fill(b)
 }
 
@@ -320,6 +327,7 @@ func (d *doing) fill(b *ledger.Batch) error {
 	d.step = Record{
 		Step: d.card.steps + 1, Do: o.Do, At: d.at().Unix(), Unit: o.Unit(), Counter: o.Counter, Order: o.Number, Shift: d.shift, Amounts: m.Amounts,
 		Emptied: o.Emptied, ByTwo: d.byTwo, Salt: o.Salt[:saltDigits], Content: hex.EncodeToString(d.content[:]), Due: m.due, Float: m.unshelved, Left: m.left,
+		Unproved: d.unproved(),
 	}
 	b.Transfers, d.other = nil, nil
 	if err := chained(b, d.card.card(), &d.step, m.moves); err != nil {
@@ -386,6 +394,9 @@ func (d *doing) finish(ctx context.Context, tx pgx.Tx, b *ledger.Batch, out *led
 		return fmt.Errorf("keep an order: %w", err)
 	}
 	if err := d.addToShift(ctx, tx); err != nil {
+		return err
+	}
+	if err := d.listed(ctx, tx); err != nil {
 		return err
 	}
 	said := o.Said()

@@ -45,6 +45,9 @@ type Office struct {
 	// Supervises refuses who may not do acts of a shift that somebody else has opened, with a
 	// *people.DeniedError. nil: nobody may.
 	Supervises func(ctx context.Context, tx pgx.Tx, by ledger.Approval, unit people.Unit) error
+	// Full is told of an order that was refused because so many cards were listed on its day
+	// without a proof of whose they are. It may be nil.
+	Full func(order *Order, person string)
 }
 
 // Refusal is why something is not done.

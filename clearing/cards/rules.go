@@ -26,6 +26,11 @@ type Rule struct {
 	Products []Product `json:"products" jsonschema:"minItems=1"` // what is sold
 	// ShiftDifferenceFen is what the cash of a shift may be over or short; more takes two people.
 	ShiftDifferenceFen ledger.Fen `json:"shift_difference_fen,omitempty" jsonschema:"minimum=0,maximum=100000000" doc:"What the cash of a shift may be over or short; more takes two people"`
+	// ListingsClerk is how many cards a clerk may have listed a day of which nobody shows that they
+	// are theirs; 0: any number.
+	ListingsClerk int64 `json:"listings_clerk,omitempty" jsonschema:"minimum=0,maximum=1000000" doc:"Cards that a clerk may have listed a day without a proof of whose they are; 0: any number"`
+	// ListingsChannel is how many all of a channel may have listed so; 0: any number.
+	ListingsChannel int64 `json:"listings_channel,omitempty" jsonschema:"minimum=0,maximum=1000000" doc:"The same of a channel; 0: any number"`
 	rulefile.Figures
 }
 
@@ -82,6 +87,7 @@ const (
 	mostMonths = 600
 	mostDays   = 60
 	mostNotice = 3650
+	mostListed = 1_000_000
 )
 
 // check names what is wrong with a version.
@@ -91,6 +97,8 @@ func (r *Rule) check(where string) []error {
 		faults = append(faults, fmt.Errorf("%s.products: empty, want at least one", where))
 	}
 	faults = append(faults, rulefile.Range(where+".shift_difference_fen", r.ShiftDifferenceFen, 0, mostFen)...)
+	faults = append(faults, rulefile.Range(where+".listings_clerk", r.ListingsClerk, 0, mostListed)...)
+	faults = append(faults, rulefile.Range(where+".listings_channel", r.ListingsChannel, 0, mostListed)...)
 	seen, names := map[string]bool{}, rulefile.Names{}
 	for i := range r.Products {
 		p, at := &r.Products[i], fmt.Sprintf("%s.products[%d]", where, i)

@@ -80,9 +80,11 @@ type Record struct {
 	Salt    string      `json:"salt,omitempty"`   // of the digest of the cards' numbers, which was signed
 	// Content is the hash of all that the order asked for, in hexadecimal; empty where the step is
 	// not the one of its order: of a new card that takes another one's place, and by rule.
-	Content string      `json:"content,omitempty"`
-	Due     *Due        `json:"due,omitempty"`
-	Torn    []GivenOver `json:"torn,omitempty"`
+	Content string `json:"content,omitempty"`
+	Due     *Due   `json:"due,omitempty"`
+	// Unproved: it lists a card of which nobody has shown that it is theirs.
+	Unproved bool        `json:"unproved,omitempty"`
+	Torn     []GivenOver `json:"torn,omitempty"`
 	// Back are torn loads that went over before, and of which the card's word came after all: it
 	// gives back what that brought.
 	Back []GivenOver `json:"back,omitempty"`

@@ -151,6 +151,7 @@ func (c *check) lived(l *life, r *lifeRow) {
 		l.emptied[r.number] = &of
 	}
 	c.goesOver(l, &of)
+	c.lists(&of, r.name)
 	if of.Shift != 0 {
 		c.shiftsOf.steps[of.Shift] += of.Cash() - of.Emptied
 	}

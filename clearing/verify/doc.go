@@ -18,6 +18,7 @@
 //	cards, card_steps, card_orders   each step is a note of the journal, with its money under its
 //	                     key; a card is what its last step left; the audit has who did it and
 //	                     when, and each act there is an order's
+//	unproved_listings    the steps of cards that list one without a proof, counted once more
 //	bank_files, bank_rejects   the audit has the hash of each file of the bank, and one over the
 //	                     rows of which nothing was done; each other row is a step of a card
 //	registry_dues        the note of a step has what the registry is to say, and the registry's

@@ -42,6 +42,7 @@ const (
 	CardConsent     books.Kind = "consent to an order differs from its act"
 	CardOrder       books.Kind = "order at a counter differs from its act"
 	CardDue         books.Kind = "what the registry is to say of a card differs from its step or its change"
+	Listings        books.Kind = "count of listed cards differs from the steps that list them"
 	BankFile        books.Kind = "file of the bank differs from its steps or the audit"
 	StockAct        books.Kind = "act of stock differs from the journal or the audit"
 	StockLot        books.Kind = "stock is not what its acts have left"
@@ -76,6 +77,7 @@ type check struct {
 	given    []offered.Booking             // refunds of torn loads, by steps of cards
 	taken    map[int64]*takenOf            // by the number of a shift
 	shiftsOf shiftBooks
+	listed   map[listings]int64
 }
 
 // Tables checks all tables of clearing's; it is a check beside the ledger's
@@ -83,7 +85,7 @@ type check struct {
 func Tables(ctx context.Context, tx pgx.Tx, report func(books.Fault)) error {
 	c := &check{tx: tx, report: report, entries: map[string][]chain.AuditEntry{}, heads: map[string]bool{}, editions: map[string]bool{}, altered: map[int64]string{}, decided: map[mark]int{}, taken: map[int64]*takenOf{}, shiftsOf: newShiftBooks()}
 	for _, step := range []func(context.Context) error{
-		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.settlementDays, c.loads, c.terminals, c.waiting, c.waitingNotes, c.invoices, c.releases, c.unconfirmedTaps, c.lostCodes, c.counterActs, c.cardLives, c.bankFiles, c.consents, c.shifts, c.shiftOrders, c.dues, c.stockNotes, c.closings, c.topics, c.passes, c.persons, c.staff, c.access, c.decidedRows, c.proposals, c.undecidedRows, c.judged,
+		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.settlementDays, c.loads, c.terminals, c.waiting, c.waitingNotes, c.invoices, c.releases, c.unconfirmedTaps, c.lostCodes, c.counterActs, c.cardLives, c.bankFiles, c.listings, c.consents, c.shifts, c.shiftOrders, c.dues, c.stockNotes, c.closings, c.topics, c.passes, c.persons, c.staff, c.access, c.decidedRows, c.proposals, c.undecidedRows, c.judged,
 	} {
 		if err := step(ctx); err != nil {
 			return err

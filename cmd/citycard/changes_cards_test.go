@@ -70,6 +70,7 @@ func (l *lived) counter(staff *peopletest.Staff) {
 	does(cards.Sell, livedCard(1), "ordinary", "", 1000, "")
 	does(cards.ReportLoss, livedCard(0), "", "", 0, "paper")
 	does(cards.Extend, livedCard(1), "", "", 0, "")
+	does(cards.HandIn, livedCard(1), "", "", 0, "")
 	follow()
 	does(cards.Replace, livedCard(0), "", livedCard(2), 600, "paper")
 	follow()

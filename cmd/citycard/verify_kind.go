@@ -104,6 +104,7 @@ func clearingKinds() map[verify.Kind]string {
 		beside.CardDue:         "登记库应随卡务变更的内容不符",
 		beside.CardStep:        "卡片业务步骤与日记账不符",
 		beside.CardRow:         "卡片状态与其业务步骤不符",
+		beside.Listings:        "挂失列入次数与卡务步骤不符",
 		beside.BankFile:        "银行文件与其步骤或审计不符",
 		beside.StockAct:        "库存业务与账页或审计不符", beside.StockLot: "库存与其业务不符", beside.StockCard: "已制卡与其库存业务不符",
 		beside.Decision: "须双人决定的分录不在任何操作中",

@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/net/netutil"
 
 	"citycard/clearing/cards"
@@ -70,7 +71,9 @@ func NewPeople(program *Program, log *slog.Logger) (*peopleapi.Server, error) {
 		},
 		Persons: data,
 		Cards: func(_ context.Context, l *ledger.Ledger) (*cards.Office, error) {
-			return cardsOffice(l, known, zone, data), nil
+			office := cardsOffice(l, known, zone, data)
+			office.Full = program.Full
+			return office, nil
 		},
 		Owed: Owed,
 	}), nil
@@ -122,6 +125,14 @@ func ServeAlone(ctx context.Context, program *Program) (socket string, stop func
 func (c *Server) startPeople(ctx context.Context, a *api, dir string, ops *service.Ops, stack *service.Stack, log *slog.Logger) error {
 	program := c.program(dir, log)
 	program.Hosts = a.settings.isHost
+	full := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "citycard_listings_refused_total", Help: "Cards that were not listed because a clerk or a channel had as many listed on that day without a proof as the rules allow.",
+	})
+	ops.Registry().MustRegister(full)
+	program.Full = func(order *cards.Order, person string) {
+		full.Inc()
+		log.Warn("no more cards are listed today without a proof", "channel", order.Channel, "counter", order.Counter, "person", person)
+	}
 	people, err := NewPeople(program, log)
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 
 	"citycard/broker"
 	"citycard/cardos/keys"
+	"citycard/clearing/cards"
 	"citycard/clearing/intake"
 	peopleapi "citycard/clearing/people/api"
 	"citycard/clearing/quarantine"
@@ -34,6 +35,8 @@ type Program struct {
 	InEarnest bool
 	// Hosts says whether a host is this process over a network; nil: it has no network.
 	Hosts func(host string) bool
+	// Full is told of an order that rules refuse because of so many on its day; nil: nobody.
+	Full func(order *cards.Order, person string)
 	// Persons are the keys of persons' data.
 	Persons func(context.Context) (*keys.Held, error)
 	// Inputs are what records are judged with.
