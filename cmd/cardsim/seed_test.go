@@ -42,7 +42,7 @@ func TestSeedDraws(t *testing.T) {
 			drawn{
 				messages: "40c275238c0e465fa66d6968ab788885a1e272a6c1a17724d608d73e4d796cf5",
 				truth:    "0acaf43871e84d2ddbbbbcdb639c40acb7f7f155b6e9863d67e6d073715ae999",
-				registry: "607f5c3c7d2efe6c5a3def2aaea242508e182990e200d5d658fcd7a660ea1c28",
+				registry: "ff875f0d357c774fcccfa00720b82c4f94906a964ea021423ba67c7b63a41e68",
 			},
 		},
 		{
@@ -52,7 +52,7 @@ func TestSeedDraws(t *testing.T) {
 			drawn{
 				messages: "07282a4d1917ca89be79419ac162158d809a7eda6a7ab858d7e71dba35532cdd",
 				truth:    "02a4a6058875194aed4f7e33881c65d250197e1aa1d1d9992d6b139e1b8523db",
-				registry: "c7b2649f4de07f9785128b49a3d0679d44e3a4d732cc2251535f05c72614d9bf",
+				registry: "5a9fb465961f4db1cc474d6ebbdfeaf1d7edf1a70f4062d14cee6a57e8d455bb",
 			},
 		},
 	} {
