@@ -100,6 +100,8 @@ func TestShiftsForged(t *testing.T) {
 		{"UPDATE shifts SET closed = 0", verify.ShiftRow},
 		{"UPDATE shifts SET number = 2", verify.ShiftRow},
 		{"UPDATE terminal_loads SET shift = 0", verify.ShiftRow},
+		{"INSERT INTO shift_terminals VALUES ('\\x491030000001', 'channel:counter', 1)", verify.ShiftRow},
+		{"INSERT INTO shift_terminals VALUES ('\\x491030000001', 'channel:shop', 7)", verify.ShiftRow},
 		{"UPDATE terminal_loads SET shift = 7", verify.ShiftRow},
 		{"UPDATE terminal_loads SET fen = 1", verify.TerminalLoad},
 		{"UPDATE terminal_loads SET terminal = '\\x491030000003'", verify.TerminalLoad},

@@ -24,7 +24,7 @@ import (
 // authority is the load authority over the counter's books.
 func (c *counter) authority() (a *load.Authority, gatherer *ledger.Gatherer) {
 	c.Helper()
-	gatherer, err := load.NewPoster(c.Context(), c.Ledger, "authorised", "test", 0)
+	gatherer, err := load.NewPoster(c.Context(), c.Ledger, "authorised", "test", 0, nil)
 	c.must(err)
 	return &load.Authority{
 		Registry: c.town.Registry, Keys: keys.NewKeyring(c.town.Keys), Poster: gatherer, Books: c.Ledger, Rules: c.town.Rules.Loads, Fresh: c.town.Rules.Fresh,

@@ -173,12 +173,6 @@ func (s *shifting) opens(ctx context.Context, tx pgx.Tx) error {
 	if err := tx.QueryRow(ctx, "SELECT coalesce(max(number), 0) + 1 FROM shifts").Scan(&s.shift.Number); err != nil {
 		return fmt.Errorf("number a shift: %w", err)
 	}
-	outside, err := takeUp(ctx, tx, &s.shift, -s.shift.Number)
-	if err != nil {
-		return err
-	}
-	// Who took cash at its terminals in no shift has put it into the drawer.
-	s.shift.Outside, s.shift.Due = outside, s.shift.Due+outside
 	return s.follows(ctx, tx)
 }
 
@@ -193,17 +187,19 @@ func (s *shifting) follows(ctx context.Context, tx pgx.Tx) error {
 	case other.Number != 0:
 		return refusal(language.Textf("shift %d of %s has terminals of these, at counter %s", other.Number, other.OpenedBy, other.Counter), language.Textf("close it first"))
 	case !o.Otherwise && o.Start != s.shift.Due:
-		return refusal(language.Textf("what was left, and loads since then, are %s yuan in the drawer, and not %s", s.shift.Due.String(), o.Start.String()),
+		return refusal(language.Textf("the shift before has left %s yuan in the drawer, and not %s", s.shift.Due.String(), o.Start.String()),
 			language.Textf("count again; a supervisor may open it otherwise, with a reason"))
 	}
 	return nil
 }
 
-// atTerminals is an open shift of the channel that has one of the shift's terminals: one that
-// stood at another counter the day before.
-func (s *shifting) atTerminals(ctx context.Context, tx pgx.Tx) (Shift, error) {
-	of, err := scanShift(tx.QueryRow(ctx, selectShift+"WHERE unit = $1 AND closed = 0 AND string_to_array(terminals, ' ') && $2::TEXT[] ORDER BY number LIMIT 1",
-		string(s.order.Unit()), strings.Fields(s.terminals)))
+// atTerminals is an open shift that has one of the shift's terminals: one that stood at another
+// counter the day before.
+func (s *shifting) atTerminals(ctx context.Context, tx pgx.Tx) (of Shift, err error) {
+	at, err := terminals(s.terminals)
+	if err == nil {
+		of, err = scanShift(tx.QueryRow(ctx, selectShift+"WHERE number = (SELECT shift FROM shift_terminals WHERE terminal = ANY($1) ORDER BY terminal LIMIT 1)", at))
+	}
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Shift{}, nil
 	}
@@ -241,11 +237,10 @@ func (s *shifting) closes(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	o, of := s.order, &s.shift
-	loaded, err := takeUp(ctx, tx, of, of.Number)
-	if err != nil {
+	if err := of.addLoads(ctx, tx); err != nil {
 		return err
 	}
-	of.Loaded, of.Claimed, of.Counted, of.Closed, of.ClosedBy = loaded, o.Loaded, o.Counted, second(s.now), s.by.First
+	of.Claimed, of.Counted, of.Closed, of.ClosedBy = o.Loaded, o.Counted, second(s.now), s.by.First
 	if s.expected != nil && *s.expected != of.Expected() {
 		return refusal(language.Textf("%s yuan are expected by now, and not %s", of.Expected().String(), s.expected.String()), language.Textf("propose it once more"))
 	}
@@ -290,7 +285,6 @@ type ShiftNote struct {
 	Order     string      `json:"order"`
 	Start     ledger.Fen  `json:"start_fen"`
 	Due       ledger.Fen  `json:"due_fen"`
-	Outside   ledger.Fen  `json:"outside_fen"`
 	Steps     ledger.Fen  `json:"steps_fen"`
 	Loaded    ledger.Fen  `json:"loaded_fen"`
 	Claimed   ledger.Fen  `json:"claimed_fen"`
@@ -303,7 +297,7 @@ type ShiftNote struct {
 func (s *shifting) note() ShiftNote {
 	o, of := s.order, &s.shift
 	return ShiftNote{
-		of.Number, o.Do, of.Unit, of.Counter, of.Terminals, o.Number, of.Start, of.Due, of.Outside, of.Steps, of.Loaded, of.Claimed, of.Counted, of.Handed, o.Handed,
+		of.Number, o.Do, of.Unit, of.Counter, of.Terminals, o.Number, of.Start, of.Due, of.Steps, of.Loaded, of.Claimed, of.Counted, of.Handed, o.Handed,
 		o.Do == HandsOver && !of.Closed.IsZero(),
 	}
 }
@@ -337,7 +331,15 @@ func (s *shifting) finish(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) e
 			return refusal(language.Textf("the ledger refused: %v", answer.Err), language.Textf("look at the accounts with citycard account"))
 		}
 	}
-	if err := s.shift.keep(ctx, tx); err != nil {
+	err := s.shift.keep(ctx, tx)
+	switch {
+	case err != nil:
+	case s.order.Do == Opens:
+		err = s.shift.sit(ctx, tx)
+	case s.order.Do == Closes:
+		err = s.shift.rise(ctx, tx)
+	}
+	if err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, "INSERT INTO card_orders (unit, number, content, card, step) VALUES ($1, $2, $3, $4, $5)",
@@ -361,12 +363,12 @@ func (s *Shift) keep(ctx context.Context, tx pgx.Tx) error {
 		closed = s.Closed.Unix()
 	}
 	_, err := tx.Exec(ctx, `INSERT INTO shifts (number, unit, counter, terminals, opened, opened_by, closed, closed_by, start_fen, due_fen, steps_fen, loaded_fen, claimed_fen,
-			handed_fen, later_fen, outside_fen, counted_fen)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT (number) DO UPDATE SET closed = excluded.closed,
+			handed_fen, later_fen, counted_fen)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT (number) DO UPDATE SET closed = excluded.closed,
 		closed_by = excluded.closed_by, loaded_fen = excluded.loaded_fen, claimed_fen = excluded.claimed_fen, handed_fen = excluded.handed_fen,
 		later_fen = excluded.later_fen, counted_fen = excluded.counted_fen`,
 		s.Number, string(s.Unit), s.Counter, s.Terminals, s.Opened.Unix(), s.OpenedBy, closed, s.ClosedBy, s.Start, s.Due, s.Steps, s.Loaded, s.Claimed,
-		s.Handed, s.Later, s.Outside, s.Counted)
+		s.Handed, s.Later, s.Counted)
 	if err != nil {
 		return fmt.Errorf("keep shift %d: %w", s.Number, err)
 	}

@@ -30,7 +30,6 @@ type Shift struct {
 	Claimed        ledger.Fen // what they brought by the counter's word
 	Handed         ledger.Fen // what was handed over before its close
 	Later          ledger.Fen // what was handed over after it
-	Outside        ledger.Fen // loads at its terminals in no shift, before it was opened
 	Counted        ledger.Fen
 	Missing        ledger.Fen // what taps took from purses in it, by the counter's word, and is not booked; in lists alone
 	Repeated       bool
@@ -67,12 +66,12 @@ func (e *TwoError) Error() string { return e.What.Error() }
 func (e *TwoError) Unwrap() error { return e.What }
 
 const selectShift = `SELECT number, unit, counter, terminals, opened, opened_by, closed, closed_by, start_fen, due_fen, steps_fen, loaded_fen, claimed_fen,
-	handed_fen, later_fen, outside_fen, counted_fen FROM shifts `
+	handed_fen, later_fen, counted_fen FROM shifts `
 
 func scanShift(row pgx.Row) (s Shift, err error) {
 	var opened, closed int64
 	err = row.Scan(&s.Number, &s.Unit, &s.Counter, &s.Terminals, &opened, &s.OpenedBy, &closed, &s.ClosedBy, &s.Start, &s.Due, &s.Steps, &s.Loaded, &s.Claimed,
-		&s.Handed, &s.Later, &s.Outside, &s.Counted)
+		&s.Handed, &s.Later, &s.Counted)
 	s.Opened = time.Unix(opened, 0)
 	if closed != 0 {
 		s.Closed = time.Unix(closed, 0)
@@ -92,38 +91,43 @@ func lastShift(ctx context.Context, q querier, unit people.Unit, counter, lock s
 	return s, nil
 }
 
-// addLoads has an open shift have what loads have brought at its terminals so far: they are in no
-// row of it yet. A closed one has taken them up.
+// addLoads adds up what loads have brought in an open shift so far. The row of a closed one has it.
 func (s *Shift) addLoads(ctx context.Context, q querier) error {
 	if !s.Closed.IsZero() {
 		return nil
 	}
-	at, err := terminals(s.Terminals)
-	if err == nil {
-		err = q.QueryRow(ctx, "SELECT coalesce(sum(fen), 0)::INT8 FROM terminal_loads WHERE unit = $1 AND terminal = ANY($2) AND shift = 0", string(s.Unit), at).Scan(&s.Loaded)
-	}
-	if err != nil {
+	if err := q.QueryRow(ctx, "SELECT coalesce(sum(fen), 0)::INT8 FROM terminal_loads WHERE shift = $1 AND shift <> 0", s.Number).Scan(&s.Loaded); err != nil {
 		return fmt.Errorf("read what loads brought: %w", err)
 	}
 	return nil
 }
 
-// takeUp gives a shift the loads at its terminals that no shift has, and adds them up. Below zero
-// the number is of a shift that begins: it does not answer for them.
-func takeUp(ctx context.Context, tx pgx.Tx, of *Shift, number int64) (sum ledger.Fen, err error) {
-	at, err := terminals(of.Terminals)
-	if err != nil {
-		return 0, err
-	}
-	rows, err := tx.Query(ctx, "UPDATE terminal_loads SET shift = $3 WHERE unit = $1 AND terminal = ANY($2) AND shift = 0 RETURNING fen", string(of.Unit), at, number)
+// sit has loads at the terminals of a shift that opens be its cash, and what was given back there
+// while none was open.
+func (s *Shift) sit(ctx context.Context, tx pgx.Tx) error {
+	at, err := terminals(s.Terminals)
 	if err == nil {
-		var fen ledger.Fen
-		_, err = pgx.ForEachRow(rows, []any{&fen}, func() error { sum += fen; return nil })
+		_, err = tx.Exec(ctx, "INSERT INTO shift_terminals (terminal, unit, shift) SELECT t, $2, $3 FROM unnest($1::BYTEA[]) AS t", at, string(s.Unit), s.Number)
+	}
+	if err == nil {
+		_, err = tx.Exec(ctx, "UPDATE terminal_loads SET shift = $3 WHERE unit = $1 AND terminal = ANY($2) AND shift = 0 AND fen < 0", string(s.Unit), at, s.Number)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("take up the loads of a shift: %w", err)
+		return fmt.Errorf("take the terminals of a shift: %w", err)
 	}
-	return sum, nil
+	return nil
+}
+
+// rise ends that.
+func (s *Shift) rise(ctx context.Context, tx pgx.Tx) error {
+	at, err := terminals(s.Terminals)
+	if err == nil {
+		_, err = tx.Exec(ctx, "DELETE FROM shift_terminals WHERE terminal = ANY($1) AND shift = $2", at, s.Number)
+	}
+	if err != nil {
+		return fmt.Errorf("leave the terminals of a shift: %w", err)
+	}
+	return nil
 }
 
 // ShiftsAsked says which shifts are listed.

@@ -22,22 +22,29 @@ import (
 // paysAt has the load authority book a load that is paid at a terminal.
 func (c *counter) paysAt(terminal, card string, fen ledger.Fen) {
 	c.Helper()
+	c.must(c.pay(terminal, card, fen))
+}
+
+// pay has it try that.
+func (c *counter) pay(terminal, card string, fen ledger.Fen) error {
+	c.Helper()
 	c.count++
 	at, err := hex.DecodeString(terminal)
 	c.must(err)
 	request := &message.LoadRequest{Order: fmt.Sprintf("l-%d", c.count), Channel: "counter", Terminal: at, AmountFen: uint32(fen), OnlineSequence: uint32(c.count)}
 	evidence, err := proto.Marshal(request)
 	c.must(err)
-	poster, err := load.NewPoster(c.Context(), c.Ledger, "authorised/1", "test", 0)
+	poster, err := load.NewPoster(c.Context(), c.Ledger, "authorised/1", "test", 0, func(string) bool { return true })
 	c.must(err)
 	defer poster.Close()
 	done, err := poster.Post(c.Context(), []ledger.Transfer{{
 		Day: identity.NoDay, Subject: subject(card), ID: identity.LoadAuthorised(identity.Load{Kind: load.TypeLoad, Sequence: uint16(c.count)}),
 		Debit: ledger.IDOfCode(chart.Channel("counter")), Credit: ledger.IDOfCode(chart.Unwritten), Amount: fen, Purpose: chart.PurposeLoadAuthorised, Evidence: evidence,
 	}})
-	if err != nil || done[0].Result != ledger.Inserted {
-		c.Fatal(err, done)
+	if err == nil && done[0].Result != ledger.Inserted {
+		c.Fatal(done)
 	}
+	return err
 }
 
 // shifted does an order of a shift, as somebody.
@@ -75,13 +82,12 @@ func TestShifts(t *testing.T) {
 	start := ledger.Fen(0)
 	for n, over := range []ledger.Fen{0, -100, 250} {
 		c.notShifted("cara", c.closing("1", 0, 0), "no shift is open")
-		c.notShifted("cara", c.opening("1", start+1), "are "+start.String())
+		c.notShifted("cara", c.opening("1", start+1), "has left "+start.String())
 		opens := c.opening("1", start)
 		c.shifted("cara", opens)
 		c.notShifted("cara", c.opening("1", start), "is open at counter 1")
 		c.does(cards.Sell, number(n), product("ordinary"), cash(1000))
 		c.paysAt("491030000001", number(n), 30_000)
-		c.paysAt("491030000002", number(n), 500) // at another counter
 		if s := c.shifted("cara", opens); !s.Repeated || s.Loaded != 30_000 || s.Expected() != start+31_000 {
 			t.Errorf("opened again: %+v", s)
 		}
@@ -145,15 +151,45 @@ func TestCashIsHandedOver(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	c.notShifted("cara", c.handing(1001), "10.00 yuan should be in the drawer")
-	c.notShifted("dora", c.opening("1", 4000), "are 10.00 yuan")
-	c.paysAt("491030000001", number(0), 700) // in no shift
-	c.notShifted("dora", c.opening("1", 1000), "are 17.00 yuan")
-	if s := c.shifted("dora", c.opening("1", 1700)); s.Due != 1700 || s.Outside != 700 || s.Loaded != 0 {
+	c.notShifted("dora", c.opening("1", 4000), "has left 10.00 yuan")
+	if s := c.shifted("dora", c.opening("1", 1000)); s.Due != 1000 || s.Loaded != 0 {
 		t.Errorf("%+v", s)
 	}
-	if s := c.shifted("dora", c.closing("1", 0, 1700)); s.Difference() != 0 {
+	if s := c.shifted("dora", c.closing("1", 0, 1000)); s.Difference() != 0 {
 		t.Errorf("%+v", s)
 	}
+	c.hold()
+}
+
+// TestLoadsAreSomebodys refuses loads at terminals of no open shift; the others are the cash of the
+// shift that is open there.
+func TestLoadsAreSomebodys(t *testing.T) {
+	c := newCounter(t)
+	none := func(terminal string) {
+		t.Helper()
+		before := c.rows()
+		if err := c.pay(terminal, number(0), 700); err == nil || !strings.Contains(err.Error(), "a shift was closed just now") {
+			t.Errorf("a load at terminal %s: %v", terminal, err)
+		}
+		if after := c.rows(); after != before {
+			t.Errorf("it changed the books: %s -> %s", before, after)
+		}
+	}
+	none("491030000001")
+	c.open()
+	none("491030000002") // that of counter 2
+	none("499999999999")
+	c.shifted("cara", c.opening("2", 0))
+	c.paysAt("491030000004", number(1), 500)
+	c.paysAt("491030000001", number(0), 3000)
+	if s := c.shifted("cara", c.closing("2", 0, 500)); s.Loaded != 500 || s.Difference() != 0 {
+		t.Errorf("%+v", s)
+	}
+	none("491030000002")
+	if s := c.shifted("cara", c.closing("1", 0, 3000)); s.Loaded != 3000 || s.Difference() != 0 {
+		t.Errorf("%+v", s)
+	}
+	none("491030000001")
 	c.hold()
 }
 
@@ -163,7 +199,7 @@ func TestOpensOtherwise(t *testing.T) {
 	c.open()
 	c.shifted("cara", c.closing("1", 0, 0))
 	other := c.opening("1", 20_000)
-	c.notShifted("cara", other, "are 0.00 yuan in the drawer")
+	c.notShifted("cara", other, "has left 0.00 yuan in the drawer")
 	other.Otherwise = true
 	if s := c.shifted("sue", other); s.Start != 20_000 || s.Due != 0 {
 		t.Errorf("%+v", s)

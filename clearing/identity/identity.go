@@ -104,6 +104,17 @@ func LoadWithdrawn(number string) ledger.ID {
 	return ledger.ID(append([]byte{kindLoadWithdrawn}, sum[:]...))
 }
 
+// IsLoadOrder reports whether an id is that of a channel's order.
+func IsLoadOrder(id ledger.ID) bool { return len(id) > 0 && id[0] == kindLoadOrder }
+
+// WithdrawnOrder is the id under which a load was placed, by that under which it was taken back.
+func WithdrawnOrder(id ledger.ID) (placed ledger.ID, ok bool) {
+	if len(id) == 0 || id[0] != kindLoadWithdrawn {
+		return "", false
+	}
+	return ledger.ID([]byte{kindLoadOrder}) + id[1:], true
+}
+
 // LoadMoved is the id of the note by which a load that waits goes over to another card, beside
 // LoadOrder; n counts from 1.
 func LoadMoved(number string, n int64) ledger.ID { return ofOrder(kindLoadMoved, number, n) }

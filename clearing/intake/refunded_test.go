@@ -22,7 +22,7 @@ import (
 // authority authorises loads of the house's town.
 func (h *house) authority() *load.Authority {
 	h.Helper()
-	gatherer, err := load.NewPoster(h.Context(), h.ledger, "authorised", "test", 0)
+	gatherer, err := load.NewPoster(h.Context(), h.ledger, "authorised", "test", 0, nil)
 	h.must(err)
 	h.Cleanup(gatherer.Close)
 	return &load.Authority{Registry: h.town.Registry, Keys: keys.NewKeyring(h.town.Keys), Poster: gatherer, Books: h.ledger, Rules: h.town.Rules.Loads, Fresh: h.town.Rules.Fresh, Now: func() time.Time { return noon(5) }}

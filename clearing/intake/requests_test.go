@@ -191,7 +191,7 @@ func TestPension(t *testing.T) {
 // for, and one that differs from its order, wait in suspense.
 func TestLoads(t *testing.T) {
 	h := newHouse(t)
-	gatherer, err := load.NewPoster(t.Context(), h.ledger, "authorised", "test", 0)
+	gatherer, err := load.NewPoster(t.Context(), h.ledger, "authorised", "test", 0, nil)
 	h.must(err)
 	defer gatherer.Close()
 	authority := &load.Authority{Registry: h.town.Registry, Keys: keys.NewKeyring(h.town.Keys), Poster: gatherer, Books: h.ledger, Rules: h.town.Rules.Loads, Fresh: h.town.Rules.Fresh, Now: func() time.Time { return noon(5) }}
@@ -298,7 +298,7 @@ func TestHugeAmounts(t *testing.T) {
 // order, and the channel owes it once.
 func TestLoadAcrossMidnight(t *testing.T) {
 	h := newHouse(t)
-	gatherer, err := load.NewPoster(t.Context(), h.ledger, "authorised", "test", 0)
+	gatherer, err := load.NewPoster(t.Context(), h.ledger, "authorised", "test", 0, nil)
 	h.must(err)
 	defer gatherer.Close()
 	authority := &load.Authority{Registry: h.town.Registry, Keys: keys.NewKeyring(h.town.Keys), Poster: gatherer, Books: h.ledger, Rules: h.town.Rules.Loads, Fresh: h.town.Rules.Fresh, Now: func() time.Time { return noon(5) }}

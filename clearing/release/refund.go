@@ -120,7 +120,7 @@ func (p *paidLoad) keepRefund(ctx context.Context, tx pgx.Tx) error {
 	if err := load.KeepRefund(ctx, tx, &p.Order, p.placer, p.number); err != nil || p.placer != "" {
 		return err
 	}
-	return load.KeepTaken(ctx, tx, p.taken)
+	return load.KeepTaken(ctx, tx, nil, p.taken)
 }
 
 // card reads the card of a request.

@@ -109,6 +109,7 @@ const (
 	LoadUncovered  Reason = "load_uncovered"
 	ChannelLimit   Reason = "channel_limit"
 	ChannelMayNot  Reason = "channel_may_not"
+	NoShift        Reason = "no_shift"
 	BadMAC1        Reason = "bad_mac1"
 	AboveLimit     Reason = "above_limit"
 
@@ -175,6 +176,7 @@ func List() []Entry {
 		{GroupTooSmall, Rejected, "the order is too small for a group's", "未达到团体订单的最低笔数或金额"},
 		{ChannelLimit, Rejected, "the channel has used up what it may owe", "充值渠道额度已用完"},
 		{ChannelMayNot, Rejected, "by its contract the channel may not do this", "合同未授权该渠道办理此项业务"},
+		{NoShift, Rejected, "no shift is open at the terminal: cash is counted in a shift", "该终端未开班：现金须计入班次"},
 		{LoadNotPaid, Suspended, "the load was written without a paid order", "圈存无对应已付订单"},
 		{LoadAmount, Suspended, "the load differs from its paid order", "圈存与已付订单不符"},
 		{LoadUncovered, Suspended, "the books hold less of paid loads than the order", "已付未写圈存余额不足"},

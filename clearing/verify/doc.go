@@ -23,7 +23,8 @@
 //	                     rows of which nothing was done; each other row is a step of a card
 //	registry_dues        the note of a step has what the registry is to say, and the registry's
 //	                     changes that follow counters say just that
-//	shifts, terminal_loads   each order of a shift is a note of the journal and in the audit;
+//	shifts, shift_terminals, terminal_loads   each order of a shift is a note of the journal
+//	                     and in the audit;
 //	                     loads at its terminals and steps in it follow from rows of the journal
 //	closings, topics     are in the audit as they were first written
 //	passes, findings, histories, history_cuts, history_parts   the audit has the hashes of

@@ -24,6 +24,7 @@ type shiftBooks struct {
 	steps map[int64]ledger.Fen       // cash of the steps in a shift
 	last  map[string]*shiftSeen      // by unit and counter
 	seats map[string][]index.Counter // at which counters terminals stood, by the registry
+	sits  map[int64][]string         // terminals whose loads are an open shift's
 }
 
 // shiftNote is a note of the journal, with what it books as over or short.
@@ -34,15 +35,15 @@ type shiftNote struct {
 
 // shiftSeen is a shift's row.
 type shiftSeen struct {
-	number                                                              int64
-	unit, counter, terminals                                            string
-	opened, closed                                                      int64
-	openedBy, closedBy                                                  string
-	start, due, steps, loaded, claimed, handed, later, outside, counted ledger.Fen
+	number                                                     int64
+	unit, counter, terminals                                   string
+	opened, closed                                             int64
+	openedBy, closedBy                                         string
+	start, due, steps, loaded, claimed, handed, later, counted ledger.Fen
 }
 
 func newShiftBooks() shiftBooks {
-	return shiftBooks{map[int64][]shiftNote{}, map[int64]ledger.Fen{}, map[string]*shiftSeen{}, map[string][]index.Counter{}}
+	return shiftBooks{map[int64][]shiftNote{}, map[int64]ledger.Fen{}, map[string]*shiftSeen{}, map[string][]index.Counter{}, map[int64][]string{}}
 }
 
 // shiftNotes takes up the notes of a channel.
@@ -82,19 +83,31 @@ func (c *check) shifts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var terminal []byte
+	var of, unit string
+	var sits int64
+	if err := c.each(ctx, "SELECT t.terminal, t.unit, coalesce(s.unit, ''), t.shift FROM shift_terminals AS t LEFT JOIN shifts AS s ON s.number = t.shift ORDER BY t.terminal",
+		[]any{&terminal, &of, &unit, &sits}, func() error {
+			if of != unit {
+				c.fault(ShiftRow, fmt.Sprintf("shift %d", sits), "terminal %x of %s is its", terminal, of)
+			}
+			c.shiftsOf.sits[sits] = append(c.shiftsOf.sits[sits], hex.EncodeToString(terminal))
+			return nil
+		}); err != nil {
+		return err
+	}
 	var s shiftSeen
 	err = c.each(ctx, `SELECT number, unit, counter, terminals, opened, opened_by, closed, closed_by, start_fen, due_fen, steps_fen, loaded_fen, claimed_fen,
-			handed_fen, later_fen, outside_fen, counted_fen FROM shifts ORDER BY number`,
+			handed_fen, later_fen, counted_fen FROM shifts ORDER BY number`,
 		[]any{
 			&s.number, &s.unit, &s.counter, &s.terminals, &s.opened, &s.openedBy, &s.closed, &s.closedBy, &s.start, &s.due, &s.steps, &s.loaded, &s.claimed,
-			&s.handed, &s.later, &s.outside, &s.counted,
+			&s.handed, &s.later, &s.counted,
 		}, func() error {
 			if wrong := c.shiftWrong(&s); wrong != "" {
 				c.fault(ShiftRow, fmt.Sprintf("shift %d", s.number), "%s", wrong)
 			}
 			delete(c.shiftsOf.notes, s.number)
 			delete(c.taken, s.number)
-			delete(c.taken, -s.number)
 			delete(c.shiftsOf.steps, s.number)
 			seen := s
 			c.shiftsOf.last[s.unit+"\x00"+s.counter] = &seen
@@ -107,7 +120,7 @@ func (c *check) shifts(ctx context.Context) error {
 		c.fault(ShiftRow, fmt.Sprintf("shift %d", number), "the journal has notes of it, and it is not kept")
 	}
 	for number := range c.taken {
-		c.fault(ShiftRow, fmt.Sprintf("shift %d", max(number, -number)), "loads are of it, and it is not kept")
+		c.fault(ShiftRow, fmt.Sprintf("shift %d", number), "loads are of it, and it is not kept")
 	}
 	for number := range c.shiftsOf.steps {
 		c.fault(ShiftRow, fmt.Sprintf("shift %d", number), "steps of cards are in it, and it is not kept")
@@ -149,10 +162,27 @@ func (c *check) shiftWrong(s *shiftSeen) string {
 	if wrong := c.opened(s, &notes[opens]); wrong != "" {
 		return wrong
 	}
-	if closes < 0 {
-		return ""
+	if wrong := c.sits(s); wrong != "" || closes < 0 {
+		return wrong
 	}
 	return c.closed(s, &notes[closes])
+}
+
+// sits says what is wrong with the terminals whose loads are a shift's.
+func (c *check) sits(s *shiftSeen) string {
+	at := c.shiftsOf.sits[s.number]
+	delete(c.shiftsOf.sits, s.number)
+	want := ""
+	if s.closed == 0 {
+		want = s.terminals
+	}
+	if is := strings.Join(at, " "); is != want {
+		return fmt.Sprintf("loads at the terminals %q are its cash, want %q", is, want)
+	}
+	if of := c.taken[s.number]; of != nil && s.closed == 0 {
+		return c.loadsOf(s, of.fen)
+	}
+	return ""
 }
 
 // actOfShift is the audit's entry of an order of a shift.
@@ -171,12 +201,12 @@ func (c *check) opened(s *shiftSeen, n *shiftNote) string {
 		left = before.counted - before.later
 	}
 	switch {
-	case n.Start != s.start || n.Due != s.due || n.Outside != s.outside:
+	case n.Start != s.start || n.Due != s.due:
 		return "the journal's note of its opening is another one"
 	case act.First != s.openedBy || act.At.Unix() != s.opened:
 		return fmt.Sprintf("%q opened it at second %d; the audit has %q at %d", s.openedBy, s.opened, act.First, act.At.Unix())
-	case before != nil && before.closed == 0 || left+s.outside != s.due:
-		return fmt.Sprintf("%d fen were there before; the shift before has left %d, or is open, and loads since then are %d", s.due, left, s.outside)
+	case before != nil && before.closed == 0 || left != s.due:
+		return fmt.Sprintf("%d fen were there before; the shift before has left %d, or is open", s.due, left)
 	case s.start != s.due && act.Act != cards.ActOpenOther:
 		return fmt.Sprintf("it begins with %d fen, and the shift before has left %d", s.start, s.due)
 	}
@@ -185,7 +215,7 @@ func (c *check) opened(s *shiftSeen, n *shiftNote) string {
 			return fmt.Sprintf("terminal %s stood at another counter, by the registry", terminal)
 		}
 	}
-	return c.loadsOf(s, -s.number, s.outside)
+	return ""
 }
 
 // stoodAt reports whether the registry ever had a terminal at the counter of a shift on the day on
@@ -208,12 +238,12 @@ func (c *check) closed(s *shiftSeen, n *shiftNote) string {
 	case n.over != s.counted-(s.start+s.steps+s.loaded-s.handed):
 		return fmt.Sprintf("the journal has %d fen over, and the shift %d", n.over, s.counted-(s.start+s.steps+s.loaded-s.handed))
 	}
-	return c.loadsOf(s, s.number, s.loaded)
+	return c.loadsOf(s, s.loaded)
 }
 
-// loadsOf says what is wrong with the loads of a shift, or of the time before it.
-func (c *check) loadsOf(s *shiftSeen, number int64, fen ledger.Fen) string {
-	of := c.taken[number]
+// loadsOf says what is wrong with the loads of a shift.
+func (c *check) loadsOf(s *shiftSeen, fen ledger.Fen) string {
+	of := c.taken[s.number]
 	if of == nil {
 		of = new(takenOf)
 	}

@@ -11,11 +11,12 @@ import (
 	"citycard/ledger"
 )
 
-// A card's paid and refunded loads in the journal (ids that begin with 03 and 04), and then the
-// rows that say at which terminal their cash was taken or given back.
+// A card's paid and refunded loads in the journal (ids that begin with 03 and 04), a channel's that
+// wait or were withdrawn (05 and 06), and then the rows that say at which terminal their cash was
+// taken or given back.
 const besideTerminals = `
 	SELECT subject AS card, 0 AS what, id, evidence, debit, credit, amount AS fen, '' AS unit, ''::BYTEA AS terminal, 0::INT8 AS shift FROM journal
-		WHERE kind IS NULL AND id >= '\x03' AND id < '\x05'
+		WHERE kind IS NULL AND id >= '\x03' AND id < '\x07'
 	UNION ALL SELECT card, 1, id, NULL, 0, 0, fen, unit, terminal, shift FROM terminal_loads
 	ORDER BY card, what, id`
 
@@ -75,6 +76,17 @@ func (c *check) terminals(ctx context.Context) error {
 // takes takes up a row of the journal.
 func (c *check) takes(of *taking, r *terminalRow) {
 	key := ledger.Key{Day: identity.NoDay, Subject: ledger.Subject(r.card), ID: ledger.ID(bytes.Clone(r.id))}
+	if identity.IsLoadOrder(key.ID) {
+		c.placed(of, r, key)
+		return
+	}
+	if placed, ok := identity.WithdrawnOrder(key.ID); ok {
+		if paid, ok := of.paid[string(placed)]; ok {
+			paid.Fen = -ledger.Fen(r.fen)
+			of.open[string(r.id)] = paid
+		}
+		return
+	}
 	if back, ok := identity.RefundedLoad(key.ID); ok {
 		// A refund is at the terminal of its load, which comes before it. One to the float, or to
 		// what waits, gives no cash back.
@@ -93,6 +105,18 @@ func (c *check) takes(of *taking, r *terminalRow) {
 	case cash && ledger.AccountID(r.debit) != ledger.IDOfCode(chart.Channel(taken.Channel)):
 		c.fault(TerminalLoad, of.name(r.id), "channel %q did not pay it", taken.Channel)
 	case cash:
+		of.paid[string(r.id)], of.open[string(r.id)] = taken, taken
+	}
+}
+
+// placed takes up the row of a load that was placed.
+func (c *check) placed(of *taking, r *terminalRow, key ledger.Key) {
+	all, err := load.TakenFor(r.evidence)
+	if err != nil {
+		c.fault(TerminalLoad, of.name(r.id), "its evidence cannot be read")
+	}
+	for _, taken := range all {
+		taken.Key, taken.Fen = key, ledger.Fen(r.fen)
 		of.paid[string(r.id)], of.open[string(r.id)] = taken, taken
 	}
 }

@@ -87,7 +87,7 @@ func (r *waitingRow) wrong() string {
 	switch {
 	case r.placed.Amount == 0:
 		return "the journal has no row that placed it"
-	case err != nil || !known || is != load.Placement{Placer: load.Placer(r.placer), Number: r.number, Card: card, Fen: r.fen, Source: r.source}:
+	case err != nil || !known || is != load.Placement{Placer: load.Placer(r.placer), Number: r.number, Card: card, Fen: r.fen, Source: r.source, Terminal: is.Terminal}:
 		return "the journal has another order under its key"
 	case r.placed.Debit != ledger.IDOfCode(r.source) || r.placed.Credit != waiting || r.placed.Amount != r.fen || r.placedOn != r.booked:
 		return "it was placed with another amount, between other accounts, or on another day"

@@ -40,8 +40,8 @@ func TestSeedDraws(t *testing.T) {
 			[]string{"--cards", "600"},
 			[]string{"--rides", "6", "--bad-claims", "0.05", "--bad-pensions", "0.05"},
 			drawn{
-				messages: "40c275238c0e465fa66d6968ab788885a1e272a6c1a17724d608d73e4d796cf5",
-				truth:    "0acaf43871e84d2ddbbbbcdb639c40acb7f7f155b6e9863d67e6d073715ae999",
+				messages: "346223e231f1c82d728b47e5331493cfbbb8d3851e79d3b953cb56be11750b34",
+				truth:    "317ae70e897149c3fc23725f394049c7424b772b7f7b9108d0322f980f9f66c4",
 				registry: "ff875f0d357c774fcccfa00720b82c4f94906a964ea021423ba67c7b63a41e68",
 			},
 		},

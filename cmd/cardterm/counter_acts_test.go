@@ -148,7 +148,7 @@ func TestCounterActsAtTheCentre(t *testing.T) {
 	if out := s.fails(7, "top-up", "--amount", "10", "--yes"); !strings.Contains(out, "no shift is open") {
 		t.Error(out)
 	}
-	if out := s.fails(7, "shift", "open", "--start", "200"); !strings.Contains(out, "are 0.00 yuan in the drawer, and not 200.00") {
+	if out := s.fails(7, "shift", "open", "--start", "200"); !strings.Contains(out, "has left 0.00 yuan in the drawer, and not 200.00") {
 		t.Error(out)
 	}
 	if out := s.gives("shift", "open", "--start", "0"); !strings.Contains(out, "shift 1 is open, with 0.00 yuan") {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -148,6 +149,12 @@ func TestCounterAtTheCentre(t *testing.T) {
 	if out := s.fails(7, "top-up", "--amount", "50", "--yes", "--token", c.path("app.token")); !strings.Contains(out, "another channel's") {
 		t.Error(out)
 	}
+	if out := s.fails(7, "top-up", "--amount", "50", "--yes"); !strings.Contains(out, "no shift is open at the terminal") { // nobody would have the cash
+		t.Error(out)
+	}
+	key, socket := c.clerk()
+	s.args = append(s.args, "--server", "unix:"+socket, "--identity", filepath.Dir(key), "--clerk", "mia", "--identity-passphrase-file", c.path("secret"), "--demo")
+	s.gives("shift", "open", "--start", "0")
 	if out := s.gives("top-up", "--amount", "50", "--yes"); !strings.Contains(out, "has got 50.00 yuan") {
 		t.Error(out)
 	}

@@ -357,7 +357,7 @@ func (l *lived) firstDay() {
 		records = append(records, taps(l.ride(clearingtest.Card, clearingtest.BusValidator, 80, at.Add(time.Duration(n)*time.Minute)),
 			l.ride(clearingtest.OtherCard, clearingtest.MetroGate, 300, at.Add(time.Duration(n)*time.Minute)))...)
 	}
-	gatherer, err := load.NewPoster(ctx, l.Ledger, "authorised", "test", 0)
+	gatherer, err := load.NewPoster(ctx, l.Ledger, "authorised", "test", 0, nil)
 	l.must(err)
 	authority := &load.Authority{
 		Registry: l.town.Registry, Keys: keys.NewKeyring(l.town.Keys), Poster: gatherer, Books: l.Ledger, Rules: l.town.Rules.Loads, Fresh: l.town.Rules.Fresh, Now: func() time.Time { return at },

@@ -95,7 +95,7 @@ func fillDecisions(t *testing.T, b *books.Books) {
 		},
 		listed(clearingtest.BusValidator, 21, 110), listed(clearingtest.MetroGate, 22, 130), listed(clearingtest.MetroGate, 23, 150),
 	}...)
-	poster, err := load.NewPoster(t.Context(), b.Ledger, "authorised", "test", 0)
+	poster, err := load.NewPoster(t.Context(), b.Ledger, "authorised", "test", 0, nil)
 	must(err)
 	defer poster.Close()
 	// Two orders with one number: from before numbers were bound to loads.

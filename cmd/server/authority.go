@@ -25,14 +25,15 @@ func (c *Server) startAuthority(ctx context.Context, s *Settings, dir string, op
 	if err != nil {
 		return err
 	}
-	gatherer, err := load.NewPoster(ctx, c.Books.Ledger, "authorised/"+c.instance, c.Owner, 2*time.Millisecond)
+	now := func() time.Time { return time.Now().In(c.zone) }
+	gatherer, err := load.NewPoster(ctx, c.Books.Ledger, "authorised/"+c.instance, c.Owner, 2*time.Millisecond, load.CountedBy(c.Inputs.Rules.Contracts, now))
 	if err != nil {
 		return errors.Join(language.Textf("load authority: %w", err), api.listener.Close())
 	}
 	stack.Push("load postings", func(context.Context) error { gatherer.Close(); return nil })
 	authority := &load.Authority{
 		Registry: c.Registry, Keys: c.loads, Poster: gatherer, Books: c.Books.Ledger, Rules: c.Inputs.Rules.Loads, Fresh: c.Inputs.Rules.Fresh,
-		Now: func() time.Time { return time.Now().In(c.zone) }, Contracts: c.Inputs.Rules.Contracts, Stream: "waiting/" + c.instance, Owner: c.Owner,
+		Now: now, Contracts: c.Inputs.Rules.Contracts, Stream: "waiting/" + c.instance, Owner: c.Owner,
 	}
 	answers := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "citycard_load_answers_total", Help: "Answers of the load authority, by reason of refusal (empty: authorised).",

@@ -141,14 +141,16 @@ func (f *field) bus(ctx context.Context, line int, stray bool) (*validator.Valid
 	return v, nil
 }
 
-// topUp puts money on a card at the lot's counter.
+// topUp puts money on a card at the lot's machine.
 func (f *field) topUp(ctx context.Context, card *chip.Chip, order string, amount int64, now time.Time) (*message.Load, error) {
 	terminal, err := plan.Terminal(plan.Counter, 0, f.number)
 	if err != nil {
 		return nil, err
 	}
+	// The first channel has counters at real readers, with shifts; the others need none.
+	channel := max(f.dice.IntN(len(f.Town.Channels)), min(1, len(f.Town.Channels)-1))
 	return counter.TopUp(ctx, card, f.Authority, counter.Load{
-		Order: order, Channel: f.Town.Channels[f.dice.IntN(len(f.Town.Channels))].ID, Amount: uint32(amount),
+		Order: order, Channel: f.Town.Channels[channel].ID, Amount: uint32(amount),
 		Terminal: terminal, At: now, Medium: message.Medium_MEDIUM_CONTACTLESS,
 	})
 }

@@ -54,13 +54,12 @@ type Shift struct {
 	Closed     *time.Time  `json:"closed,omitempty"`
 	ClosedBy   string      `json:"closed_by,omitempty"`
 	Start      ledger.Fen  `json:"start_fen" doc:"Cash at the beginning"`
-	Due        ledger.Fen  `json:"due_fen" doc:"What should be there at the beginning: what the shift before has left, and outside_fen"`
+	Due        ledger.Fen  `json:"due_fen" doc:"What should be there at the beginning: what the shift before has left"`
 	Steps      ledger.Fen  `json:"steps_fen" doc:"What acts on cards brought, less what they gave"`
 	Loaded     ledger.Fen  `json:"loaded_fen" doc:"What loads at its terminals brought, by the books; of an open shift, so far"`
 	Claimed    ledger.Fen  `json:"claimed_fen" doc:"What loads brought, by the counter's word"`
 	Handed     ledger.Fen  `json:"handed_fen" doc:"What was handed over before its close"`
 	Later      ledger.Fen  `json:"later_fen" doc:"What was handed over after it"`
-	Outside    ledger.Fen  `json:"outside_fen" doc:"Loads at its terminals in no shift, before it was opened"`
 	Expected   ledger.Fen  `json:"expected_fen" doc:"Beginning, acts and loads less what was handed over before its close"`
 	Counted    ledger.Fen  `json:"counted_fen"`
 	Left       ledger.Fen  `json:"left_fen" doc:"What is in the drawer: with which the next one begins, once it is closed"`
@@ -182,7 +181,7 @@ func (s *Server) shift(ctx context.Context, dry bool, order *cards.ShiftOrder, s
 func shiftOf(s *cards.Shift) Shift {
 	out := Shift{
 		Number: s.Number, Unit: s.Unit, Counter: s.Counter, Terminals: s.Terminals, Opened: s.Opened.UTC(), OpenedBy: s.OpenedBy, ClosedBy: s.ClosedBy,
-		Start: s.Start, Due: s.Due, Steps: s.Steps, Loaded: s.Loaded, Claimed: s.Claimed, Handed: s.Handed, Later: s.Later, Outside: s.Outside,
+		Start: s.Start, Due: s.Due, Steps: s.Steps, Loaded: s.Loaded, Claimed: s.Claimed, Handed: s.Handed, Later: s.Later,
 		Expected: s.Expected(), Counted: s.Counted, Left: s.Left(), Difference: s.Difference(), Missing: s.Missing, Repeated: s.Repeated,
 	}
 	if !s.Closed.IsZero() {

@@ -12,8 +12,8 @@ import (
 
 // keepPaid keeps what follows from the loads of a batch that are new: where their cash was taken,
 // and that nobody knows yet whether their cards have them.
-func keepPaid(ctx context.Context, tx pgx.Tx, booked ledger.Day, transfers []ledger.Transfer, decisions []ledger.Decision) error {
-	if err := keepTaken(ctx, tx, transfers, decisions); err != nil {
+func keepPaid(ctx context.Context, tx pgx.Tx, booked ledger.Day, transfers []ledger.Transfer, decisions []ledger.Decision, counted Counted) error {
+	if err := keepTaken(ctx, tx, transfers, decisions, counted); err != nil {
 		return err
 	}
 	var orders []Order

@@ -84,16 +84,28 @@ func (a *Authority) dated(ctx context.Context, day ledger.Day) error {
 	return nil
 }
 
-// asOfNow asks the books at once whether an order's day is plausible, and whether its card takes
-// money.
-func (a *Authority) asOfNow(ctx context.Context, order keys.LoadOrder) error {
+// asOfNow asks the books at once whether an order's day is plausible, whether its card takes money,
+// and whether a shift has the cash.
+func (a *Authority) asOfNow(ctx context.Context, r *message.LoadRequest, order keys.LoadOrder) error {
 	used := make(chan error, 1)
-	go func() { used <- a.inUse(ctx, identity.CardOf(order.Card)) }()
+	go func() { used <- a.mayTake(ctx, placeOf(r), identity.CardOf(order.Card)) }()
 	day, _ := identity.SignedDay(order.Time)
 	if err := a.dated(ctx, day); err != nil {
 		return err
 	}
-	return <-used
+	err := <-used
+	if refused, ok := errors.AsType[*Refusal](err); ok && refused.Reason == verdict.NoShift {
+		return a.unlessPaid(ctx, r, order, err) // its cash was counted then
+	}
+	return err
+}
+
+// placeOf is where the cash of a load is taken; for what was paid before, nobody takes any.
+func placeOf(r *message.LoadRequest) place {
+	if r.GetPlacer() != "" {
+		return place{}
+	}
+	return place{r.GetChannel(), r.GetTerminal()}
 }
 
 // Authorise returns MAC2, a *Refusal, or another error where the outcome is not
@@ -107,7 +119,7 @@ func (a *Authority) Authorise(ctx context.Context, request *message.LoadRequest)
 		err = a.allow(request, order)
 	}
 	if err == nil {
-		err = a.asOfNow(ctx, order)
+		err = a.asOfNow(ctx, request, order)
 	}
 	if err != nil {
 		return keys.MAC{}, err
@@ -132,13 +144,9 @@ func (a *Authority) Authorise(ctx context.Context, request *message.LoadRequest)
 		}
 		return mac2, nil
 	}
-	chain, err := a.posting(ctx, request, order)
+	decisions, err := a.post(ctx, request, order)
 	if err != nil {
 		return keys.MAC{}, err
-	}
-	decisions, err := a.Poster.Post(ctx, chain)
-	if err != nil {
-		return keys.MAC{}, fmt.Errorf("load authority: %w", err)
 	}
 	switch paid, number := decisions[0], decisions[1]; {
 	case paid.Disputed: // whether it comes for the first time or again
@@ -149,6 +157,30 @@ func (a *Authority) Authorise(ctx context.Context, request *message.LoadRequest)
 		return keys.MAC{}, &Refusal{verdict.LoadConflict, "the channel's order number belongs to another load"}
 	}
 	return keys.MAC{}, refusedPosting(decisions[0].Err)
+}
+
+// maxPosts is how often a load is posted whose batch was undone by the end of a shift.
+const maxPosts = 5
+
+// post books a load. Where a shift ends between the look at it and the booking, of this load or of
+// another one in its batch, it looks again.
+func (a *Authority) post(ctx context.Context, r *message.LoadRequest, o keys.LoadOrder) ([]ledger.Decision, error) {
+	for n := 1; ; n++ {
+		chain, err := a.posting(ctx, r, o)
+		if err != nil {
+			return nil, err
+		}
+		decisions, err := a.Poster.Post(ctx, chain)
+		switch {
+		case err == nil:
+			return decisions, nil
+		case !errors.Is(err, errNoShift) || n == maxPosts:
+			return nil, fmt.Errorf("load authority: %w", err)
+		}
+		if err := a.asOfNow(ctx, r, o); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // refusedPosting returns a *Refusal if another request would get the same answer until somebody
@@ -275,6 +307,11 @@ func (a *Authority) mayPay(ctx context.Context, r *message.LoadRequest, o keys.L
 	if refusal == nil {
 		return nil
 	}
+	return a.unlessPaid(ctx, r, o, refusal)
+}
+
+// unlessPaid refuses an order that is not paid yet.
+func (a *Authority) unlessPaid(ctx context.Context, r *message.LoadRequest, o keys.LoadOrder, refusal error) error {
 	key := ledger.Key{Day: identity.NoDay, Subject: ledger.Subject(chart.Channel(r.GetChannel())), ID: identity.LoadOrder(r.GetOrder())}
 	row, found, err := a.Books.Find(ctx, key)
 	if err != nil {

@@ -36,6 +36,7 @@ type GroupOrder struct {
 	Payer   string `json:"payer"` // the organisation
 	// Transfer is the bank's reference of who pays by transfer.
 	Transfer string      `json:"transfer,omitempty"`
+	Terminal string      `json:"terminal,omitempty"` // the counter's, where it is paid in cash
 	Loads    []GroupLoad `json:"loads"`
 }
 
@@ -89,7 +90,11 @@ func (a *Authority) PlaceGroup(ctx context.Context, r *GroupOrder) (PlacedGroup,
 	for i := range g.placements {
 		cards[i] = g.placements[i].Card
 	}
-	if err := a.inUse(ctx, cards...); err != nil {
+	at := g.placements[0].at()
+	if g.Transfer != "" { // nobody takes cash
+		at = place{}
+	}
+	if err := a.mayTake(ctx, at, cards...); err != nil {
 		return PlacedGroup{}, err
 	}
 	return placed, a.placeGroup(ctx, g, transfers)
@@ -106,7 +111,10 @@ func (a *Authority) placeGroup(ctx context.Context, g *group, transfers []ledger
 			if out.Transfers[0].Result != ledger.Inserted {
 				return nil, nil
 			}
-			return nil, keepPlaced(ctx, tx, g.placements, b.Day)
+			if err := keepPlaced(ctx, tx, g.placements, b.Day); err != nil {
+				return nil, err
+			}
+			return nil, KeepTaken(ctx, tx, a.counted, g.taken()...)
 		}
 		return nil
 	})
@@ -124,6 +132,14 @@ func (a *Authority) placeGroup(ctx context.Context, g *group, transfers []ledger
 		}
 	}
 	return nil
+}
+
+// taken is the cash that was taken for the loads of a group.
+func (g *group) taken() (all []Taken) {
+	for i := range g.placements {
+		all = append(all, g.placements[i].taken()...)
+	}
+	return all
 }
 
 // firstCause is why a chain was refused: the first transfer that says more than that it was.
@@ -147,12 +163,14 @@ func (a *Authority) group(r *GroupOrder) (*group, error) {
 		return nil, &fieldError{"payer", "is missing or too long: want the organisation that pays, in at most 100 characters"}
 	case r.Transfer != "" && !identity.IsName(r.Transfer, 100):
 		return nil, &fieldError{"transfer", "is too long: want the bank's reference, in at most 100 characters"}
+	case r.Transfer != "" && r.Terminal != "":
+		return nil, &fieldError{"terminal", "is there, and who pays by transfer pays no cash: want one of the two"}
 	case len(r.Loads) == 0 || len(r.Loads) > MaxGroup:
 		return nil, &fieldError{"loads", fmt.Sprintf("has %d loads, want 1 to %d", len(r.Loads), MaxGroup)}
 	}
 	for i := range r.Loads {
 		l := &r.Loads[i]
-		p, id, err := a.placement(&PlaceOrder{r.Channel, fmt.Sprintf("%s-%d", r.Order, i+1), l.Card, l.Issuer, l.Fen})
+		p, id, err := a.placement(&PlaceOrder{r.Channel, fmt.Sprintf("%s-%d", r.Order, i+1), l.Card, l.Issuer, l.Fen, r.Terminal})
 		if err != nil {
 			return nil, ofGroup(i, err)
 		}

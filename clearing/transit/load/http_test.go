@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"citycard/cardos/keys"
+	"citycard/clearing/cards"
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/message"
@@ -43,6 +44,8 @@ type counter struct {
 	rules     func() (*load.Rules, string)
 	fresh     error // that the rules are not known to be in force
 	contracts *load.Contracts
+	shifts    int        // orders of shifts
+	counted   ledger.Fen // what is counted where one closes
 }
 
 func newCounter(t *testing.T) *counter {
@@ -72,6 +75,7 @@ func newCounterWith(t *testing.T, edit func(*ledger.Account)) *counter {
 		t.Fatal(err)
 	}
 	town := clearingtest.New(t, func(files map[string]string) {
+		files["counters.csv"] = "terminal,channel,counter,effective_from,effective_to\n310000000050,counter,1,20200101,\n310000000051,counter,2,20200101,\n"
 		files["channels.csv"] += "web,网上,Web,20200101,\nagent,代理,Agent,20200101,\nnew,新,New,20200101,\n"
 	})
 	c := &counter{T: t, town: town, ledger: ledgertest.Connect(t, url, 8)}
@@ -89,7 +93,9 @@ func newCounterWith(t *testing.T, edit func(*ledger.Account)) *counter {
 		edit(&accounts[i])
 	}
 	must(c.ledger.OpenAccounts(t.Context(), accounts))
-	gatherer, err := load.NewPoster(t.Context(), c.ledger, "authorised", "test", time.Millisecond)
+	c.town.Found(t, c.ledger.Pool())
+	must(c.shift("1", cards.Opens))
+	gatherer, err := load.NewPoster(t.Context(), c.ledger, "authorised", "test", time.Millisecond, load.CountedBy(func() *load.Contracts { return c.contracts }, func() time.Time { return at(12) }))
 	must(err)
 	t.Cleanup(gatherer.Close)
 	authority := &load.Authority{
@@ -108,6 +114,18 @@ func newCounterWith(t *testing.T, edit func(*ledger.Account)) *counter {
 	t.Cleanup(server.Close)
 	c.url = server.URL
 	return c
+}
+
+// shift does something with a shift at a counter of channel counter.
+func (c *counter) shift(desk string, do cards.ShiftDo) error {
+	c.Helper()
+	set := c.town.Rules.Current()
+	office := &cards.Office{Ledger: c.ledger, Owner: "test", InForce: func(context.Context) (*cards.Figures, error) {
+		return &cards.Figures{Products: set.Products, Calendar: set.Calendar, Now: at(12)}, nil
+	}}
+	c.shifts++
+	_, err := office.Shift(c.Context(), &cards.ShiftOrder{Number: fmt.Sprint("s-", c.shifts), Channel: "counter", Counter: desk, Do: do, Counted: c.counted}, ledger.Approval{First: "cara", At: at(12)})
+	return err
 }
 
 // token is what the channel counter proves itself by here, and nobodys that of a channel which the

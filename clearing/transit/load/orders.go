@@ -29,6 +29,9 @@ type PlaceOrder struct {
 	Card    string     `json:"card"`             // the printed number
 	Issuer  string     `json:"issuer,omitempty"` // 16 hexadecimal digits; empty: the registered card's
 	Fen     ledger.Fen `json:"amount_fen"`
+	// Terminal is the counter's, 12 hexadecimal digits, where the customer pays in cash: the shift
+	// that is open there has it. Only a channel whose cash is counted needs one.
+	Terminal string `json:"terminal,omitempty"`
 }
 
 // Placed is how an order stands.
@@ -68,7 +71,7 @@ func (a *Authority) Place(ctx context.Context, r *PlaceOrder) (Placed, error) {
 	}
 	if found {
 		was, err := a.placedAs(ctx, &w)
-		if err == nil && was != p {
+		if was.Terminal = p.Terminal; err == nil && was != p { // it is the same order, wherever it is repeated
 			err = numberTaken()
 		}
 		return w.placed(), err
@@ -76,7 +79,7 @@ func (a *Authority) Place(ctx context.Context, r *PlaceOrder) (Placed, error) {
 	if err := a.mayPlace(&p, id); err != nil {
 		return Placed{}, err
 	}
-	if err := a.inUse(ctx, p.Card); err != nil {
+	if err := a.mayTake(ctx, p.at(), p.Card); err != nil {
 		return Placed{}, err
 	}
 	return a.place(ctx, &p)
@@ -98,7 +101,10 @@ func (a *Authority) place(ctx context.Context, p *Placement) (Placed, error) {
 			if out.Transfers[0].Result != ledger.Inserted {
 				return nil, nil
 			}
-			return nil, p.Keep(ctx, tx, b.Day)
+			if err := p.Keep(ctx, tx, b.Day); err != nil {
+				return nil, err
+			}
+			return nil, KeepTaken(ctx, tx, a.counted, p.taken()...)
 		}
 		return nil
 	})
@@ -128,8 +134,10 @@ func (a *Authority) placement(r *PlaceOrder) (p Placement, id keys.CardID, err e
 		return p, id, &fieldError{"order", fmt.Sprintf("has %d characters, want 1 to %d letters, digits, hyphens and underscores", len(r.Order), maxOrder)}
 	case r.Fen <= 0:
 		return p, id, &fieldError{"amount_fen", fmt.Sprintf("is %d fen, want more than 0", r.Fen)}
+	case r.Terminal != "" && !isTerminal(r.Terminal):
+		return p, id, &fieldError{"terminal", fmt.Sprintf("is %q, want 12 hexadecimal digits", r.Terminal)}
 	}
-	return Placement{PlacedBy(r.Channel), r.Order, identity.CardOf(id), r.Fen, chart.Channel(r.Channel)}, id, nil
+	return Placement{PlacedBy(r.Channel), r.Order, identity.CardOf(id), r.Fen, chart.Channel(r.Channel), r.Terminal}, id, nil
 }
 
 // mayPlace asks registry and rules as of now.

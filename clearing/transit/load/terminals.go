@@ -3,6 +3,8 @@ package load
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -10,17 +12,40 @@ import (
 	"github.com/jackc/pgx/v5"
 	"google.golang.org/protobuf/proto"
 
+	"citycard/cardos/bcd"
 	"citycard/clearing/chart"
 	"citycard/clearing/identity"
 	"citycard/clearing/message"
+	"citycard/clearing/rulefile"
 	"citycard/ledger"
 )
 
+// Counted reports whether a channel's cash is counted in shifts.
+type Counted func(channel string) bool
+
+// CountedBy are the channels of kind counter, by the contracts in force now.
+func CountedBy(contracts func() *Contracts, now func() time.Time) Counted {
+	return func(channel string) bool {
+		if contracts == nil {
+			return false
+		}
+		at, _ := rulefile.SignedMoment(bcd.Time(now()))
+		of, ok := contracts().at(at, channel)
+		return ok && of.Kind == OfCounter
+	}
+}
+
+// errNoShift means that a load of a batch was paid at a terminal that no open shift has. Nothing of
+// the batch is booked.
+var errNoShift = errors.New("load authority: a shift was closed just now")
+
 // NewPoster is the gatherer of an Authority. With each load it keeps that the card's word is to
-// come, and of one whose channel pays at once at which terminal that was: the shift there has the
-// cash.
-func NewPoster(ctx context.Context, l *ledger.Ledger, stream, owner string, linger time.Duration) (*ledger.Gatherer, error) {
-	return l.NewKeeper(ctx, stream, owner, 0, linger, keepPaid)
+// come, and of one whose channel pays at once at which terminal that was: the shift that is open
+// there has the cash. nil: no channel's is counted.
+func NewPoster(ctx context.Context, l *ledger.Ledger, stream, owner string, linger time.Duration, counted Counted) (*ledger.Gatherer, error) {
+	return l.NewKeeper(ctx, stream, owner, 0, linger, func(ctx context.Context, tx pgx.Tx, booked ledger.Day, transfers []ledger.Transfer, decisions []ledger.Decision) error {
+		return keepPaid(ctx, tx, booked, transfers, decisions, counted)
+	})
 }
 
 // Taken is the cash of a load that a channel took at a terminal, or gave back (below zero).
@@ -42,7 +67,7 @@ func ReadTaken(key ledger.Key, evidence []byte, fen ledger.Fen) (Taken, bool, er
 }
 
 // keepTaken keeps where the loads of a batch that are new were paid.
-func keepTaken(ctx context.Context, tx pgx.Tx, transfers []ledger.Transfer, decisions []ledger.Decision) error {
+func keepTaken(ctx context.Context, tx pgx.Tx, transfers []ledger.Transfer, decisions []ledger.Decision, counted Counted) error {
 	var all []Taken
 	for i := range transfers {
 		t := &transfers[i]
@@ -57,12 +82,13 @@ func keepTaken(ctx context.Context, tx pgx.Tx, transfers []ledger.Transfer, deci
 			all = append(all, taken)
 		}
 	}
-	return KeepTaken(ctx, tx, all...)
+	return KeepTaken(ctx, tx, counted, all...)
 }
 
-// KeepTaken keeps, in the transaction that books it, where cash of loads was taken or given back. A
-// load whose evidence names no terminal is of no shift.
-func KeepTaken(ctx context.Context, tx pgx.Tx, all ...Taken) error {
+// KeepTaken keeps, in the transaction that books it, where cash of loads was taken or given back,
+// and of which open shift it is. A load whose evidence names no terminal is of no shift; one of a
+// channel whose cash is counted must be of one.
+func KeepTaken(ctx context.Context, tx pgx.Tx, counted Counted, all ...Taken) error {
 	all = slices.DeleteFunc(all, func(t Taken) bool { return len(t.Terminal) == 0 })
 	if len(all) == 0 {
 		return nil
@@ -74,13 +100,54 @@ func KeepTaken(ctx context.Context, tx pgx.Tx, all ...Taken) error {
 		cards, ids, terminals = append(cards, []byte(t.Key.Subject)), append(ids, []byte(t.Key.ID)), append(terminals, append([]byte{}, t.Terminal...))
 		units, fen = append(units, chart.Channel(t.Channel)), append(fen, int64(t.Fen))
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO terminal_loads (card, id, unit, terminal, fen, shift)
-		SELECT card, id, unit, terminal, fen, 0 FROM unnest($1::BYTEA[], $2::BYTEA[], $3::TEXT[], $4::BYTEA[], $5::INT8[]) AS t (card, id, unit, terminal, fen)`,
+	rows, err := tx.Query(ctx, `INSERT INTO terminal_loads (card, id, unit, terminal, fen, shift)
+		SELECT t.card, t.id, t.unit, t.terminal, t.fen, coalesce(o.shift, 0)
+		FROM unnest($1::BYTEA[], $2::BYTEA[], $3::TEXT[], $4::BYTEA[], $5::INT8[]) AS t (card, id, unit, terminal, fen)
+		LEFT JOIN shift_terminals AS o ON o.terminal = t.terminal AND o.unit = t.unit RETURNING unit, shift`,
 		cards, ids, units, terminals, fen)
+	if err == nil {
+		var unit string
+		var shift int64
+		_, err = pgx.ForEachRow(rows, []any{&unit, &shift}, func() error {
+			if shift == 0 && counted != nil && counted(Placer(unit).Channel()) {
+				return errNoShift
+			}
+			return nil
+		})
+	}
 	if err != nil {
 		return fmt.Errorf("keep at which terminals loads were paid: %w", err)
 	}
 	return nil
+}
+
+// isTerminal reports whether a terminal's number is written as such.
+func isTerminal(text string) bool {
+	raw, err := hex.DecodeString(text)
+	return err == nil && len(raw) == 6 && hex.EncodeToString(raw) == text
+}
+
+// at is where cash is taken for a placement.
+func (p *Placement) at() place {
+	raw, _ := hex.DecodeString(p.Terminal) // it was read before
+	return place{p.Placer.Channel(), raw}
+}
+
+// taken is the cash that was taken for a placement; it is none of a placement that names no
+// terminal.
+func (p *Placement) taken() []Taken {
+	key, err := p.key()
+	if err != nil || p.Terminal == "" {
+		return nil
+	}
+	at := p.at()
+	return []Taken{{key, at.channel, at.terminal, p.Fen}}
+}
+
+// TakenFor reads, of the evidence of a placed load, the cash that was taken for it.
+func TakenFor(evidence []byte) ([]Taken, error) {
+	p, err := ReadPlacement(evidence)
+	return p.taken(), err
 }
 
 // sameOrder reports whether the evidence of two paid loads is that of one order, whatever terminal

@@ -87,6 +87,8 @@ type Placement struct {
 	Card   identity.Card
 	Fen    ledger.Fen
 	Source string // code of the account that pays: the placer's channel, or where the balance is
+	// Terminal is where cash was taken for it, 12 hexadecimal digits; empty: nowhere.
+	Terminal string
 }
 
 // placed is what the journal has of a placement beside its accounts and amount.
@@ -96,6 +98,8 @@ type placed struct {
 	Card   string     `json:"card"`
 	Fen    ledger.Fen `json:"fen"`
 	Source string     `json:"source"`
+	// Terminal is where cash was taken.
+	Terminal string `json:"terminal,omitempty"`
 }
 
 // ReadPlacement reads the evidence of the row by which a load was placed.
@@ -109,7 +113,7 @@ func ReadPlacement(evidence []byte) (Placement, error) {
 	if err != nil || !ok {
 		return Placement{}, fmt.Errorf("a placed load: %q is no card", is.Card)
 	}
-	return Placement{is.Placer, is.Number, card, is.Fen, is.Source}, nil
+	return Placement{is.Placer, is.Number, card, is.Fen, is.Source, is.Terminal}, nil
 }
 
 // key is that of the placer's order number. An order that is authorised at once has the same.
@@ -131,7 +135,7 @@ func (p *Placement) Transfer() (ledger.Transfer, error) {
 	if !IsNumber(p.Number) {
 		return ledger.Transfer{}, fmt.Errorf("order %q of %q: want letters, digits, hyphens and underscores", p.Number, p.Placer)
 	}
-	evidence, err := json.Marshal(placed{p.Placer, p.Number, p.Card.Digits(), p.Fen, p.Source})
+	evidence, err := json.Marshal(placed{p.Placer, p.Number, p.Card.Digits(), p.Fen, p.Source, p.Terminal})
 	if err != nil {
 		return ledger.Transfer{}, fmt.Errorf("place a load: %w", err)
 	}

@@ -47,6 +47,7 @@ type withdrawal struct {
 	fen       ledger.Fen
 	booked    string // the day on which it was placed
 	state     State
+	taken     []Taken // cash that is given back where it was taken
 }
 
 func refused(text, todo *language.Text) *proposal.Refusal {
@@ -86,7 +87,22 @@ func (o *Withdrawals) show(ctx context.Context, r Withdraw) (*withdrawal, error)
 	if _, open := accounts.Account(r.To); !open {
 		return nil, refused(language.Textf("there is no account %q", r.To), language.Textf("citycard account lists them"))
 	}
-	return &withdrawal{Withdraw: r, placement: key, fen: w.Fen, booked: w.Booked.String(), state: w.State}, nil
+	done := &withdrawal{Withdraw: r, placement: key, fen: w.Fen, booked: w.Booked.String(), state: w.State}
+	done.taken, err = o.taken(ctx, done)
+	return done, err
+}
+
+// taken is the cash that was taken at a counter for what is withdrawn, as it is given back.
+func (o *Withdrawals) taken(ctx context.Context, w *withdrawal) ([]Taken, error) {
+	row, found, err := o.Ledger.Find(ctx, w.placement)
+	if err != nil || !found {
+		return nil, err
+	}
+	all, err := TakenFor(row.Evidence)
+	for i := range all {
+		all[i].Key, all[i].Fen = w.key(), -all[i].Fen
+	}
+	return all, err
 }
 
 // payee is the account that gets the money back.
@@ -148,6 +164,9 @@ func (o *Withdrawals) do(ctx context.Context, w *withdrawal, by ledger.Approval)
 			}
 			is := Waiting{Placement: Placement{Placer: w.Placer, Number: w.Order}}
 			if err := is.becomes(ctx, tx, StateWithdrawn, nil); err != nil {
+				return nil, err
+			}
+			if err := KeepTaken(ctx, tx, nil, w.taken...); err != nil {
 				return nil, err
 			}
 			return nil, ledger.Approve(ctx, tx, ActWithdraw, w.text(), by)
