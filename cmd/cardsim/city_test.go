@@ -294,6 +294,7 @@ func TestRefusals(t *testing.T) {
 	empty := fakeBroker(t)
 	dir := t.TempDir()
 	common := []string{"--data", dir, "--keys", keyPath, "--cards", "50", "--day", "20261124"}
+	others := &message.FareTable{Version: "x", EffectiveFrom: "20200101000000", Fares: []*message.CardFares{{CardType: 1, Prices: []*message.Prices{{}}}}}
 	for _, c := range []struct {
 		name string
 		args []string
@@ -308,10 +309,10 @@ func TestRefusals(t *testing.T) {
 		{"no such profile", []string{"card", "--profile", "bank", "--describe"}, "--profile"},
 		{"no reader", []string{"card", "--vpcd", "127.0.0.1:1"}, "vsmartcard-vpcd"},
 		{"no fares yet", append([]string{"city", "--kafka", empty, "--wait", "300ms"}, common...), "citycard serve"},
-		{"bad authority", append([]string{"city", "--kafka", fakeBroker(t, &message.FareTable{Version: "x", EffectiveFrom: "20200101000000", Fares: []*message.CardFares{{CardType: 1}}}), "--api", "nowhere"}, common...), "--api"},
+		{"bad authority", append([]string{"city", "--kafka", fakeBroker(t, others), "--api", "nowhere"}, common...), "--api"},
 		{"other city", append([]string{"city", "--kafka", empty, "--seed", "99"}, common...), "--seed 1"},
 		{"issued before", append([]string{"issue"}, common...), "another directory"},
-		{"other fares", append([]string{"city", "--kafka", fakeBroker(t, &message.FareTable{Version: "x", EffectiveFrom: "20200101000000", Fares: []*message.CardFares{{CardType: 1}}}), "--api", loadService(t, store)}, common...), "fares"},
+		{"other fares", append([]string{"city", "--kafka", fakeBroker(t, others), "--api", loadService(t, store)}, common...), "are not those of this city"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := run(t, c.args...)
