@@ -134,7 +134,7 @@ func fillBooks(t *testing.T, l *ledger.Ledger) {
 	}
 	hold := move(first, "card2", "\x03", "fund", "operator:bus", 70)
 	hold.Act, hold.Expires = ledger.Hold, time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
-	post(first, nil, move(first, "card1", "\x01", "float:own", "operator:bus", 200), move(first, "bank", "\x05", "reserve", "fund", 100), hold)
+	post(first, nil, move(first, "card1", "\x01", "float:own", "operator:bus", 200), move(first, "bank", "\x7f", "reserve", "fund", 100), hold)
 	must(l.CloseDay(ctx, first, second))
 	must(l.EndDay(ctx, first))
 	signer := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))

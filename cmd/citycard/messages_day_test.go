@@ -29,7 +29,7 @@ func exampleRegistry() map[string]string {
 		"operators.csv": "id,name,name_en,mode,effective_from,effective_to\nbus,公交,Bus,bus,20200101,\n",
 		"terminals.csv": "terminal,operator,mode,line,station,effective_from,effective_to\n999900000001,bus,bus,7,,20260101,\n",
 		"cards.csv":     "card,issuer,type,status,effective_from,expires\n03104999900000000017,99994910ffffffff,01,active,20200101,20991231\n",
-		"channels.csv":  "id,name,name_en,effective_from,effective_to\ncounter,柜台,Counter,20200101,\n",
+		"channels.csv":  "id,name,name_en,effective_from,effective_to\nkiosk,自助机,Kiosk,20200101,\n",
 		"hospitals.csv": "id,name,name_en,class,effective_from,effective_to\nh1,一院,First,2,20200101,\n",
 		"persons.csv": "token,insurance,status,personal_account_fen,pension_fen,certified_until,effective_from\n" +
 			"ec763aa442aaf5c42f9da6c07c5703b8,employee,working,1000000,320050,202612,20200101\n",
@@ -75,7 +75,7 @@ func startExampleCity(t *testing.T) *exampleCity {
 	t.Cleanup(func() { s.signal(os.Interrupt) })
 	p.run(t, "citycard", "ready", "--data", c.data)
 	staff := p.enrolled(t, "--data", c.data)
-	c.token = tokenIn(t, staff.letIn(registry), "counter")
+	c.token = tokenIn(t, staff.letIn(registry), "kiosk")
 	staff.receive("10000", "fund:employee", "pension:fund")
 	opts, err := serverAccess(c.data).Options(kafka)
 	if err != nil {
@@ -188,7 +188,7 @@ func TestExamplesAreCleared(t *testing.T) {
 			}
 		})
 	}
-	for account, fen := range map[string]string{"operator:bus": "0.80", "hospital:h1": "100.00", "pension:returned": "3,200.50", "channel:counter": "-50.00"} {
+	for account, fen := range map[string]string{"operator:bus": "0.80", "hospital:h1": "100.00", "pension:returned": "3,200.50", "channel:kiosk": "-50.00"} {
 		out := c.run(t, "citycard", "account", "--data", c.data, "--code", account)
 		if !strings.Contains(strings.ReplaceAll(out, ",", ""), strings.ReplaceAll(fen, ",", "")) {
 			t.Errorf("%s does not hold %s:\n%s", account, fen, out)
