@@ -27,6 +27,9 @@ func NewCalendar(m *DayKinds) (*Calendar, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the calendar begins at %q, want YYYYMMDD", m.GetFirst())
 	}
+	if len(m.GetKinds()) == 0 {
+		return nil, fmt.Errorf("the calendar has no day")
+	}
 	for i, kind := range m.GetKinds() {
 		if DayKind(kind) < DayKind_DAY_KIND_WORKDAY || DayKind(kind) > DayKind_DAY_KIND_HOLIDAY {
 			return nil, fmt.Errorf("the calendar has kind %d of day %s, want 1 to 3", kind, first.AddDate(0, 0, i).Format(day))
@@ -59,8 +62,10 @@ func (c *Calendar) Kind(at [TimeLen]byte) DayKind {
 
 func unpack(b byte) int { return int(b>>4)*10 + int(b&0xF) }
 
-// minutesOfADay bound a band.
-const minutesOfADay = 24 * 60
+const (
+	minutesOfADay = 24 * 60 // bound a band
+	maxBands      = 100     // of a table: each has prices of its own
+)
 
 // BandAt is the number of the table's band in which a card time lies, from 1 on; 0 for none. A day
 // that the calendar lacks is in no band that is for days of some kinds.
@@ -79,11 +84,17 @@ func (x *FareTable) BandAt(at [TimeLen]byte, days *Calendar) int {
 
 // CheckBands finds what is wrong with the bands of a table.
 func (x *FareTable) CheckBands() error {
+	if n := len(x.GetBands()); n > maxBands {
+		return fmt.Errorf("%d bands, want at most %d", n, maxBands)
+	}
 	for i, b := range x.GetBands() {
 		if b.GetName() == "" || b.GetFromMinute() >= b.GetToMinute() || b.GetToMinute() > minutesOfADay {
 			return fmt.Errorf("band %q is from minute %d to %d, want a name and minutes in order, to at most %d", b.GetName(), b.GetFromMinute(), b.GetToMinute(), minutesOfADay)
 		}
-		for _, kind := range b.GetDays() {
+		for n, kind := range b.GetDays() {
+			if slices.Contains(b.Days[:n], kind) {
+				return fmt.Errorf("band %q is on days of kind %d twice", b.GetName(), kind)
+			}
 			if kind < DayKind_DAY_KIND_WORKDAY || kind > DayKind_DAY_KIND_HOLIDAY {
 				return fmt.Errorf("band %q is on days of kind %d, want 1 to 3", b.GetName(), kind)
 			}
@@ -91,6 +102,13 @@ func (x *FareTable) CheckBands() error {
 		for _, other := range x.Bands[:i] {
 			if b.GetName() == other.GetName() || b.Overlaps(other) {
 				return fmt.Errorf("bands %q and %q overlap, or have one name", other.GetName(), b.GetName())
+			}
+		}
+	}
+	for _, c := range x.GetFares() {
+		for _, in := range c.GetPrices() {
+			if usual := c.GetPrices()[0]; !slices.EqualFunc(usual.GetBus(), in.GetBus(), func(a, b *BusFare) bool { return a.GetLine() == b.GetLine() }) {
+				return fmt.Errorf("card type %d: bus lines at some times of day are others than at the rest", c.GetCardType())
 			}
 		}
 	}

@@ -73,7 +73,7 @@ func TestCityWithBands(t *testing.T) {
 		day  int
 		paid map[string][]int64 // prices that only a ride in a band has, and the usual one, by purpose
 	}{
-		{24, map[string][]int64{truth.Bus: {100, 80}, truth.MetroExit: {200, 190}}},
+		{24, map[string][]int64{truth.Bus: {200, 80}, truth.MetroExit: {400, 190}}},
 		{25, map[string][]int64{truth.Bus: {0, 80}, truth.MetroExit: {0, 190}}},
 	} {
 		played, err := Play(t.Context(), Options{

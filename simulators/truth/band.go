@@ -110,5 +110,5 @@ func (f *Fares) Bands() (all []*message.Band) {
 	return all
 }
 
-// ByEntry reports whether trips are in the band of their entry.
-func (f *Fares) ByEntry() bool { return f.version.Metro.BandBy == "entry" }
+// ByEntry reports whether trips are in the band of their entry, where there are bands.
+func (f *Fares) ByEntry() bool { return len(f.version.Bands) > 0 && f.version.Metro.BandBy == "entry" }

@@ -58,9 +58,12 @@ func Open(path string) (*Schedule, error) {
 	var days *message.DayKinds
 	var published []*message.FareTable
 	for _, m := range all {
-		if m.GetCalendar() != nil {
+		switch {
+		case m.GetCalendar() != nil && m.GetTable() != nil:
+			return s, fmt.Errorf("fares: %w", kept.Damaged(path, language.Textf("a record is a calendar and a table")))
+		case m.GetCalendar() != nil:
 			days = m.GetCalendar()
-		} else {
+		default:
 			published = append(published, m.GetTable())
 		}
 	}

@@ -56,6 +56,16 @@ func TestPrices(t *testing.T) {
 	}
 }
 
+// bands gives a table bands, with the usual prices in each.
+func bands(all ...*message.Band) func(*message.FareTable) {
+	return func(m *message.FareTable) {
+		m.Bands = all
+		for range all {
+			m.Fares[0].Prices = append(m.Fares[0].Prices, m.Fares[0].Prices[0])
+		}
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	tests := []struct {
 		want  string
@@ -77,6 +87,18 @@ func TestNewRefuses(t *testing.T) {
 		{"a price of 4000000000 fen, more than the 900", func(m *message.FareTable) { m.Fares[0].Prices[0].Bus[0].Fen = 4_000_000_000 }},
 		{"a price of 900 fen, more than the 0", func(m *message.FareTable) { m.MaximumFen = 0 }},
 		{"line 7 stands twice", func(m *message.FareTable) { in := m.Fares[0].Prices[0]; in.Bus = append(in.Bus, in.Bus[0]) }},
+		{`band "" is from minute 0 to 60, want a name`, bands(&message.Band{ToMinute: 60})},
+		{`band "late" is from minute 1400 to 1441, want`, bands(&message.Band{Name: "late", FromMinute: 1400, ToMinute: 1441})},
+		{`band "none" is from minute 60 to 60, want`, bands(&message.Band{Name: "none", FromMinute: 60, ToMinute: 60})},
+		{`band "odd" is on days of kind 4, want 1 to 3`, bands(&message.Band{Name: "odd", ToMinute: 60, Days: []message.DayKind{4}})},
+		{`band "twice" is on days of kind 1 twice`, bands(&message.Band{Name: "twice", ToMinute: 60, Days: []message.DayKind{1, 1}})},
+		{`bands "a" and "b" overlap`, bands(&message.Band{Name: "a", ToMinute: 60}, &message.Band{Name: "b", FromMinute: 59, ToMinute: 70})},
+		{`bands "a" and "a" overlap, or have one name`, bands(&message.Band{Name: "a", ToMinute: 60}, &message.Band{Name: "a", FromMinute: 60, ToMinute: 70})},
+		{"101 bands, want at most 100", bands(make([]*message.Band, 101)...)},
+		{"bus lines at some times of day are others", func(m *message.FareTable) {
+			bands(&message.Band{Name: "a", ToMinute: 60})(m)
+			m.Fares[0].Prices[1] = &message.Prices{MetroFen: m.Fares[0].Prices[0].MetroFen}
+		}},
 	}
 	for _, test := range tests {
 		m := published()

@@ -72,7 +72,7 @@ func (v *version) table(where string, network *Network, full func() classes, fro
 		MaximumFen:        uint32(purse),
 		MetroClass:        metro.pair,
 		Bands:             v.published(),
-		MetroByEntry:      v.Metro.BandBy == byEntry,
+		MetroByEntry:      len(v.Bands) > 0 && v.Metro.BandBy == byEntry,
 	}
 	for i := range v.Cards {
 		c := &v.Cards[i]
