@@ -116,11 +116,10 @@ func TestPurseByTwo(t *testing.T) {
 	c.does(cards.HandIn, number(1))
 	over := c.order(cards.Replace, number(1), another(number(2)), cash(600))
 	c.takesTwo(over, "260.00 yuan are given back or go over")
-	do := c.asks(over)
-	c.loads(number(1), -1) // a late tap
-	c.must(do())           // the approval makes the change once more: that is its room's
-	if _, err := c.Do(t.Context(), over, c.by()); err != nil {
-		t.Error(err)
+	c.must(c.asks(over)())
+	c.loads(number(1), -6000) // a late tap: one clerk could do it now, and two have signed it
+	if done, err := c.Do(t.Context(), over, c.by()); err != nil || !done.Step.ByTwo {
+		t.Errorf("%+v, %v", done, err)
 	}
 	c.stands(number(2), cards.Active, 1000)
 	c.hold()
@@ -145,6 +144,20 @@ func TestWhose(t *testing.T) {
 	}
 	c.refused(c.order(cards.Find, card, shown("Wang")), "not the one of the card's holder")
 	c.does(cards.Find, card, shown("Li"))
+	c.hold()
+}
+
+// TestHandedInByAnybody has somebody hand in another person's card of before with a certificate:
+// that says nothing of whose it is.
+func TestHandedInByAnybody(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	card := fmt.Sprintf("031050702000000020%02d", 1)
+	c.registers(registry.Files{"cards.csv": strings.Join(registry.Cards.Columns(), ",") + "\n" +
+		fmt.Sprintf("%s,%s,01,active,20130101,20261231,registered\n", card, clearingtest.Issuer)})
+	c.loads(card, 5000)
+	c.does(cards.HandIn, card, shown("Eve"))
+	c.takesTwo(c.order(cards.Replace, card, another(number(0)), shown("Eve"), cash(600)), "whose it is takes two people")
 	c.hold()
 }
 

@@ -334,6 +334,24 @@ func TestEmptiedLate(t *testing.T) {
 	c.names([]forgery{{"UPDATE emptied_purses SET booked = 20260106 WHERE fen = 100", verify.CardEmptied}})
 }
 
+// TestReturnedTorn returns a card that has a torn load on it, whose word comes after the tap that
+// emptied the purse: nothing is borne meanwhile, and nothing is owed then.
+func TestReturnedTorn(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	c.does(cards.Sell, number(0), product("ordinary"), cash(1000))
+	c.loads(number(0), 3000)
+	c.tears("o-1", number(0), 1, 2000, false)
+	c.does(cards.Return, number(0), cash(-1000), emptied(5000))
+	c.empties(number(0), 5000)
+	c.finds(1)
+	c.follow(0, 0)
+	if left := c.left(chart.Float, number(0)); left != -2000 {
+		t.Errorf("%d fen are left, want what the load will bring", left)
+	}
+	c.hold()
+}
+
 // finds has the office look for taps that emptied purses, and wants so many to have come.
 func (c *counter) finds(want int) {
 	c.Helper()

@@ -102,10 +102,17 @@ func (s *byRule) prepare(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error 
 
 // owes has what a returned or refunded card has wait in its own name, for two people to pay it out.
 // What it is overdrawn is settled. What a tap at the counter took is not owed: the customer has it,
-// and the tap is still to come.
+// and the tap is still to come. A load whose word is still to come makes up for what is overdrawn.
 func (s *byRule) owes(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error {
 	if s.purse < 0 {
-		return s.borne(b, -s.purse, nil)
+		lacking := -s.purse
+		for i := range s.torn {
+			lacking -= s.torn[i].Fen
+		}
+		if lacking <= 0 {
+			return errNothing
+		}
+		return s.borne(b, lacking, nil)
 	}
 	emptying, err := emptying(ctx, tx, s.card)
 	if err != nil {

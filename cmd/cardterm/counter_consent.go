@@ -23,6 +23,7 @@ import (
 // certificate's number is not kept: it is shown once more.
 type asked struct {
 	Order    cards.Order `json:"order"`
+	Said     cards.Said  `json:"said"` // as they sign it
 	Proposal int64       `json:"proposal"`
 }
 
@@ -44,9 +45,9 @@ func (t *till) ask(ctx context.Context, o cards.Order, reason string) (number in
 	if err != nil {
 		return 0, officeError(err)
 	}
-	path := t.askedPath(&o)
+	path, said := t.askedPath(&o), o.Said()
 	o.Certificate = ""
-	content, err := json.Marshal(asked{Order: o, Proposal: view.Number})
+	content, err := json.Marshal(asked{Order: o, Said: said, Proposal: view.Number})
 	if err != nil {
 		return 0, err
 	}
@@ -98,6 +99,10 @@ func (t *till) asAsked(o *cards.Order, was *asked) error {
 			Because(language.Textf("two people have let it be done for %s yuan, and it is %s now", was.Order.Cash.String(), o.Cash.String())))
 	}
 	o.Number, o.Salt = was.Order.Number, was.Order.Salt
+	if o.Said() != was.Said { // before the card pays anything: the centre would refuse it
+		return errors.Join(t.forgetAsked(o), service.Refuse("nothing was done").Todo("show the certificate that was shown then, or give the same once more: it is proposed once more").
+			Because(language.Textf("it is not what two people have let be done: another certificate is shown, or another product is named")))
+	}
 	return nil
 }
 

@@ -173,7 +173,7 @@ func (t *till) again(ctx context.Context, certificate string) (done api.CardDone
 		}
 		p.Paid = true
 	}
-	if p.Paid { // the cash may be another one by now
+	if p.Paid && p.Order.Salt == "" { // the cash may be another one by now, unless two people signed it
 		o := p.Order
 		o.Certificate = certificate
 		if now, err := t.office.client.StepCard(ctx, &o, p.Reason, true); err == nil && !now.Repeated {
@@ -210,7 +210,7 @@ func (t *till) giveUp(why string) (*pendingStep, error) {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return nil, err
 	}
-	return p, os.Remove(t.pendingPath())
+	return p, errors.Join(os.Remove(t.pendingPath()), t.forgetAsked(&p.Order))
 }
 
 // givenUpText says what is to be known of an act that was given up.
