@@ -2,12 +2,14 @@ package cards_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 
 	"citycard/clearing/cards"
+	"citycard/clearing/registry"
 	"citycard/clearing/verify"
 	books "citycard/ledger/verify"
 )
@@ -102,6 +104,7 @@ func TestShiftsForged(t *testing.T) {
 		{"UPDATE terminal_loads SET shift = 0", verify.ShiftRow},
 		{"INSERT INTO shift_terminals VALUES ('\\x491030000001', 'channel:counter', 1)", verify.ShiftRow},
 		{"INSERT INTO shift_terminals VALUES ('\\x491030000001', 'channel:shop', 7)", verify.ShiftRow},
+		{fmt.Sprintf("UPDATE registry_rows SET record = 'x' WHERE kind = %d", registry.Counters), verify.RegistryRow},
 		{"UPDATE terminal_loads SET shift = 7", verify.ShiftRow},
 		{"UPDATE terminal_loads SET fen = 1", verify.TerminalLoad},
 		{"UPDATE terminal_loads SET terminal = '\\x491030000003'", verify.TerminalLoad},

@@ -252,7 +252,8 @@ type querier interface {
 	Query(ctx context.Context, query string, args ...any) (pgx.Rows, error)
 }
 
-// EachCounter passes all rows of terminals at counters that were ever in force, by version.
+// EachCounter passes all rows of terminals at counters that were ever in force, by version. A row
+// that cannot be read ends it with ErrAltered.
 func EachCounter(ctx context.Context, q querier, fn func(terminal [6]byte, at index.Counter)) error {
 	rows, err := q.Query(ctx, `SELECT r.record FROM registry_versions v JOIN registry_rows r ON r.change = v.change
 		WHERE r.kind = $1 ORDER BY v.number`, int64(Counters))
@@ -265,8 +266,11 @@ func EachCounter(ctx context.Context, q querier, fn func(terminal [6]byte, at in
 			}
 			c := cells{fields: fields, stored: true}
 			terminal, at := counterOf(&c)
+			if c.err != nil {
+				return errors.Join(c.err, ErrAltered)
+			}
 			fn(terminal, at)
-			return c.err
+			return nil
 		})
 	}
 	if err != nil {
