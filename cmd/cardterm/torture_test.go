@@ -49,7 +49,7 @@ const (
 	soakBuses = 4
 )
 
-const tortureFares = `{"version":"test-1","effectiveFrom":"20200101000000","maximumFen":100000,"fares":[{"cardType":1,"bus":[{"line":1,"fen":1}]}]}`
+const tortureFares = `{"version":"test-1","effectiveFrom":"20200101000000","maximumFen":100000,"fares":[{"cardType":1,"prices":[{"bus":[{"line":1,"fen":1}]}]}]}`
 
 // torture is everything that the passengers ride in.
 type torture struct {
