@@ -90,10 +90,11 @@ func (a *Authority) asOfNow(ctx context.Context, r *message.LoadRequest, order k
 	used := make(chan error, 1)
 	go func() { used <- a.mayTake(ctx, placeOf(r), identity.CardOf(order.Card)) }()
 	day, _ := identity.SignedDay(order.Time)
-	if err := a.dated(ctx, day); err != nil {
-		return err
+	wrong := a.dated(ctx, day)
+	err := <-used // also where the day is wrong: nothing is left behind that reads the books
+	if wrong != nil {
+		return wrong
 	}
-	err := <-used
 	if refused, ok := errors.AsType[*Refusal](err); ok && refused.Reason == verdict.NoShift {
 		return a.unlessPaid(ctx, r, order, err) // its cash was counted then
 	}
