@@ -2,7 +2,6 @@ package cards_test
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -125,13 +124,19 @@ func TestPurseByTwo(t *testing.T) {
 	c.hold()
 }
 
+// inherits has the registry take over a person's card of the system before.
+func (c *counter) inherits() string {
+	c.Helper()
+	const card = "03105070200000002001"
+	c.registers(registry.Files{"cards.csv": strings.Join(registry.Cards.Columns(), ",") + "\n" + card + "," + clearingtest.Issuer + ",01,active,20130101,20261231,registered\n"})
+	return card
+}
+
 // TestWhose has a certificate shown for a person's card of before: two people say whose it is.
 func TestWhose(t *testing.T) {
 	c := newCounter(t)
 	c.open()
-	card := fmt.Sprintf("031050702000000020%02d", 1)
-	c.registers(registry.Files{"cards.csv": strings.Join(registry.Cards.Columns(), ",") + "\n" +
-		fmt.Sprintf("%s,%s,01,active,20130101,20261231,registered\n", card, clearingtest.Issuer)})
+	card := c.inherits()
 	c.does(cards.ReportBrief, card, shown("Wang")) // it lapses, and says nothing of whose it is
 	lost := c.order(cards.ReportLoss, card, shown("Li"))
 	c.takesTwo(lost, "whose it is takes two people")
@@ -152,9 +157,7 @@ func TestWhose(t *testing.T) {
 func TestHandedInByAnybody(t *testing.T) {
 	c := newCounter(t)
 	c.open()
-	card := fmt.Sprintf("031050702000000020%02d", 1)
-	c.registers(registry.Files{"cards.csv": strings.Join(registry.Cards.Columns(), ",") + "\n" +
-		fmt.Sprintf("%s,%s,01,active,20130101,20261231,registered\n", card, clearingtest.Issuer)})
+	card := c.inherits()
 	c.loads(card, 5000)
 	c.does(cards.HandIn, card, shown("Eve"))
 	c.takesTwo(c.order(cards.Replace, card, another(number(0)), shown("Eve"), cash(600)), "whose it is takes two people")
