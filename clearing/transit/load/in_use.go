@@ -51,7 +51,7 @@ func (a *Authority) mayTake(ctx context.Context, at place, cards ...identity.Car
 	})
 	switch {
 	case err != nil:
-		return fmt.Errorf("load authority: read a card's state: %w", err)
+		return fmt.Errorf("load authority: read whether its cash may be taken: %w", err)
 	case refusal == nil && !open && a.counted(at.channel):
 		return &Refusal{verdict.NoShift, fmt.Sprintf("terminal %x is in no open shift of channel %q", at.terminal, at.channel)}
 	}
