@@ -29,11 +29,14 @@ type Consent struct {
 	Said
 	Number    string `json:"number"` // of the card, 20 digits
 	NewNumber string `json:"new_number,omitempty"`
+	// Most is what may be given back or go over to another card.
+	Most ledger.Fen `json:"most_fen"`
 }
 
-// Consent is what two people are asked for before the order is done.
-func (o *Order) Consent() Consent {
-	c := Consent{Said: o.Said(), Number: whole(o.Card)}
+// Consent is what two people are asked for before the order is done, and so much is given back or
+// goes over to another card at most.
+func (o *Order) Consent(most ledger.Fen) Consent {
+	c := Consent{Said: o.Said(), Number: whole(o.Card), Most: most}
 	if o.New != "" {
 		c.NewNumber = whole(o.New)
 	}
@@ -42,18 +45,19 @@ func (o *Order) Consent() Consent {
 
 // content binds all that the order asks for.
 func (c *Consent) content() [sha256.Size]byte {
-	return sha256.Sum256([]byte(c.What() + " " + c.Number + " " + c.NewNumber))
+	return sha256.Sum256(fmt.Appendf(nil, "%s %s %s %d", c.What(), c.Number, c.NewNumber, c.Most))
 }
 
 // ConsentGiven is what the audit has of a consent. It has no number of a card but the last digits.
 type ConsentGiven struct {
 	Said
-	Content string `json:"content"` // of the row that is kept, in hexadecimal
+	Most    ledger.Fen `json:"most_fen"`
+	Content string     `json:"content"` // of the row that is kept, in hexadecimal
 }
 
 func (c *Consent) given() ConsentGiven {
 	content := c.content()
-	return ConsentGiven{c.Said, hex.EncodeToString(content[:])}
+	return ConsentGiven{c.Said, c.Most, hex.EncodeToString(content[:])}
 }
 
 // check refuses a request that is wrong by itself.
@@ -75,19 +79,23 @@ func (c *Consent) check() error {
 	return nil
 }
 
-// two says why an order takes two people, if it does. What is given back is all cash, and what was
-// in the purse; of a card that is nobody's, what goes over to another one counts as well.
-func (m *plan) two(h *held, emptied ledger.Fen) *language.Text {
-	given := emptied - m.Cash()
-	if m.Do == Replace && !m.product.Personal() {
-		given = m.Waits + h.was.Deposit
+// judge says what an order gives back, and why it takes two people, if it does. What is given back
+// is all cash, and what was in the purse; of a card that is nobody's, what goes over to another one
+// counts as well.
+func (m *plan) judge(h *held, emptied ledger.Fen) {
+	if m.Given = max(emptied-m.Cash(), 0); m.Do == Replace && !m.product.Personal() {
+		m.Given = m.Waits + h.was.Deposit
 	}
+	m.Two = m.two(h)
+}
+
+func (m *plan) two(h *held) *language.Text {
 	switch {
 	case m.Do == Sell:
 	case m.Holder && h.was.Holder == "" && m.Do != ReportBrief:
 		return language.Textf("nobody has shown a certificate for this card before: whose it is takes two people")
-	case given > m.product.AloneFen:
-		return language.Textf("%s yuan are given back or go over to another card: more than %s yuan takes two people", given.String(), m.product.AloneFen.String())
+	case m.Given > m.product.AloneFen:
+		return language.Textf("%s yuan are given back or go over to another card: more than %s yuan takes two people", m.Given.String(), m.product.AloneFen.String())
 	}
 	return nil
 }
@@ -96,13 +104,14 @@ func (m *plan) two(h *held, emptied ledger.Fen) *language.Text {
 // *TwoError.
 func (d *doing) consented(ctx context.Context, tx pgx.Tx) error {
 	if d.plan.Empties {
-		d.plan.Two = d.plan.two(&d.card, d.order.Emptied)
+		d.plan.judge(&d.card, d.order.Emptied)
 	}
 	if d.office.Ledger.Rehearses() {
 		return nil
 	}
 	var content []byte
-	err := tx.QueryRow(ctx, "SELECT content FROM card_consents WHERE unit = $1 AND number = $2", string(d.order.Unit()), d.order.Number).Scan(&content)
+	var most ledger.Fen
+	err := tx.QueryRow(ctx, "SELECT content, most FROM card_consents WHERE unit = $1 AND number = $2", string(d.order.Unit()), d.order.Number).Scan(&content, &most)
 	none := errors.Is(err, pgx.ErrNoRows)
 	switch {
 	case none && d.plan.Two != nil:
@@ -112,8 +121,8 @@ func (d *doing) consented(ctx context.Context, tx pgx.Tx) error {
 	case err != nil:
 		return fmt.Errorf("read a consent: %w", err)
 	}
-	asked := d.order.Consent()
-	if want := asked.content(); string(content) != string(want[:]) {
+	asked := d.order.Consent(most)
+	if want := asked.content(); string(content) != string(want[:]) || d.plan.Given > most {
 		return refusal(language.Textf("two people have let order %s be something else", d.order.Number), language.Textf("ask for just what they have signed, or propose it under a new number"))
 	}
 	d.byTwo = true // also where one could do it by now: they have signed it
@@ -122,7 +131,7 @@ func (d *doing) consented(ctx context.Context, tx pgx.Tx) error {
 
 // change is what two people sign: how the card stands, and what the order does.
 func (c *Consent) change(state, purse, deposit string) *proposal.Change {
-	row := proposal.RowOf("card", c.Number, state).Alters("act", "", string(c.Do)).Alters("cash", "", c.Cash.String()).
+	row := proposal.RowOf("card", c.Number, state).Alters("act", "", string(c.Do)).Alters("cash", "", c.Cash.String()).Alters("at most", "", c.Most.String()).
 		Alters("shadow balance", purse, purse).Alters("deposit", deposit, deposit)
 	if c.Emptied > 0 {
 		row = row.Alters("emptied", "", c.Emptied.String())
@@ -164,7 +173,12 @@ func (o *Office) showConsent(ctx context.Context, c Consent) (*proposal.Change, 
 		return nil, refusal(m.Obstacle, language.Textf("come back then"))
 	case m.Cash() != c.Cash:
 		return nil, &MovedError{Signed: c.Cash, Is: m.Cash()}
-	case m.two(&card, c.Emptied) == nil:
+	}
+	m.judge(&card, c.Emptied)
+	switch {
+	case m.Given != c.Most:
+		return nil, refusal(language.Textf("%s yuan are given back or go over to another card, and not %s", m.Given.String(), c.Most.String()), language.Textf("look at the card again, and propose what it is now"))
+	case m.Two == nil:
 		return nil, refusal(language.Textf("one clerk does this alone"), language.Textf("have it done at the counter"))
 	}
 	return c.change(fmt.Sprintf("%s, step %d", card.was.State, card.steps), card.purse.String(), card.was.Deposit.String()), nil
@@ -186,7 +200,7 @@ func (o *Office) consent(ctx context.Context, c Consent, by ledger.Approval) err
 		if err := tx.QueryRow(ctx, "SELECT count(*) FROM card_orders WHERE unit = $1 AND number = $2", string(c.Unit), c.Order).Scan(&done); err != nil {
 			return fmt.Errorf("read an order: %w", err)
 		}
-		tag, err := tx.Exec(ctx, "INSERT INTO card_consents (unit, number, content) VALUES ($1, $2, $3) ON CONFLICT (unit, number) DO NOTHING", string(c.Unit), c.Order, content[:])
+		tag, err := tx.Exec(ctx, "INSERT INTO card_consents (unit, number, content, most) VALUES ($1, $2, $3, $4) ON CONFLICT (unit, number) DO NOTHING", string(c.Unit), c.Order, content[:], c.Most)
 		if err != nil {
 			return fmt.Errorf("keep a consent: %w", err)
 		}

@@ -25,10 +25,10 @@ func (c *counter) takesTwo(o *cards.Order, why string) {
 }
 
 // asks has two people asked to let an order be done.
-func (c *counter) asks(o *cards.Order) (do func() error) {
+func (c *counter) asks(o *cards.Order, most ledger.Fen) (do func() error) {
 	c.Helper()
 	kind := cards.ConsentKind(c.Office)
-	body, err := proposal.Body(o.Consent())
+	body, err := proposal.Body(o.Consent(most))
 	c.must(err)
 	shown, err := kind.Show(c.Context(), body)
 	c.must(err)
@@ -66,7 +66,7 @@ func TestByTwo(t *testing.T) {
 	if f := c.find(number(0)); len(f.May) == 0 || f.May[0].Two == nil {
 		t.Errorf("what may be done does not say that it takes two: %+v", f.May)
 	}
-	do := c.asks(o)
+	do := c.asks(o, 20_001)
 	c.must(do())
 	if err := do(); err == nil || !strings.Contains(err.Error(), "was done, or let be done, before") {
 		t.Errorf("once more: %v", err)
@@ -89,7 +89,8 @@ func TestByTwo(t *testing.T) {
 		{"DELETE FROM card_consents", verify.CardConsent},
 		{"UPDATE card_consents SET number = 'other'", verify.CardConsent},
 		{`UPDATE card_consents SET content = '\x00'`, verify.CardConsent},
-		{"INSERT INTO card_consents SELECT unit, 'other', content FROM card_consents", verify.CardConsent},
+		{"UPDATE card_consents SET most = most + 1", verify.CardConsent},
+		{"INSERT INTO card_consents SELECT unit, 'other', content, most FROM card_consents", verify.CardConsent},
 	})
 }
 
@@ -104,7 +105,7 @@ func TestPurseByTwo(t *testing.T) {
 	}
 	back := c.order(cards.Return, number(0), cash(-1000), emptied(25_000))
 	c.takesTwo(back, "260.00 yuan are given back")
-	c.must(c.asks(back)())
+	c.must(c.asks(back, 26_000)())
 	less := *back
 	less.Emptied = 24_999
 	c.refused(&less, "be something else")
@@ -115,8 +116,10 @@ func TestPurseByTwo(t *testing.T) {
 	c.does(cards.HandIn, number(1))
 	over := c.order(cards.Replace, number(1), another(number(2)), cash(600))
 	c.takesTwo(over, "260.00 yuan are given back or go over")
-	c.must(c.asks(over)())
-	c.loads(number(1), -6000) // a late tap: one clerk could do it now, and two have signed it
+	c.must(c.asks(over, 26_000)())
+	c.loads(number(1), 1) // the word of a torn load: more would go over than they have signed
+	c.refused(over, "be something else")
+	c.loads(number(1), -6001) // a late tap: one clerk could do it now, and two have signed it
 	if done, err := c.Do(t.Context(), over, c.by()); err != nil || !done.Step.ByTwo {
 		t.Errorf("%+v, %v", done, err)
 	}
@@ -140,7 +143,7 @@ func TestWhose(t *testing.T) {
 	c.does(cards.ReportBrief, card, shown("Wang")) // it lapses, and says nothing of whose it is
 	lost := c.order(cards.ReportLoss, card, shown("Li"))
 	c.takesTwo(lost, "whose it is takes two people")
-	c.must(c.asks(lost)())
+	c.must(c.asks(lost, 0)())
 	wang := *lost
 	wang.Certificate = "Wang"
 	c.refused(&wang, "be something else")
@@ -173,7 +176,7 @@ func TestBadConsents(t *testing.T) {
 	c.does(cards.HandIn, number(0))
 	asked := func(edit func(*cards.Consent)) cards.Consent {
 		o := c.order(cards.Refund, number(0), cash(-26_000))
-		asked := o.Consent()
+		asked := o.Consent(26_000)
 		edit(&asked)
 		return asked
 	}
@@ -189,7 +192,8 @@ func TestBadConsents(t *testing.T) {
 		"signed was cash of -1.00":     func(a *cards.Consent) { a.Cash = -100 },
 		"it cannot be done with such":  func(a *cards.Consent) { a.Do = cards.Extend },
 		"the registry has no card":     func(a *cards.Consent) { a.Number, a.Card = "03105070209999999999", "****9999" },
-		"one clerk does this alone":    func(a *cards.Consent) { a.Do, a.Cash = cards.Find, 0 },
+		"one clerk does this alone":    func(a *cards.Consent) { a.Do, a.Cash, a.Most = cards.Find, 0, 0 },
+		"260.00 yuan are given back ":  func(a *cards.Consent) { a.Most++ },
 		"card: want the 20 digits of ": func(a *cards.Consent) { a.Card = "****0001" },
 	} {
 		c.notAsked(asked(edit), why)

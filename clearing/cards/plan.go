@@ -34,6 +34,7 @@ type Choice struct {
 	Waits    ledger.Fen     // comes onto the new card as a load that waits
 	Becomes  ledger.Day     // its last day of use
 	Obstacle *language.Text // why it cannot be done just now
+	Given    ledger.Fen     // back to the customer, or what goes over to another card
 	Two      *language.Text // why it takes two people; nil: one clerk does it
 }
 
@@ -152,7 +153,7 @@ func (p *planner) make(do Do, h *held, product string, fresh *held) (*plan, erro
 	if m.Empties {
 		emptied = max(h.purse, 0)
 	}
-	m.Two = m.two(h, emptied)
+	m.judge(h, emptied)
 	return m, nil
 }
 

@@ -133,7 +133,8 @@ func (o *Office) Late(ctx context.Context, at *Rounds, page int) (n int, err err
 	for i := range list {
 		of := &list[i]
 		replaced := of.was.State == Replaced
-		if replaced && of.was.Lapses > 0 || purses[subjects[i]] == 0 && !(replaced && waits[of.card]) { // it is due on its day, or nothing is there
+		// It is due on its day, or nothing is there.
+		if replaced && of.was.Lapses > 0 || purses[subjects[i]] == 0 && !(replaced && waits[of.card]) {
 			continue
 		}
 		s := &byRule{office: o, figures: figures, card: of.card}

@@ -253,25 +253,29 @@ type querier interface {
 }
 
 // EachCounter passes all rows of terminals at counters that were ever in force, by version. A row
-// that cannot be read ends it with ErrAltered.
+// that cannot be read is passed over; then the answer is ErrAltered.
 func EachCounter(ctx context.Context, q querier, fn func(terminal [6]byte, at index.Counter)) error {
 	rows, err := q.Query(ctx, `SELECT r.record FROM registry_versions v JOIN registry_rows r ON r.change = v.change
 		WHERE r.kind = $1 ORDER BY v.number`, int64(Counters))
 	if err == nil {
 		var line string
+		var bad error
 		_, err = pgx.ForEachRow(rows, []any{&line}, func() error {
-			fields, err := splitRecord(nil, line)
-			if err != nil || len(fields) != len(layouts()[Counters-1].all()) {
-				return errors.Join(err, ErrAltered)
+			fields, wrong := splitRecord(nil, line)
+			if wrong != nil || len(fields) != len(layouts()[Counters-1].all()) {
+				bad = errors.Join(wrong, ErrAltered)
+				return nil
 			}
 			c := cells{fields: fields, stored: true}
 			terminal, at := counterOf(&c)
 			if c.err != nil {
-				return errors.Join(c.err, ErrAltered)
+				bad = errors.Join(c.err, ErrAltered)
+				return nil
 			}
 			fn(terminal, at)
 			return nil
 		})
+		err = errors.Join(err, bad)
 	}
 	if err != nil {
 		return fmt.Errorf("read the counters of channels: %w", err)

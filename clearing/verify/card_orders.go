@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -18,6 +19,11 @@ import (
 type orderKey struct {
 	unit   people.Unit
 	number string
+}
+
+// compare puts orders in the order of their units and numbers.
+func (k orderKey) compare(other orderKey) int {
+	return cmp.Or(cmp.Compare(k.unit, other.unit), cmp.Compare(k.number, other.number))
 }
 
 func (k orderKey) String() string { return fmt.Sprintf("order %s of %s", k.number, k.unit) }

@@ -23,9 +23,13 @@
 //	                     rows of which nothing was done; each other row is a step of a card
 //	registry_dues        the note of a step has what the registry is to say, and the registry's
 //	                     changes that follow counters say just that
+//	card_consents        the audit has each order that two people have let be done
+//	emptied_purses       the steps of returns, and the taps of the journal
 //	shifts, shift_terminals, terminal_loads   each order of a shift is a note of the journal
-//	                     and in the audit;
-//	                     loads at its terminals and steps in it follow from rows of the journal
+//	                     and in the audit; loads at its terminals and steps in it follow from
+//	                     rows of the journal
+//	stock, stock_acts, stock_orders, issued_cards   each act with pieces of stock is a note of the
+//	                     journal and in the audit
 //	closings, topics     are in the audit as they were first written
 //	passes, findings, histories, history_cuts, history_parts   the audit has the hashes of
 //	                     what a round left; older histories that no day begins with are

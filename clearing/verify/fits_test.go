@@ -192,8 +192,8 @@ func releaseFits() []fitting {
 			proposal.RowOf("shift", "3", "open").Alters("expected", "12.00", "12.00").Alters("counted", "", "5.00")),
 			proposal.Transfer{Debit: chart.Differences, Credit: "channel:shop", Fen: 700}), []string{"row 0 key"}},
 		{
-			cards.KindConsent, asked.Consent(), changeOf("channel:shop", proposal.RowOf("card", asked.Card, "active, step 1").
-				Alters("act", "", "return").Alters("cash", "", "-10.00").Alters("shadow balance", "250.00", "250.00").Alters("deposit", "10.00", "10.00").Alters("emptied", "", "250.00")),
+			cards.KindConsent, asked.Consent(26_000), changeOf("channel:shop", proposal.RowOf("card", asked.Card, "active, step 1").
+				Alters("act", "", "return").Alters("cash", "", "-10.00").Alters("at most", "", "260.00").Alters("shadow balance", "250.00", "250.00").Alters("deposit", "10.00", "10.00").Alters("emptied", "", "250.00")),
 			[]string{"row 0 at"},
 		},
 		{load.KindWithdraw, load.Withdraw{Placer: "channel:shop", Order: "7"}, with(booking(changeOf(people.Issuer,

@@ -38,8 +38,11 @@ func (c *check) listings(ctx context.Context) error {
 		delete(c.listed, of)
 		return nil
 	})
+	if err != nil {
+		return err
+	}
 	for of, n := range c.listed {
 		c.fault(Listings, fmt.Sprintf("%s of %s on %s", of.person, of.unit, of.day), "%d steps list a card, and none is counted", n)
 	}
-	return err
+	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"citycard/cmd/service"
 	"citycard/durable"
 	"citycard/language"
+	"citycard/ledger"
 )
 
 // asked is an order that two people are asked to let be done. It is kept until it is done, or they
@@ -33,10 +34,10 @@ func (t *till) askedPath(o *cards.Order) string {
 	return t.dir.Join("asked-" + hex.EncodeToString(of[:8]))
 }
 
-// ask proposes that an order be done.
-func (t *till) ask(ctx context.Context, o cards.Order, reason string) (number int64, err error) {
+// ask proposes that an order be done, with so much given back at most.
+func (t *till) ask(ctx context.Context, o cards.Order, most ledger.Fen, reason string) (number int64, err error) {
 	o.Salt = api.NewSalt()
-	body, err := proposal.Body(o.Consent())
+	body, err := proposal.Body(o.Consent(most))
 	if err != nil {
 		return 0, err
 	}

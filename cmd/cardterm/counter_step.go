@@ -396,7 +396,7 @@ func (t *till) carryOut(ctx context.Context, p *planned) (*carriedOut, error) {
 		}
 	}
 	if p.Two {
-		number, err := t.ask(ctx, p.Order, p.Reason)
+		number, err := t.ask(ctx, p.Order, p.Choice.Given, p.Reason)
 		if err != nil {
 			return nil, err
 		}

@@ -83,7 +83,7 @@ func (l *lived) counter(staff *peopletest.Staff) {
 	_, err := office.Do(l.Context(), &back, signed(back.Do.Act(), said.What()))
 	l.must(err)
 	lost := cards.Order{Number: "whose", Channel: "counter", Counter: "1", Do: cards.ReportLoss, Card: livedCard(4), Certificate: "paper", Salt: strings.Repeat("7c", 32)}
-	decided(l, "cara", "sara", cards.KindConsent, lost.Consent())
+	decided(l, "cara", "sara", cards.KindConsent, lost.Consent(0))
 	l.bank(office, staff)
 	l.invoices(staff, signed)
 }

@@ -89,6 +89,7 @@ type CardChoice struct {
 	Waits    ledger.Fen `json:"waits_fen,omitempty" doc:"What comes onto the new card as a load that waits"`
 	Becomes  ledger.Day `json:"becomes,omitempty" doc:"The last day of use that it would have"`
 	Obstacle string     `json:"obstacle,omitempty" doc:"Why it cannot be done just now, in words"`
+	Given    ledger.Fen `json:"given_fen,omitempty" doc:"What is given back, with what the purse has, or goes over from a card that is nobody's"`
 	Two      string     `json:"two_people,omitempty" doc:"Why it takes two people, in words: first a proposal (consent to card act) lets this order be done"`
 }
 
@@ -239,7 +240,7 @@ func linesOf(amounts []cards.Amount) []CardLine {
 
 func choiceOf(l language.Language, c *cards.Choice) CardChoice {
 	out := CardChoice{
-		Do: c.Do, Product: c.Product, Cash: c.Cash(), Lines: linesOf(c.Amounts), Holder: c.Holder, New: c.New, Empties: c.Empties, From: c.From, Waits: c.Waits, Becomes: c.Becomes,
+		Do: c.Do, Product: c.Product, Cash: c.Cash(), Lines: linesOf(c.Amounts), Holder: c.Holder, New: c.New, Empties: c.Empties, From: c.From, Waits: c.Waits, Becomes: c.Becomes, Given: c.Given,
 	}
 	if c.Obstacle != nil {
 		out.Obstacle = c.Obstacle.In(l)

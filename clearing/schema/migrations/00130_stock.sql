@@ -1,5 +1,5 @@
--- Stock: blank cards and SAMs, by the numbers that their suppliers gave them. All of it follows from
--- the acts, each of which is a note of the journal.
+-- Stock: blank cards and SAMs, by the numbers that their suppliers gave them. All of it follows
+-- from the acts, each of which is a note of the journal.
 
 -- +goose Up
 

@@ -5,8 +5,8 @@
 -- A file of the bank names cards by their whole numbers; cards has the last sixteen digits.
 CREATE INDEX IF NOT EXISTS cards_digits ON cards ((substring(card, 5)));
 
--- Files that were taken, by the hash of their rows, numbered from 1, and their rows of which nothing
--- was done, with the reason. same is how many rows said what was known.
+-- Files that were taken, by the hash of their rows, numbered from 1, and their rows of which
+-- nothing was done, with the reason. same is how many rows said what was known.
 CREATE TABLE IF NOT EXISTS bank_files (
     file    BYTEA NOT NULL PRIMARY KEY,
     number  INT8 NOT NULL UNIQUE,
