@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
@@ -211,9 +212,10 @@ func splitKey(key string) (topic, subject string) {
 	return topic, subject
 }
 
-// readAll reads a given number of records of the input topics. It returns the hashes in order, by
-// topic and key, and the values by hash.
-func readAll(t *testing.T, addr string, count int, opts ...kgo.Opt) (got map[string]map[string][]string, values map[string][]byte) {
+// readAll reads all records of the input topics, which are at least so many: one whose
+// acknowledgement was late may be there twice. It returns the hashes in order, by topic and key,
+// and the values by hash.
+func readAll(t *testing.T, addr string, least int, opts ...kgo.Opt) (got map[string]map[string][]string, values map[string][]byte) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -222,6 +224,15 @@ func readAll(t *testing.T, addr string, count int, opts ...kgo.Opt) (got map[str
 		t.Fatal(err)
 	}
 	defer client.Close()
+	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, message.InputTopics()...)
+	if err != nil || ends.Error() != nil {
+		t.Fatal(err, ends.Error())
+	}
+	count := 0
+	ends.Each(func(end kadm.ListedOffset) { count += int(end.Offset) })
+	if count < least {
+		t.Fatalf("%d records are there, want at least %d", count, least)
+	}
 	got, values = map[string]map[string][]string{}, map[string][]byte{}
 	for seen := 0; seen < count; {
 		fetches := client.PollFetches(ctx)
