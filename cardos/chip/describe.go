@@ -37,7 +37,7 @@ type TransitDescribed struct {
 	Interoperable   bool               `json:"interoperable"`
 	CardType        byte               `json:"card_type"`
 	HolderName      string             `json:"holder_name,omitempty"`
-	BalanceFen      uint32             `json:"balance_fen"` // without the overdraft allowance
+	BalanceFen      int32              `json:"balance_fen"` // without the overdraft allowance; below 0: overdrawn
 	OverdraftFen    uint32             `json:"overdraft_limit_fen"`
 	OnlineSequence  uint16             `json:"online_sequence"`
 	OfflineSequence uint16             `json:"offline_sequence"`
@@ -171,7 +171,7 @@ func describeTransit(d *directory) TransitDescribed {
 	if h, err := tunion.ParseHolder(d.bySFI(tunion.HolderSFI).binary()); err == nil {
 		t.HolderName, _, _ = h.Text()
 	}
-	t.BalanceFen, t.OverdraftFen = d.ep.own(), d.ep.limit
+	t.BalanceFen, t.OverdraftFen = int32(d.ep.own())-int32(d.ep.used()), d.ep.limit
 	t.OnlineSequence, t.OfflineSequence = d.ep.online, d.ep.offline
 	for n := 1; n <= purse.LogRecords; n++ {
 		b, _ := d.bySFI(purse.LogSFI).record(n)

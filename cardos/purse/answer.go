@@ -66,6 +66,12 @@ type PurchaseStart struct {
 	Random          [4]byte
 }
 
+// Own is the balance without the overdraft allowance, below zero what is overdrawn: the old balance
+// counts the allowance in. The old balance's top bit is not part of the amount.
+func (s PurchaseStart) Own() int32 {
+	return int32(s.OldBalance&MaxBalance) - int32(s.OverdraftLimit)
+}
+
 // ParsePurchaseStart reads the answer to INITIALIZE FOR PURCHASE (15 bytes).
 func ParsePurchaseStart(b []byte) (PurchaseStart, error) {
 	if err := want("initialize for purchase", b, 15); err != nil {

@@ -70,7 +70,7 @@ func BenchmarkPass(b *testing.B) {
 			Day: day, Subject: ledger.Subject(number(card)), ID: identity.Spend(9, sam, sequence), Debit: ledger.IDOfCode(chart.Float),
 			Credit: ledger.IDOfCode("operator:bus"), Amount: 80, Purpose: chart.PurposeBus,
 			Evidence: clearingtest.Encode(&message.Tap{
-				CardCounter: counters[card], BalanceFen: 10_000 - 80*counters[card], Line: 7, CardType: 1, FareVersion: "2026-01", Vehicle: "A-0001",
+				CardCounter: counters[card], BalanceFen: 10_000 - 80*int32(counters[card]), Line: 7, CardType: 1, FareVersion: "2026-01", Vehicle: "A-0001",
 				Debit: &message.Debit{
 					Card: number(card), Issuer: make([]byte, 8), Type: 9, AmountFen: 80, Terminal: sam, TerminalSequence: sequence,
 					Time: clearingtest.Hex("20260106123456"), Tac: []byte{1, 2, 3, 4}, KeyVersion: 1,

@@ -22,7 +22,7 @@ import (
 // A card has, after its number: the numbers of its taps, those of its loads, the shadow
 // balance (signed), the time of the last reading as the number YYYYMMDDhhmmss (0: none),
 // and where there is one the reading's counter, kind (1 load, 2 tap), balance, and the
-// difference last found (signed).
+// difference last found (both signed).
 //
 // A SAM has the numbers of its sequence.
 
@@ -181,7 +181,7 @@ func (c *card) append(b, before []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(c.reading.time))
 	b = binary.AppendUvarint(b, uint64(c.reading.counter))
 	b = append(b, byte(c.reading.kind))
-	b = binary.AppendUvarint(b, uint64(c.reading.balance))
+	b = binary.AppendVarint(b, c.reading.balance)
 	return binary.AppendVarint(b, c.difference)
 }
 
@@ -201,6 +201,6 @@ func (r *reader) card(c *card) {
 		return
 	}
 	c.reading.kind, r.b = source(r.b[0]), r.b[1:]
-	c.reading.balance = r.unsigned()
+	c.reading.balance = r.signed()
 	c.difference = r.signed()
 }

@@ -92,7 +92,7 @@ func (o *office) book(stream string, random *rand.Rand, records []record, day in
 			t.Evidence = clearingtest.Encode(&message.Load{Time: at, NewBalanceFen: uint32(r.balance)})
 		} else {
 			t.ID, t.Debit, t.Credit, t.Purpose = identity.Spend(9, clearingtest.Hex(r.sam), r.sam4), ledger.IDOfCode(chart.Float), ledger.IDOfCode("operator:bus"), chart.PurposeBus
-			t.Evidence = clearingtest.Encode(&message.Tap{CardCounter: uint32(r.counter), BalanceFen: uint32(r.balance), Debit: &message.Debit{Time: at}})
+			t.Evidence = clearingtest.Encode(&message.Tap{CardCounter: uint32(r.counter), BalanceFen: int32(r.balance), Debit: &message.Debit{Time: at}})
 		}
 		if r.fen == 0 {
 			batch.Memos = append(batch.Memos, ledger.Memo{Day: t.Day, Subject: t.Subject, ID: t.ID, Kind: docket.KindRecord, Reason: chart.MetroEntry, Evidence: t.Evidence})

@@ -108,7 +108,7 @@ func TestPacked(t *testing.T) {
 			c.taps.giveUp()
 			c.loads.add(rapid.Int64Range(0, counterLimit).Draw(t, "load"))
 			if c.balanceKnown = rapid.Bool().Draw(t, "reading"); c.balanceKnown {
-				c.reading = reading{20260105120000, fromTap, rapid.Int64Range(0, counterLimit).Draw(t, "counter"), rapid.Int64Range(0, 1<<32-1).Draw(t, "balance")}
+				c.reading = reading{20260105120000, fromTap, rapid.Int64Range(0, counterLimit).Draw(t, "counter"), rapid.Int64Range(-1<<31, 1<<31-1).Draw(t, "balance")}
 				c.difference = c.reading.balance - c.shadow
 			}
 			want = append(want, c)

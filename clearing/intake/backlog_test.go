@@ -145,7 +145,7 @@ func (l *backlog) tap(n int, s *keys.PurchaseRecord) benchTap {
 			Card: s.Card.ASN[:], Issuer: s.Card.Issuer[:], Type: uint32(s.Type), AmountFen: s.Amount, Terminal: s.Terminal[:],
 			TerminalSequence: s.TerminalSequence, Time: s.Time[:], Tac: s.TAC[:], KeyVersion: 1,
 		},
-		Medium: message.Medium_MEDIUM_CONTACTLESS, CardCounter: uint32(ride), BalanceFen: uint32(benchPurse - benchFen*(ride+1)),
+		Medium: message.Medium_MEDIUM_CONTACTLESS, CardCounter: uint32(ride), BalanceFen: int32(benchPurse - benchFen*(ride+1)),
 		Mode: message.Mode_MODE_BUS, Movement: message.Movement_MOVEMENT_SINGLE, Line: 1, CardType: 1, FareVersion: l.town.Rules.Current().Tables.All()[0].Version(),
 		Vehicle: "M00101",
 	})

@@ -36,7 +36,7 @@ func (h *house) rideAt(sequence, counter, balance uint32, minute int) *message.T
 	m := h.town.Tap(clearingtest.Tap{
 		Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: sequence, Fen: 80, At: noon(5).Add(time.Duration(minute) * time.Minute),
 	})
-	m.CardCounter, m.BalanceFen = counter, balance
+	m.CardCounter, m.BalanceFen = counter, int32(balance)
 	return m
 }
 

@@ -51,7 +51,7 @@ func TestDayWithoutPartition(t *testing.T) {
 	const lost, late = 6, 2
 	for n := range uint32(8) {
 		m := h.ride(n)
-		m.CardCounter, m.BalanceFen = n, 10_000-80*(n+1)
+		m.CardCounter, m.BalanceFen = n, 10_000-80*int32(n+1)
 		message := tap(m)
 		if n == late {
 			message.partition = 1

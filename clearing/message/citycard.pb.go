@@ -781,7 +781,7 @@ type Tap struct {
 	Medium        Medium                 `protobuf:"varint,1,opt,name=medium,proto3,enum=citycard.v1.Medium" json:"medium,omitempty"`
 	Debit         *Debit                 `protobuf:"bytes,2,opt,name=debit,proto3" json:"debit,omitempty"`
 	CardCounter   uint32                 `protobuf:"varint,3,opt,name=card_counter,json=cardCounter,proto3" json:"card_counter,omitempty"` // offline sequence before the debit
-	BalanceFen    uint32                 `protobuf:"varint,4,opt,name=balance_fen,json=balanceFen,proto3" json:"balance_fen,omitempty"`    // purse balance after the debit
+	BalanceFen    int32                  `protobuf:"varint,4,opt,name=balance_fen,json=balanceFen,proto3" json:"balance_fen,omitempty"`    // purse balance after the debit, below 0 what is overdrawn
 	Mode          Mode                   `protobuf:"varint,5,opt,name=mode,proto3,enum=citycard.v1.Mode" json:"mode,omitempty"`
 	Movement      Movement               `protobuf:"varint,6,opt,name=movement,proto3,enum=citycard.v1.Movement" json:"movement,omitempty"`
 	Line          uint32                 `protobuf:"varint,7,opt,name=line,proto3" json:"line,omitempty"`
@@ -850,7 +850,7 @@ func (x *Tap) GetCardCounter() uint32 {
 	return 0
 }
 
-func (x *Tap) GetBalanceFen() uint32 {
+func (x *Tap) GetBalanceFen() int32 {
 	if x != nil {
 		return x.BalanceFen
 	}
@@ -1290,7 +1290,7 @@ type Load struct {
 	Terminal       []byte                 `protobuf:"bytes,6,opt,name=terminal,proto3" json:"terminal,omitempty"`
 	OnlineSequence uint32                 `protobuf:"varint,7,opt,name=online_sequence,json=onlineSequence,proto3" json:"online_sequence,omitempty"` // before the increment
 	Time           []byte                 `protobuf:"bytes,8,opt,name=time,proto3" json:"time,omitempty"`                                            // 7 bytes BCD
-	NewBalanceFen  uint32                 `protobuf:"varint,9,opt,name=new_balance_fen,json=newBalanceFen,proto3" json:"new_balance_fen,omitempty"`
+	NewBalanceFen  uint32                 `protobuf:"varint,9,opt,name=new_balance_fen,json=newBalanceFen,proto3" json:"new_balance_fen,omitempty"`  // as signed: with the overdraft allowance
 	Tac            []byte                 `protobuf:"bytes,10,opt,name=tac,proto3" json:"tac,omitempty"`
 	KeyVersion     uint32                 `protobuf:"varint,11,opt,name=key_version,json=keyVersion,proto3" json:"key_version,omitempty"`
 	Algorithm      uint32                 `protobuf:"varint,12,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
@@ -1298,6 +1298,7 @@ type Load struct {
 	Channel        string                 `protobuf:"bytes,14,opt,name=channel,proto3" json:"channel,omitempty"`                                                                // who took the money
 	OtherTac       []byte                 `protobuf:"bytes,15,opt,name=other_tac,json=otherTac,proto3" json:"other_tac,omitempty"`                                              // as in Debit
 	OtherTacReason Unsure                 `protobuf:"varint,16,opt,name=other_tac_reason,json=otherTacReason,proto3,enum=citycard.v1.Unsure" json:"other_tac_reason,omitempty"` // UNSURE_TORN_LOAD
+	OverdraftFen   uint32                 `protobuf:"varint,17,opt,name=overdraft_fen,json=overdraftFen,proto3" json:"overdraft_fen,omitempty"`                                 // the allowance, which the card told beside
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1444,6 +1445,13 @@ func (x *Load) GetOtherTacReason() Unsure {
 	return Unsure_UNSURE_UNSPECIFIED
 }
 
+func (x *Load) GetOverdraftFen() uint32 {
+	if x != nil {
+		return x.OverdraftFen
+	}
+	return 0
+}
+
 // LoadRequest asks the load authority for MAC2. It carries what the card said
 // in INITIALIZE FOR LOAD, so that MAC1 can be checked.
 type LoadRequest struct {
@@ -1455,15 +1463,16 @@ type LoadRequest struct {
 	AmountFen      uint32                 `protobuf:"varint,5,opt,name=amount_fen,json=amountFen,proto3" json:"amount_fen,omitempty"`
 	Terminal       []byte                 `protobuf:"bytes,6,opt,name=terminal,proto3" json:"terminal,omitempty"`
 	OnlineSequence uint32                 `protobuf:"varint,7,opt,name=online_sequence,json=onlineSequence,proto3" json:"online_sequence,omitempty"`
-	OldBalanceFen  uint32                 `protobuf:"varint,8,opt,name=old_balance_fen,json=oldBalanceFen,proto3" json:"old_balance_fen,omitempty"`
-	Random         []byte                 `protobuf:"bytes,9,opt,name=random,proto3" json:"random,omitempty"` // 4 bytes
-	Mac1           []byte                 `protobuf:"bytes,10,opt,name=mac1,proto3" json:"mac1,omitempty"`    // 4 bytes
-	Time           []byte                 `protobuf:"bytes,11,opt,name=time,proto3" json:"time,omitempty"`    // 7 bytes BCD, goes into MAC2
+	OldBalanceFen  uint32                 `protobuf:"varint,8,opt,name=old_balance_fen,json=oldBalanceFen,proto3" json:"old_balance_fen,omitempty"` // as signed: with the overdraft allowance
+	Random         []byte                 `protobuf:"bytes,9,opt,name=random,proto3" json:"random,omitempty"`                                       // 4 bytes
+	Mac1           []byte                 `protobuf:"bytes,10,opt,name=mac1,proto3" json:"mac1,omitempty"`                                          // 4 bytes
+	Time           []byte                 `protobuf:"bytes,11,opt,name=time,proto3" json:"time,omitempty"`                                          // 7 bytes BCD, goes into MAC2
 	KeyVersion     uint32                 `protobuf:"varint,12,opt,name=key_version,json=keyVersion,proto3" json:"key_version,omitempty"`
 	Algorithm      uint32                 `protobuf:"varint,13,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
 	// placer says whose order number it is, where the order is paid already and waits for its card:
 	// "channel:ID", or "card:DIGITS". The channel is the one whose counter asks.
 	Placer        string `protobuf:"bytes,14,opt,name=placer,proto3" json:"placer,omitempty"`
+	OverdraftFen  uint32 `protobuf:"varint,15,opt,name=overdraft_fen,json=overdraftFen,proto3" json:"overdraft_fen,omitempty"` // the allowance, which the card told beside
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1594,6 +1603,13 @@ func (x *LoadRequest) GetPlacer() string {
 		return x.Placer
 	}
 	return ""
+}
+
+func (x *LoadRequest) GetOverdraftFen() uint32 {
+	if x != nil {
+		return x.OverdraftFen
+	}
+	return 0
 }
 
 // LoadAnswer carries MAC2, or the reason code of a refusal and an empty MAC2.
@@ -3659,7 +3675,7 @@ const file_citycard_proto_rawDesc = "" +
 	"\x06medium\x18\x01 \x01(\x0e2\x13.citycard.v1.MediumR\x06medium\x12(\n" +
 	"\x05debit\x18\x02 \x01(\v2\x12.citycard.v1.DebitR\x05debit\x12!\n" +
 	"\fcard_counter\x18\x03 \x01(\rR\vcardCounter\x12\x1f\n" +
-	"\vbalance_fen\x18\x04 \x01(\rR\n" +
+	"\vbalance_fen\x18\x04 \x01(\x05R\n" +
 	"balanceFen\x12%\n" +
 	"\x04mode\x18\x05 \x01(\x0e2\x11.citycard.v1.ModeR\x04mode\x121\n" +
 	"\bmovement\x18\x06 \x01(\x0e2\x15.citycard.v1.MovementR\bmovement\x12\x12\n" +
@@ -3706,7 +3722,7 @@ const file_citycard_proto_rawDesc = "" +
 	"\rcash_back_fen\x18\x04 \x01(\rR\vcashBackFen\"\\\n" +
 	"\x06Intent\x12\"\n" +
 	"\x03tap\x18\x01 \x01(\v2\x10.citycard.v1.TapR\x03tap\x12.\n" +
-	"\x05state\x18\x02 \x01(\x0e2\x18.citycard.v1.IntentStateR\x05state\"\xf0\x03\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x18.citycard.v1.IntentStateR\x05state\"\x95\x04\n" +
 	"\x04Load\x12+\n" +
 	"\x06medium\x18\x01 \x01(\x0e2\x13.citycard.v1.MediumR\x06medium\x12\x12\n" +
 	"\x04card\x18\x02 \x01(\fR\x04card\x12\x16\n" +
@@ -3726,7 +3742,8 @@ const file_citycard_proto_rawDesc = "" +
 	"\x05order\x18\r \x01(\tR\x05order\x12\x18\n" +
 	"\achannel\x18\x0e \x01(\tR\achannel\x12\x1b\n" +
 	"\tother_tac\x18\x0f \x01(\fR\botherTac\x12=\n" +
-	"\x10other_tac_reason\x18\x10 \x01(\x0e2\x13.citycard.v1.UnsureR\x0eotherTacReason\"\x8c\x03\n" +
+	"\x10other_tac_reason\x18\x10 \x01(\x0e2\x13.citycard.v1.UnsureR\x0eotherTacReason\x12#\n" +
+	"\roverdraft_fen\x18\x11 \x01(\rR\foverdraftFen\"\xb1\x03\n" +
 	"\vLoadRequest\x12\x14\n" +
 	"\x05order\x18\x01 \x01(\tR\x05order\x12\x18\n" +
 	"\achannel\x18\x02 \x01(\tR\achannel\x12\x12\n" +
@@ -3744,7 +3761,8 @@ const file_citycard_proto_rawDesc = "" +
 	"\vkey_version\x18\f \x01(\rR\n" +
 	"keyVersion\x12\x1c\n" +
 	"\talgorithm\x18\r \x01(\rR\talgorithm\x12\x16\n" +
-	"\x06placer\x18\x0e \x01(\tR\x06placer\":\n" +
+	"\x06placer\x18\x0e \x01(\tR\x06placer\x12#\n" +
+	"\roverdraft_fen\x18\x0f \x01(\rR\foverdraftFen\":\n" +
 	"\n" +
 	"LoadAnswer\x12\x12\n" +
 	"\x04mac2\x18\x01 \x01(\fR\x04mac2\x12\x18\n" +

@@ -1,6 +1,8 @@
 package message
 
 import (
+	"math"
+
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -8,7 +10,7 @@ import (
 type Reading struct {
 	Time    [TimeLen]byte // as signed
 	Counter uint32        // of a tap: the offline sequence before it
-	Balance uint32        // after it, fen; a load's TAC signs it, of a tap it is only a claim
+	Balance int32         // after it, fen, below 0 overdrawn; of a load the TAC signs it with the allowance; of a tap it is only a claim
 }
 
 // Ride has the fields of a tap on which its price depends, and the amount that was paid.
@@ -34,7 +36,7 @@ const (
 	tapStation, tapEntryStation, tapEntryAt, tapCardType protowire.Number = 8, 9, 10, 11
 	tapUpdate, updateReason, updateCash                  protowire.Number = 15, 1, 2
 	debitAmount, debitTime                               protowire.Number = 4, 7
-	loadTime, loadBalance                                protowire.Number = 8, 9
+	loadTime, loadBalance, loadOverdraft                 protowire.Number = 8, 9, 17
 )
 
 // Ride is what the price of the tap depends on.
@@ -120,7 +122,7 @@ func TapReading(b []byte) (c Reading, ok bool) {
 		case tapCounter:
 			c.Counter = uint32(value)
 		case tapBalance:
-			c.Balance = uint32(value)
+			c.Balance = int32(value)
 		case tapDebit:
 			return fields(inner, func(number protowire.Number, _ uint64, inner []byte) bool {
 				return number != debitTime || Fixed(c.Time[:], inner)
@@ -133,16 +135,28 @@ func TapReading(b []byte) (c Reading, ok bool) {
 
 // LoadReading reads them from an encoded load; Counter stays 0.
 func LoadReading(b []byte) (c Reading, ok bool) {
+	var balance, overdraft uint32
 	ok = fields(b, func(number protowire.Number, value uint64, inner []byte) bool {
 		switch number {
 		case loadBalance:
-			c.Balance = uint32(value)
+			balance = uint32(value)
+		case loadOverdraft:
+			overdraft = uint32(value)
 		case loadTime:
 			return Fixed(c.Time[:], inner)
 		}
 		return true
 	})
+	c.Balance = own(balance, overdraft)
 	return c, ok
+}
+
+// Own is what the purse holds after the load without its overdraft allowance, fen.
+func (x *Load) Own() int32 { return own(x.GetNewBalanceFen(), x.GetOverdraftFen()) }
+
+// own is a balance that a load signs, without the allowance that it claims.
+func own(signed, overdraft uint32) int32 {
+	return int32(min(signed, math.MaxInt32)) - int32(min(overdraft, math.MaxInt32))
 }
 
 // fields calls fn for each field of a message, with the value of a varint or the

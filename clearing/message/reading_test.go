@@ -1,6 +1,7 @@
 package message_test
 
 import (
+	"math"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -92,4 +93,31 @@ func FuzzRide(f *testing.F) {
 			t.Errorf("%x: %+v, %v; decoded %+v", b, got, ok, want)
 		}
 	})
+}
+
+// TestOverdrawn: a balance below zero is read as it was written, and of a load the allowance that
+// the signed balance counts in is taken off.
+func TestOverdrawn(t *testing.T) {
+	for _, fen := range []int32{0, -1, -800, math.MinInt32, math.MaxInt32} {
+		b, err := proto.Marshal(&message.Tap{BalanceFen: fen, Debit: &message.Debit{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, ok := message.TapReading(b); !ok || got.Balance != fen {
+			t.Errorf("%d fen are read as %d, %v", fen, got.Balance, ok)
+		}
+	}
+	for _, test := range []struct {
+		signed, overdraft uint32
+		want              int32
+	}{{5300, 800, 4500}, {300, 800, -500}, {800, 800, 0}, {5000, 0, 5000}, {0, math.MaxUint32, -math.MaxInt32}, {math.MaxUint32, 0, math.MaxInt32}} {
+		load := &message.Load{NewBalanceFen: test.signed, OverdraftFen: test.overdraft}
+		b, err := proto.Marshal(load)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, ok := message.LoadReading(b); !ok || got.Balance != test.want || load.Own() != test.want {
+			t.Errorf("%+v is read as %d, %v", test, got.Balance, ok)
+		}
+	}
 }

@@ -43,7 +43,7 @@ func newBusDoors(t *testing.T, n int) *busDoors {
 	var err error
 	d.held, err = specimen.New(t.Context(), specimen.Transit, 1, d.now)
 	must(t, err)
-	d.had = d.held.Describe().Transit.BalanceFen
+	d.had = uint32(d.held.Describe().Transit.BalanceFen)
 	fares, err := tariff.Of(&message.FareTable{
 		Version: "test-1", EffectiveFrom: "20200101000000", MaximumFen: 100_000,
 		Fares: []*message.CardFares{{CardType: 1, Prices: []*message.Prices{{Bus: []*message.BusFare{{Line: 9, Fen: busFen}}}}}},
@@ -116,7 +116,9 @@ func (d *busDoors) rides() (paid, right, wrong int) {
 }
 
 // paid is how many rides the card has paid.
-func (d *busDoors) paid() int { return int(d.had-d.held.Describe().Transit.BalanceFen) / busFen }
+func (d *busDoors) paid() int {
+	return int(d.had-uint32(d.held.Describe().Transit.BalanceFen)) / busFen
+}
 
 // genuine reports whether one of a debit's codes is its TAC.
 func genuine(d *message.Debit) bool {

@@ -90,7 +90,7 @@ func (c *clerk) planTopUp(ctx context.Context, r page.Request) (*page.Plan, erro
 			if err != nil {
 				return nil, counterError(err)
 			}
-			did := &page.Did{Title: language.Textf("card %s has got %s yuan", seen.Number(), yuan(fen)), Rows: []page.Row{named(language.Textf("balance"), inYuan(int64(load.GetNewBalanceFen())))}}
+			did := &page.Did{Title: language.Textf("card %s has got %s yuan", seen.Number(), yuan(fen)), Rows: []page.Row{named(language.Textf("balance"), inYuan(int64(load.Own())))}}
 			c.receipt(ctx, did, load.GetOrder())
 			return did, nil
 		},

@@ -314,8 +314,8 @@ func (t *till) quote(ctx context.Context, plan *planned) error {
 	if err != nil {
 		return err
 	}
-	if plan.Do == cards.Return { // the card pays its whole balance
-		o.Emptied = ledger.Fen(plan.Seen.Transit.BalanceFen)
+	if plan.Do == cards.Return { // the card pays what it holds
+		o.Emptied = ledger.Fen(max(plan.Seen.Transit.BalanceFen, 0))
 	}
 	done, err := t.plan(ctx, o, plan.Reason)
 	if err != nil {

@@ -70,7 +70,7 @@ func (p *topUpProgram) exec(ctx context.Context, args []string) (err error) {
 	if err := t.loadable(&s, at); err != nil {
 		return err
 	}
-	offer := loaded{Card: s.Number(), Fen: p.amount.fen, Balance: s.Transit.BalanceFen + p.amount.fen}
+	offer := loaded{Card: s.Number(), Fen: p.amount.fen, Balance: s.Transit.BalanceFen + int32(p.amount.fen)}
 	if p.dry {
 		return p.say(os.Stdout, &offer)
 	}
@@ -158,13 +158,13 @@ type loaded struct {
 	Order   string `json:"order,omitempty"`
 	Card    string `json:"card"` // masked
 	Fen     uint32 `json:"amount_fen"`
-	Balance uint32 `json:"balance_fen"`
+	Balance int32  `json:"balance_fen"`
 
 	receipt string
 }
 
 func loadedOf(l *message.Load, sent bool) *loaded {
-	return &loaded{receipt: l.GetOrder(), Done: true, Sent: sent, Order: l.GetOrder(), Card: maskedCard(l.GetCard()), Fen: l.GetAmountFen(), Balance: l.GetNewBalanceFen()}
+	return &loaded{receipt: l.GetOrder(), Done: true, Sent: sent, Order: l.GetOrder(), Card: maskedCard(l.GetCard()), Fen: l.GetAmountFen(), Balance: l.Own()}
 }
 
 // say prints what was done, or would be.
@@ -280,13 +280,13 @@ type resolvedOrder struct {
 	Outcome counter.Outcome `json:"outcome"`
 	Logged  bool            `json:"in_card_log,omitempty"`
 	Sent    bool            `json:"sent,omitempty"`
-	Balance uint32          `json:"balance_fen,omitempty"`
+	Balance int32           `json:"balance_fen,omitempty"`
 }
 
 func (p *counterProgram) resolved(all []counter.Resolved, sent bool) error {
 	lines := make([]resolvedOrder, 0, len(all))
 	for _, r := range all {
-		lines = append(lines, resolvedOrder{r.Order, r.Fen, r.Outcome, r.Logged, sent && r.Load != nil, r.Load.GetNewBalanceFen()})
+		lines = append(lines, resolvedOrder{r.Order, r.Fen, r.Outcome, r.Logged, sent && r.Load != nil, r.Load.Own()})
 		if !p.json {
 			p.Print("%w", outcomeText(&r))
 		}

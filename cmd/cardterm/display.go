@@ -68,7 +68,7 @@ type shown struct {
 	Sound    int       `json:"sound"`
 	Card     string    `json:"card,omitempty"` // masked
 	Fen      *uint32   `json:"amount_fen,omitempty"`
-	Balance  *uint32   `json:"balance_fen,omitempty"`
+	Balance  *int32    `json:"balance_fen,omitempty"`   // below 0: overdrawn
 	Movement string    `json:"movement,omitempty"`      // entry, exit, single
 	Expiry   string    `json:"expiry,omitempty"`        // YYYYMMDD
 	Warning  string    `json:"warning,omitempty"`       // low_balance, expires_soon

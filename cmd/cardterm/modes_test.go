@@ -164,7 +164,7 @@ func TestDisplayIsToldTheState(t *testing.T) {
 		t.Errorf("who connects is told %v", told)
 	}
 	for range 100_000 { // more than the socket and the queue hold
-		d.show(shown{Lane: "gate-1", Outcome: outcomePaid, Fen: new(uint32), Balance: new(uint32)})
+		d.show(shown{Lane: "gate-1", Outcome: outcomePaid, Fen: new(uint32), Balance: new(int32)})
 	}
 	d.tell(shown{Lane: "gate-1", Outcome: outcomeInService})
 	for told["gate-1"] != outcomeInService {

@@ -17,6 +17,7 @@ import (
 	"citycard/cmd/service"
 	"citycard/language"
 	"citycard/terminals/contents"
+	"citycard/terminals/exits"
 	"citycard/terminals/reader"
 )
 
@@ -68,7 +69,7 @@ func (p *readProgram) exec(ctx context.Context, args []string) (err error) {
 }
 
 // yuan writes fen as yuan.
-func yuan(fen uint32) string { return fmt.Sprintf("%d.%02d", fen/100, fen%100) }
+func yuan[T uint32 | int32](fen T) string { return exits.Yuan(fen) }
 
 // show prints a card for people.
 func show(out io.Writer, c contents.Contents, l language.Language) error {

@@ -30,8 +30,8 @@ func (y *yuanValue) Set(text string) (err error) {
 }
 
 // warning is what is to be read about a card that passes.
-func (n *noticeFlags) warning(balance uint32, a *tunion.Application, at time.Time) string {
-	if balance < n.lowBalance.fen {
+func (n *noticeFlags) warning(balance int32, a *tunion.Application, at time.Time) string {
+	if int64(balance) < int64(n.lowBalance.fen) {
 		return warningLowBalance
 	}
 	if a == nil {

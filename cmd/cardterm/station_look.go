@@ -106,8 +106,8 @@ func (p *lookProgram) here(log *slog.Logger) (here station.Here, err error) {
 
 // looked is what the desk says of a card.
 type looked struct {
-	Card    string         `json:"card,omitempty"` // masked
-	Balance *uint32        `json:"balance_fen,omitempty"`
+	Card    string         `json:"card,omitempty"`           // masked
+	Balance *int32         `json:"balance_fen,omitempty"`    // below 0: overdrawn
 	Valid   [2]string      `json:"valid,omitempty,omitzero"` // the first and the last day, YYYYMMDD
 	Last    *lookedJourney `json:"last_journey,omitempty"`
 	Fares   string         `json:"fares,omitempty"` // the version of the table

@@ -263,7 +263,7 @@ type updated struct {
 	Card    string `json:"card"` // masked
 	Fen     uint32 `json:"amount_fen"`
 	Cash    uint32 `json:"cash_fen"`
-	Balance uint32 `json:"balance_fen"`
+	Balance int32  `json:"balance_fen"` // below 0: overdrawn
 	Entry   uint32 `json:"entry_station,omitempty"`
 	Staff   string `json:"staff,omitempty"`
 	Time    string `json:"time,omitempty"` // as signed, YYYYMMDDhhmmss

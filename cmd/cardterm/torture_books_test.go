@@ -210,7 +210,7 @@ func (r *torture) judge() {
 			}
 		}
 		now := v.card.Chip().Describe().Transit
-		if lost := v.before.BalanceFen - now.BalanceFen; lost != fen || int(now.OfflineSequence-v.before.OfflineSequence) != len(v.card.Debits()) {
+		if lost := v.before.BalanceFen - now.BalanceFen; lost != int32(fen) || int(now.OfflineSequence-v.before.OfflineSequence) != len(v.card.Debits()) {
 			r.Errorf("card %s has lost %d fen in %d payments, its account has %d in %d", v.number(), lost, now.OfflineSequence-v.before.OfflineSequence, fen, len(v.card.Debits()))
 		}
 	}

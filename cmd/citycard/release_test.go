@@ -181,7 +181,7 @@ func keepUnconfirmed(t *testing.T, b *books.Books) {
 	town := clearingtest.New(t, nil)
 	record := func(sequence uint32, minute int) *message.Tap {
 		m := town.Tap(clearingtest.Tap{Card: clearingtest.OtherCard, Terminal: clearingtest.BusValidator, Sequence: sequence, Fen: 80, At: time.Date(2026, 1, 5, 9, minute, 0, 0, time.UTC)})
-		m.BalanceFen = 5000 - 80*sequence
+		m.BalanceFen = 5000 - 80*int32(sequence)
 		return m
 	}
 	next := record(42, 10)

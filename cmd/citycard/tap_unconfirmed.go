@@ -24,7 +24,7 @@ type unconfirmedLine struct {
 	Operator string     `json:"operator,omitempty"`
 	Fen      ledger.Fen `json:"fen"`
 	Counter  uint32     `json:"card_counter"` // before it
-	Balance  uint32     `json:"balance_fen"`  // after it, if the card paid
+	Balance  int32      `json:"balance_fen"`  // after it, if the card paid
 	Since    string     `json:"since"`        // clearing day
 
 	State     string           `json:"state"` // open, lost, not_debited or confirmed

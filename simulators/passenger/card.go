@@ -22,7 +22,7 @@ type Debit struct {
 	Sequence uint32  // of the SAM
 	Time     [7]byte // as the card signed it
 	Counter  uint16  // the card's own
-	Balance  uint32  // afterwards
+	Balance  int32   // afterwards; below 0: overdrawn
 	Answered bool    // the card gave its answer; whether that arrived, it does not know
 }
 
@@ -35,7 +35,7 @@ type Credit struct {
 	Terminal [6]byte
 	Sequence uint16  // the card's own
 	Time     [7]byte // as the card signed it
-	Balance  uint32  // afterwards
+	Balance  int32   // afterwards; below 0: overdrawn
 	Answered bool    // the card gave its answer; whether that arrived, it does not know
 }
 

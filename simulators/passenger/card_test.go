@@ -47,7 +47,7 @@ func TestAccount(t *testing.T) {
 			t.Errorf("a payment of %d fen without power has no error", fen)
 		}
 	}
-	if err := pay(before.BalanceFen + 1); err == nil {
+	if err := pay(uint32(before.BalanceFen) + 1); err == nil {
 		t.Error("it paid more than it had")
 	}
 	after := c.Describe().Transit
@@ -60,7 +60,7 @@ func TestAccount(t *testing.T) {
 		paid += d.Fen
 		want := passenger.Debit{
 			Issuer: d.Issuer, Number: d.Number, Type: purse.TypeEPPurchase, Fen: []uint32{1, 4}[i], Terminal: terminal, Sequence: d.Sequence,
-			Time: [7]byte{0x20, 0x26, 0x11, 0x20, 8, 0, byte(d.Fen)}, Counter: before.OfflineSequence + uint16(i), Balance: before.BalanceFen - paid, Answered: i == 0,
+			Time: [7]byte{0x20, 0x26, 0x11, 0x20, 8, 0, byte(d.Fen)}, Counter: before.OfflineSequence + uint16(i), Balance: before.BalanceFen - int32(paid), Answered: i == 0,
 		}
 		if d != want || d.Number == [10]byte{} || d.Sequence == 0 {
 			t.Errorf("payment %d is %+v, want %+v", i, d, want)
@@ -104,7 +104,7 @@ func TestLoads(t *testing.T) {
 		got += l.Fen
 		want := passenger.Credit{
 			Issuer: l.Issuer, Number: l.Number, Type: purse.TypeEPLoad, Fen: []uint32{100, 400}[i], Terminal: [6]byte{0x49, 0x10, 0x30},
-			Sequence: before.OnlineSequence + uint16(i), Time: [7]byte{0x20, 0x26, 0x11, 0x20, 8, 0, 0}, Balance: before.BalanceFen + got, Answered: i == 0,
+			Sequence: before.OnlineSequence + uint16(i), Time: [7]byte{0x20, 0x26, 0x11, 0x20, 8, 0, 0}, Balance: before.BalanceFen + int32(got), Answered: i == 0,
 		}
 		if l != want || l.Number == [10]byte{} {
 			t.Errorf("load %d is %+v, want %+v", i, l, want)

@@ -137,8 +137,8 @@ func TestForeignReaderOfTransitCards(t *testing.T) {
 		if !reflect.DeepEqual(got.Log, w.Log) || len(got.Log) != 10 || !reflect.DeepEqual(got.Journeys, w.Journeys) || len(got.Journeys) != 30 {
 			t.Errorf("%s, %s: log %v, want %v; journeys %v, want %v", c.kind, c.style, got.Log, w.Log, got.Journeys, w.Journeys)
 		}
-		balance := w.BalanceFen
-		if got.BalanceFen != balance || !reflect.DeepEqual(got.Balances, []uint32{balance, 0, 0, balance}) || got.OnlineSequence != w.OnlineSequence {
+		balance := uint32(w.BalanceFen)
+		if got.BalanceFen != w.BalanceFen || !reflect.DeepEqual(got.Balances, []uint32{balance, 0, 0, balance}) || got.OnlineSequence != w.OnlineSequence {
 			t.Errorf("%s, %s: balances %v, online sequence %d, want %d and %d", c.kind, c.style, got.Balances, got.OnlineSequence, balance, w.OnlineSequence)
 		}
 		if !got.FCIIsFile || got.LogEnds != "6A83" || got.Interoperable != 1 || got.IssuerCity != "4910" ||

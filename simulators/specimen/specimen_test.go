@@ -56,7 +56,7 @@ func TestTransitFilesAgree(t *testing.T) {
 		if len(d.Log) != 10 || len(d.Journeys) != 30 || d.HolderName != "" || len(d.Number) != 20 || d.City != "4910" {
 			t.Fatalf("seed %d: %d log records, %d journeys, holder %q, number %q", seed, len(d.Log), len(d.Journeys), d.HolderName, d.Number)
 		}
-		balance, next := d.BalanceFen, 0
+		balance, next := uint32(d.BalanceFen), 0
 		for _, l := range d.Log {
 			if l.Type == 2 {
 				balance -= l.AmountFen

@@ -176,7 +176,7 @@ func (l *life) pay(ctx context.Context, kind byte, sale capp.Sale) error {
 	if err != nil {
 		return err
 	}
-	l.money = tap.GetBalanceFen()
+	l.money = uint32(tap.GetBalanceFen())
 	return nil
 }
 

@@ -16,6 +16,8 @@ type Sale struct {
 	Trip [tunion.TripSize]byte
 	// Journey is the record of file 001E. Terminal, amount, balance and time are filled in, so
 	// that it agrees with the purse's own log.
+	// The balance of an overdrawn card is 0 there, as readers show it: how a record has one below
+	// zero is not public.
 	Journey tunion.Journey
 	// Tap is what the terminal records of the sale besides the payment.
 	Tap *message.Tap
@@ -27,9 +29,9 @@ type Sale struct {
 func (s Sale) Payment() card.Payment {
 	return card.Payment{
 		Kind: purse.TypeCAPP, Amount: s.Amount, Time: s.Time, Tap: s.Tap, Before: s.Before,
-		Updates: func(terminal [6]byte, balance uint32) []card.Update {
+		Updates: func(terminal [6]byte, balance int32) []card.Update {
 			j := s.Journey
-			j.Terminal, j.Amount, j.Balance, j.Time = tunion.LongTerminal(terminal), s.Amount, balance, s.Time
+			j.Terminal, j.Amount, j.Balance, j.Time = tunion.LongTerminal(terminal), s.Amount, uint32(max(balance, 0)), s.Time
 			journey := j.Encode()
 			return []card.Update{
 				{Name: "trip", ID: s.Trip[1], SFI: tunion.TripSFI, Record: s.Trip[:]},

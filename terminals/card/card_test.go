@@ -214,7 +214,7 @@ func ride(c context, p *card.Purse, m *sam.Module, held apdu.Card) (*message.Tap
 	used := ticket
 	used.Left, used.LastRide = ticket.Left-1, now
 	record := used.Encode()
-	tap, err := p.Pay(c, m, card.Payment{Kind: purse.TypeCAPP, Time: now, Updates: func([6]byte, uint32) []card.Update {
+	tap, err := p.Pay(c, m, card.Payment{Kind: purse.TypeCAPP, Time: now, Updates: func([6]byte, int32) []card.Update {
 		return []card.Update{{Name: "ticket", ID: 1, SFI: monthly.SFI, Record: record[:]}}
 	}})
 	return tap, used, err

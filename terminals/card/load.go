@@ -19,6 +19,10 @@ type Authorise func(ctx context.Context, request *message.LoadRequest) (keys.MAC
 // purse, that of authorise, *UnknownError, *apdu.StatusError where the card refuses, or the
 // transport's.
 func (p *Purse) Load(ctx context.Context, order *message.Load, authorise Authorise) (*message.Load, error) {
+	allowed, err := p.overdraft(ctx)
+	if err != nil {
+		return nil, err
+	}
 	start, err := p.beginLoad(ctx, order.GetAmountFen(), [6]byte(order.GetTerminal()))
 	if err != nil {
 		return nil, err
@@ -28,7 +32,7 @@ func (p *Purse) Load(ctx context.Context, order *message.Load, authorise Authori
 		Order: order.GetOrder(), Channel: order.GetChannel(), Card: id.ASN[:], Issuer: id.Issuer[:], AmountFen: order.GetAmountFen(),
 		Terminal: order.GetTerminal(), OnlineSequence: uint32(start.OnlineSequence), OldBalanceFen: start.OldBalance,
 		Random: start.Random[:], Mac1: start.MAC1[:], Time: order.GetTime(),
-		KeyVersion: uint32(start.KeyVersion), Algorithm: uint32(start.Algorithm),
+		KeyVersion: uint32(start.KeyVersion), Algorithm: uint32(start.Algorithm), OverdraftFen: allowed,
 	})
 	if err != nil {
 		return nil, err
@@ -37,7 +41,7 @@ func (p *Purse) Load(ctx context.Context, order *message.Load, authorise Authori
 		Medium: order.GetMedium(), Card: id.ASN[:], Issuer: id.Issuer[:], Type: uint32(purse.TypeEPLoad), AmountFen: order.GetAmountFen(),
 		Terminal: order.GetTerminal(), OnlineSequence: uint32(start.OnlineSequence), Time: order.GetTime(),
 		NewBalanceFen: start.OldBalance + order.GetAmountFen(), KeyVersion: uint32(start.KeyVersion), Algorithm: uint32(start.Algorithm),
-		Order: order.GetOrder(), Channel: order.GetChannel(),
+		Order: order.GetOrder(), Channel: order.GetChannel(), OverdraftFen: allowed,
 	}, mac2)
 }
 

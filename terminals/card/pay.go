@@ -32,7 +32,7 @@ type Payment struct {
 	Amount uint32 // fen, 0 at an entry
 	Time   [7]byte
 	// Updates are records that a composite purchase leaves on the card; nil where there are none.
-	Updates func(terminal [6]byte, balance uint32) []Update
+	Updates func(terminal [6]byte, balance int32) []Update
 	// Tap is what is recorded besides the payment; Pay adds debit, card counter and balance.
 	Tap *message.Tap
 	// Before is given the tap, complete except for its TAC, just before the card is told to pay:
@@ -84,12 +84,13 @@ func (p *Purse) Pay(ctx context.Context, module *sam.Module, pay Payment) (*mess
 	if start.Algorithm != 0 {
 		return nil, fmt.Errorf("%w: it wants algorithm %d, this terminal knows 0 (3DES)", ErrAlgorithm, start.Algorithm)
 	}
-	if start.OldBalance < pay.Amount {
-		return nil, fmt.Errorf("%w: %d fen, the fare is %d", ErrInsufficient, start.OldBalance, pay.Amount)
+	left := int64(start.Own()) - int64(pay.Amount)
+	if left < 0 && pay.Amount > 0 {
+		return nil, fmt.Errorf("%w: %d fen, the fare is %d", ErrInsufficient, start.Own(), pay.Amount)
 	}
 	tap := &message.Tap{}
 	proto.Merge(tap, pay.Tap)
-	tap.CardCounter, tap.BalanceFen = uint32(start.OfflineSequence), start.OldBalance-pay.Amount
+	tap.CardCounter, tap.BalanceFen = uint32(start.OfflineSequence), int32(left)
 	tap.Debit = &message.Debit{
 		Card: id.ASN[:], Issuer: id.Issuer[:], Type: uint32(pay.Kind), AmountFen: pay.Amount, Terminal: terminal[:],
 		Time: pay.Time[:], KeyVersion: uint32(start.KeyVersion), Algorithm: uint32(start.Algorithm),

@@ -59,9 +59,32 @@ func (p *Purse) Holder(ctx context.Context) (tunion.Holder, error) {
 	return read(ctx, p.card, language.Textf("file 0016"), apdu.ReadBinary(tunion.HolderSFI, 0, tunion.HolderSize), tunion.ParseHolder)
 }
 
-// Balance reads what the purse holds, without an overdraft allowance, in fen.
-func (p *Purse) Balance(ctx context.Context) (uint32, error) {
-	return read(ctx, p.card, language.Textf("the balance"), purse.GetBalance(purse.Own, purse.EP), purse.ParseBalance)
+// Balance reads what the purse holds, without an overdraft allowance, in fen; below zero it is
+// overdrawn. Cards that have nothing to say about an overdraft have none.
+func (p *Purse) Balance(ctx context.Context) (int32, error) {
+	own, err := p.balance(ctx, purse.Own)
+	if err != nil || own > 0 {
+		return own, err
+	}
+	used, err := p.balance(ctx, purse.OverdraftUsed)
+	if answered(err) {
+		return 0, nil
+	}
+	return -used, err
+}
+
+// overdraft reads how far below zero the card lets itself go.
+func (p *Purse) overdraft(ctx context.Context) (uint32, error) {
+	fen, err := p.balance(ctx, purse.OverdraftLimit)
+	if answered(err) {
+		return 0, nil
+	}
+	return uint32(fen), err
+}
+
+func (p *Purse) balance(ctx context.Context, kind purse.BalanceKind) (int32, error) {
+	fen, err := read(ctx, p.card, language.Textf("the balance"), purse.GetBalance(kind, purse.EP), purse.ParseBalance)
+	return int32(fen), err
 }
 
 // Log reads the purse's log, newest first, without records that were never written.

@@ -42,9 +42,9 @@ type Transit struct {
 	Interoperable bool      `json:"interoperable"`
 	CardType      byte      `json:"card_type"`
 	HolderName    string    `json:"holder_name,omitempty"`
-	BalanceFen    uint32    `json:"balance_fen"`
-	Log           []Entry   `json:"log"`      // newest first
-	Journeys      []Journey `json:"journeys"` // newest first
+	BalanceFen    int32     `json:"balance_fen"` // below 0: overdrawn
+	Log           []Entry   `json:"log"`         // newest first
+	Journeys      []Journey `json:"journeys"`    // newest first
 }
 
 // Entry is one record of the purse's log, file 0018.

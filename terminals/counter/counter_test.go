@@ -198,7 +198,7 @@ func agrees(t *testing.T, held *chip.Chip, m *message.Load) {
 	if !ok[0] {
 		t.Error("the load's TAC does not verify")
 	}
-	if read := held.Describe().Transit; read.BalanceFen != m.GetNewBalanceFen() || uint32(read.OnlineSequence) != m.GetOnlineSequence()+1 {
+	if read := held.Describe().Transit; read.BalanceFen != m.Own() || uint32(read.OnlineSequence) != m.GetOnlineSequence()+1 {
 		t.Errorf("card %+v, load %v", read, m)
 	}
 }

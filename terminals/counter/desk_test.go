@@ -238,7 +238,7 @@ func TestLoadedElsewhere(t *testing.T) {
 			if err != nil || len(resolved) != 1 || resolved[0].Outcome != test.outcome || resolved[0].Logged != test.logged {
 				t.Fatalf("resolved %+v, %v", resolved, err)
 			}
-			if read := held.Describe().Transit; read.BalanceFen != test.fen {
+			if read := held.Describe().Transit; uint32(read.BalanceFen) != test.fen {
 				t.Errorf("%d fen", read.BalanceFen)
 			}
 			if test.outcome == counter.NotBooked {

@@ -38,7 +38,7 @@ func (d *Drain) Pay(ctx context.Context, c apdu.Card, id keys.CardID, fen uint32
 	if p.ID() != id {
 		return nil, ErrSwapped
 	}
-	if holds, err := p.Balance(ctx); err != nil || holds != fen {
+	if holds, err := p.Balance(ctx); err != nil || int64(holds) != int64(fen) {
 		if err == nil {
 			err = ErrUsed
 		}

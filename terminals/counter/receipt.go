@@ -125,7 +125,7 @@ func LoadReceipt(placer string, l *message.Load) Receipt {
 	of := Resolved{Order: l.GetOrder(), Placer: placer}
 	return Receipt{
 		Number: l.GetOrder(), Name: of.Receipt(), Act: ActTopUp, Channel: l.GetChannel(), Card: tunion.Masked(fmt.Sprintf("%x", l.GetCard())), Time: fmt.Sprintf("%x", l.GetTime()),
-		Lines: []Line{{WhatLoad, int64(l.GetAmountFen())}, {WhatBalance, int64(l.GetNewBalanceFen())}},
+		Lines: []Line{{WhatLoad, int64(l.GetAmountFen())}, {WhatBalance, int64(l.Own())}},
 	}
 }
 

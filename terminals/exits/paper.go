@@ -101,5 +101,11 @@ func ParseYuan(text string) (fen uint32, err error) {
 	return uint32(100*yuan + cents), nil
 }
 
-// Yuan writes fen as yuan.
-func Yuan(fen uint32) string { return fmt.Sprintf("%d.%02d", fen/100, fen%100) }
+// Yuan writes fen, which may be below zero, as yuan.
+func Yuan[T uint32 | int32](fen T) string {
+	sign, whole := "", int64(fen)
+	if whole < 0 {
+		sign, whole = "-", -whole
+	}
+	return fmt.Sprintf("%s%d.%02d", sign, whole/100, whole%100)
+}

@@ -72,7 +72,7 @@ func agrees(t *testing.T, held *chip.Chip, tap *message.Tap, journeyType byte) {
 	if log.Type != purse.TypeCAPP || log.AmountFen != d.GetAmountFen() || log.Terminal != number || log.Time != when || uint32(log.Sequence) != tap.GetCardCounter() {
 		t.Errorf("log %+v does not tell of %v", log, tap)
 	}
-	if journey.Type != journeyType || journey.AmountFen != d.GetAmountFen() || journey.BalanceFen != tap.GetBalanceFen() || journey.Terminal != "0000"+number || journey.Time != when ||
+	if journey.Type != journeyType || journey.AmountFen != d.GetAmountFen() || int32(journey.BalanceFen) != tap.GetBalanceFen() || journey.Terminal != "0000"+number || journey.Time != when ||
 		uint32(journey.Line) != tap.GetLine() || uint32(journey.Station) != tap.GetStation() || journey.City != "4910" {
 		t.Errorf("journey %+v does not tell of %v", journey, tap)
 	}

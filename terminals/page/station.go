@@ -5,7 +5,6 @@ import (
 	"context"
 	"embed"
 	"errors"
-	"fmt"
 	"html/template"
 	"net/http"
 	"strconv"
@@ -151,7 +150,7 @@ func (s *Station) analyse(v *view, r *station.Reading, at time.Time) {
 		f := s.desk.Here.Analyse(r, side.area, at)
 		show := sideView{Title: side.title.In(v.l), Text: f.Text().In(v.l), Key: side.key}
 		if f.Reason != 0 {
-			show.Code, show.Short, show.First = f.Reason.Code(), f.Fen > r.Balance, first
+			show.Code, show.Short, show.First = f.Reason.Code(), int64(f.Fen) > int64(r.Balance), first
 			show.Button = language.Textf("Show what update %s does", show.Code).In(v.l)
 			show.Asks = f.Reason == message.UpdateReason_UPDATE_REASON_NO_ENTRY
 			first = false
@@ -172,7 +171,7 @@ func masked(asn []byte) string {
 	return tunion.Masked(number)
 }
 
-func yuan(fen uint32) string { return fmt.Sprintf("%d.%02d", fen/100, fen%100) }
+func yuan[T uint32 | int32](fen T) string { return exits.Yuan(fen) }
 
 // asked reads what a form asks for. A side that fits no update is refused by the desk.
 func asked(r *http.Request) (q station.Request, err error) {

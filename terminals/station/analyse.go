@@ -66,7 +66,7 @@ type Finding struct {
 	Entry   uint32    // the station of the card's entry
 	Entered time.Time // when
 	Fen     uint32    // what a gate takes for the trip; without an entry the highest fare
-	Balance uint32    // of the card
+	Balance int32     // of the card; below 0: overdrawn
 	table   *tariff.Table
 	modes   modes.Set
 }
@@ -193,7 +193,7 @@ func (h *Here) inside(f *Finding, r *Reading, at time.Time) {
 	switch {
 	case f.Fault == ExitTimeout && f.Fen == 0: // a gate takes nothing
 		f.Fault, f.Reason = Nothing, message.UpdateReason_UPDATE_REASON_UNSPECIFIED
-	case f.Fault == Nothing && f.Fen > f.Balance:
+	case f.Fault == Nothing && f.Fen > 0 && int64(f.Fen) > int64(f.Balance):
 		f.Fault, f.Reason = OverTravel, message.UpdateReason_UPDATE_REASON_OVER_TRAVEL
 	}
 }
@@ -203,7 +203,7 @@ func (h *Here) inside(f *Finding, r *Reading, at time.Time) {
 func (h *Here) unentered(f *Finding, r *Reading, at time.Time) {
 	if f.modes.Unentered > message.ExitWithoutEntry_EXIT_WITHOUT_ENTRY_REFUSED {
 		fen, err := h.withoutEntry(f, r, at)
-		if err == nil && fen <= f.Balance {
+		if err == nil && (fen == 0 || int64(fen) <= int64(f.Balance)) {
 			f.Fen = fen
 			return
 		}

@@ -49,7 +49,7 @@ func TestAnalyseOverMidnight(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		after   time.Duration
-		balance uint32
+		balance int32
 		fault   station.Fault
 	}{
 		{"after a second", time.Second, 5000, station.Nothing},

@@ -10,6 +10,7 @@ import (
 	"citycard/clearing/message"
 	"citycard/language"
 	"citycard/terminals/card"
+	"citycard/terminals/exits"
 )
 
 // Payment is where the money of an update comes from.
@@ -47,7 +48,7 @@ type Offer struct {
 	Request
 	Card    keys.CardID
 	Counter uint16 // of the card before it
-	Balance uint32 // before it, fen
+	Balance int32  // before it, fen; below 0: overdrawn
 	Fen     uint32 // from the card
 	Cash    uint32 // in cash, fen
 	Fares   string // the table's version
@@ -62,7 +63,7 @@ func (o *Offer) Ends() bool {
 }
 
 // Left is the card's balance afterwards, fen.
-func (o *Offer) Left() uint32 { return o.Balance - o.Fen }
+func (o *Offer) Left() int32 { return o.Balance - int32(o.Fen) }
 
 // The reasons why there is no offer. Nothing on the card has changed.
 var (
@@ -155,12 +156,12 @@ func (o *Offer) pay(due uint32) error {
 	case InCash:
 		o.Cash = due
 	case Split:
-		o.Fen = min(due, o.Balance)
+		o.Fen = min(due, uint32(max(o.Balance, 0)))
 		o.Cash = due - o.Fen
 	default:
 		return fmt.Errorf("%w: %q", ErrPayment, o.Pay)
 	}
-	if o.Fen > o.Balance {
+	if o.Fen > 0 && int64(o.Fen) > int64(o.Balance) {
 		return language.Textf("%s yuan are due, and the card holds %s: load it, or take cash: %w", yuan(o.Fen), yuan(o.Balance), card.ErrInsufficient)
 	}
 	if o.Cash > 0 && o.Staff == "" {
@@ -169,4 +170,4 @@ func (o *Offer) pay(due uint32) error {
 	return nil
 }
 
-func yuan(fen uint32) string { return fmt.Sprintf("%d.%02d", fen/100, fen%100) }
+func yuan[T uint32 | int32](fen T) string { return exits.Yuan(fen) }

@@ -15,7 +15,7 @@ type Reading struct {
 	Application tunion.Application
 	Region      tunion.Region
 	Last        tunion.Journey // the newest; empty on a card that was never used
-	Balance     uint32         // fen
+	Balance     int32          // fen; below 0: overdrawn
 	Counter     uint16         // payments that the card has made
 }
 
