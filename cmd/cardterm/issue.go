@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -87,14 +85,23 @@ func (p *issueProgram) exec(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.reader.Close()) }()
-	lines, failed := bufio.NewScanner(os.Stdin), 0
-	lines.Buffer(nil, maxOrder)
+	lines, failed := scan(os.Stdin), 0
 	results := json.NewEncoder(os.Stdout)
-	for n := 1; lines.Scan(); n++ {
-		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
+	for n := 1; ; n++ {
+		line, err := lines.next(ctx)
+		if errors.Is(err, errNotTyped) {
+			break
+		}
+		if err != nil && ctx.Err() == nil {
+			return service.Fail("cannot read orders").Todo("one JSON order a line, at most %d kB each", maxOrder>>10).Because(err)
+		}
+		if err != nil {
+			return err
+		}
+		if line == "" {
 			continue
 		}
-		r, fatal := d.one(ctx, lines.Bytes())
+		r, fatal := d.one(ctx, []byte(line))
 		if !r.OK {
 			failed++
 		}
@@ -109,9 +116,6 @@ func (p *issueProgram) exec(ctx context.Context, args []string) (err error) {
 				return err
 			}
 		}
-	}
-	if err := lines.Err(); err != nil {
-		return service.Fail("cannot read orders").Todo("one JSON order a line, at most %d kB each", maxOrder>>10).Because(err)
 	}
 	if failed > 0 {
 		return service.Fail("orders that failed: %d", failed).Todo("see the results on standard output")
@@ -162,7 +166,7 @@ type issueDesk struct {
 	readers  *reader.Observer
 	reader   *reader.Reader
 	standing standing
-	typed    *barCodes
+	typed    *inputLines
 }
 
 // begin opens the reader for the first time. It waits for the service, and not for a reader that

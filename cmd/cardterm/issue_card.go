@@ -231,19 +231,20 @@ func (m *cardMaking) failed(begun bool, atr string, err error) (made, again bool
 	return false, false, m.report.add(entry)
 }
 
-// barCodes are lines of standard input, as a scanner of bar codes types them. One waits for them no
-// longer than a context lasts.
-type barCodes struct {
+// inputLines are lines of standard input: orders, or what a scanner of bar codes types. One waits
+// for them no longer than a context lasts.
+type inputLines struct {
 	lines chan string
 	err   error // after the last line
 }
 
 // scan reads lines until the input ends.
-func scan(in io.Reader) *barCodes {
-	b := &barCodes{lines: make(chan string), err: errNotTyped}
+func scan(in io.Reader) *inputLines {
+	b := &inputLines{lines: make(chan string), err: errNotTyped}
 	go func() {
 		defer close(b.lines)
 		all := bufio.NewScanner(in)
+		all.Buffer(nil, maxOrder)
 		for all.Scan() {
 			b.lines <- strings.TrimSpace(all.Text())
 		}
@@ -256,7 +257,7 @@ func scan(in io.Reader) *barCodes {
 var errNotTyped = language.Textf("nobody gives it: standard input has ended")
 
 // next waits for a line.
-func (b *barCodes) next(ctx context.Context) (string, error) {
+func (b *inputLines) next(ctx context.Context) (string, error) {
 	select {
 	case line, more := <-b.lines:
 		if !more {
