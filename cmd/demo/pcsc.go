@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -120,42 +121,80 @@ func (r *readerDesk) issue(ctx context.Context, orders []order, counted func()) 
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, reader.Stop(context.WithoutCancel(ctx))) }()
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, reader.Stop(context.WithoutCancel(ctx)))
+		}
+	}()
 	counter, counterSays, err := r.talk(ctx, "cardterm", "issue", "--reader", pcscd.Name(r.slot), "--demo",
 		"--keys", r.KeyPath(r.demo.dir.Path), "--data", r.demo.dir.Join(fmt.Sprintf("counter-%d", r.slot)))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, counter.Stop(context.WithoutCancel(ctx))) }()
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, counter.Stop(context.WithoutCancel(ctx)))
+		}
+	}()
 
+	torn := false
 	for _, o := range orders {
 		if o.number%len(r.daemon.Slots) != r.slot {
 			continue
 		}
-		image := filepath.Join(r.dir, fmt.Sprintf("%d.img", o.number))
-		put := fmt.Sprintf("insert %s %s %d", o.Kind, image, r.seed+uint64(o.number))
-		if _, err := exchange(ctx, reader, readerSays, []byte(put)); err != nil {
-			return err
-		}
-		answer, err := exchange(ctx, counter, counterSays, o.line)
-		for n := 1; errors.Is(err, errNoAnswer) && n < holdTries; n++ {
-			if answer, err = r.holdAgain(ctx, reader, readerSays, counter, counterSays); err != nil && !errors.Is(err, errNoAnswer) {
+		for blank := 1; ; blank++ {
+			spoilt, err := r.make(ctx, reader, readerSays, counter, counterSays, o)
+			if err != nil {
 				return err
 			}
-		}
-		if err != nil {
-			return err
-		}
-		var result issued
-		if err := json.Unmarshal([]byte(answer), &result); err != nil || !result.OK {
-			return language.Textf("order %d through reader %d: %s", o.number, r.slot, firstNonEmpty(result.Error, answer))
-		}
-		if _, err := exchange(ctx, reader, readerSays, []byte("remove")); err != nil {
-			return err
+			if spoilt == "" {
+				break
+			}
+			if blank == blankTries {
+				return language.Textf("order %d through reader %d: %s", o.number, r.slot, spoilt)
+			}
+			torn = true
+			r.log.Warn("a blank card is spoilt; another one is taken", "order", o.number, "reader", r.slot, "because", spoilt)
 		}
 		counted()
 	}
-	return errors.Join(counter.CloseStdin(), reader.CloseStdin(), counter.Wait(), reader.Wait())
+	err = errors.Join(counter.CloseStdin(), reader.CloseStdin())
+	// A counter's exit code says too that an order has failed, for which another blank was taken.
+	if ended := counter.Wait(); !torn {
+		err = errors.Join(err, ended)
+	}
+	return errors.Join(err, reader.Wait())
+}
+
+// make carries out an order with a blank card, and says why the card is spoilt if it is.
+func (r *readerDesk) make(ctx context.Context, reader *service.Child, readerSays <-chan string, counter *service.Child, counterSays <-chan string, o order) (spoilt string, err error) {
+	image := filepath.Join(r.dir, fmt.Sprintf("%d.img", o.number))
+	put := fmt.Sprintf("insert %s %s %d", o.Kind, image, r.seed+uint64(o.number))
+	if _, err := exchange(ctx, reader, readerSays, []byte(put)); err != nil {
+		return "", err
+	}
+	answer, err := exchange(ctx, counter, counterSays, o.line)
+	for n := 1; errors.Is(err, errNoAnswer) && n < holdTries; n++ {
+		if answer, err = r.holdAgain(ctx, reader, readerSays, counter, counterSays); err != nil && !errors.Is(err, errNoAnswer) {
+			return "", err
+		}
+	}
+	if err != nil {
+		return "", err
+	}
+	var result issued
+	if err := json.Unmarshal([]byte(answer), &result); err != nil {
+		return "", language.Textf("order %d through reader %d: %s", o.number, r.slot, answer)
+	}
+	_, err = exchange(ctx, reader, readerSays, []byte("remove"))
+	if result.OK || ctx.Err() != nil {
+		return "", err
+	}
+	spoilt = firstNonEmpty(result.Error, answer)
+	if err != nil { // it had left the reader by itself
+		spoilt += "; " + err.Error()
+	}
+	return spoilt, os.Remove(image)
 }
 
 func firstNonEmpty(a, b string) string {
@@ -191,6 +230,9 @@ const answerLimit = 10 * time.Second
 
 // holdTries is how often a card is held to a reader that does not answer.
 const holdTries = 3
+
+// blankTries is how many blanks an order may take: a reader's fault in the middle spoils one.
+const blankTries = 3
 
 // errNoAnswer: the other side says nothing.
 var errNoAnswer = language.Textf("no answer within %s", answerLimit)
