@@ -83,6 +83,13 @@ const (
 	FareUnder = "fare_under"
 )
 
+// Purposes of what transfers took off fares that are the table's (a negative sum), by who bears it:
+// the operator itself, or the city. Nothing is booked of it; it is stated beside the totals.
+const (
+	TransferOwn  = "transfer_own"
+	TransferCity = "transfer_city"
+)
+
 // MetroEntry is the reason under which a metro entry of 0 fen is kept; it makes
 // no transfer.
 const MetroEntry = "metro_entry"

@@ -583,6 +583,56 @@ func (IntentState) EnumDescriptor() ([]byte, []int) {
 	return file_citycard_proto_rawDescGZIP(), []int{9}
 }
 
+// Bearer is who bears what is taken off a price.
+type Bearer int32
+
+const (
+	Bearer_BEARER_UNSPECIFIED Bearer = 0
+	Bearer_BEARER_OPERATOR    Bearer = 1 // of the ride that is cheaper
+	Bearer_BEARER_CITY        Bearer = 2
+)
+
+// Enum value maps for Bearer.
+var (
+	Bearer_name = map[int32]string{
+		0: "BEARER_UNSPECIFIED",
+		1: "BEARER_OPERATOR",
+		2: "BEARER_CITY",
+	}
+	Bearer_value = map[string]int32{
+		"BEARER_UNSPECIFIED": 0,
+		"BEARER_OPERATOR":    1,
+		"BEARER_CITY":        2,
+	}
+)
+
+func (x Bearer) Enum() *Bearer {
+	p := new(Bearer)
+	*p = x
+	return p
+}
+
+func (x Bearer) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Bearer) Descriptor() protoreflect.EnumDescriptor {
+	return file_citycard_proto_enumTypes[10].Descriptor()
+}
+
+func (Bearer) Type() protoreflect.EnumType {
+	return &file_citycard_proto_enumTypes[10]
+}
+
+func (x Bearer) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Bearer.Descriptor instead.
+func (Bearer) EnumDescriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{10}
+}
+
 // DayKind is what a calendar says of a day.
 type DayKind int32
 
@@ -620,11 +670,11 @@ func (x DayKind) String() string {
 }
 
 func (DayKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_citycard_proto_enumTypes[10].Descriptor()
+	return file_citycard_proto_enumTypes[11].Descriptor()
 }
 
 func (DayKind) Type() protoreflect.EnumType {
-	return &file_citycard_proto_enumTypes[10]
+	return &file_citycard_proto_enumTypes[11]
 }
 
 func (x DayKind) Number() protoreflect.EnumNumber {
@@ -633,7 +683,7 @@ func (x DayKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use DayKind.Descriptor instead.
 func (DayKind) EnumDescriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{10}
+	return file_citycard_proto_rawDescGZIP(), []int{11}
 }
 
 // Debit is one purse debit exactly as the card signed it: the TAC covers
@@ -795,6 +845,7 @@ type Tap struct {
 	Update        *Update                `protobuf:"bytes,15,opt,name=update,proto3" json:"update,omitempty"`                                                                   // MOVEMENT_UPDATE only
 	Marks         []Mark                 `protobuf:"varint,17,rep,packed,name=marks,proto3,enum=citycard.v1.Mark" json:"marks,omitempty"`                                       // faults under which the terminal took the card, each once
 	EntryLine     uint32                 `protobuf:"varint,18,opt,name=entry_line,json=entryLine,proto3" json:"entry_line,omitempty"`                                           // exit and update only; 0 where the card does not say
+	Before        *RideBefore            `protobuf:"bytes,19,opt,name=before,proto3" json:"before,omitempty"`                                                                   // only where a transfer made the ride cheaper
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -948,6 +999,83 @@ func (x *Tap) GetEntryLine() uint32 {
 	return 0
 }
 
+func (x *Tap) GetBefore() *RideBefore {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+// RideBefore is the ride from which a passenger transferred, as the terminal read it from the card's
+// journeys.
+type RideBefore struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Mode          Mode                   `protobuf:"varint,1,opt,name=mode,proto3,enum=citycard.v1.Mode" json:"mode,omitempty"`
+	Operator      uint32                 `protobuf:"varint,2,opt,name=operator,proto3" json:"operator,omitempty"` // its operator's number in the card's records
+	Time          []byte                 `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`          // when it was paid, 7 bytes BCD
+	Here          uint32                 `protobuf:"varint,4,opt,name=here,proto3" json:"here,omitempty"`         // the number of this terminal's operator in the card's records
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RideBefore) Reset() {
+	*x = RideBefore{}
+	mi := &file_citycard_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RideBefore) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RideBefore) ProtoMessage() {}
+
+func (x *RideBefore) ProtoReflect() protoreflect.Message {
+	mi := &file_citycard_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RideBefore.ProtoReflect.Descriptor instead.
+func (*RideBefore) Descriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *RideBefore) GetMode() Mode {
+	if x != nil {
+		return x.Mode
+	}
+	return Mode_MODE_UNSPECIFIED
+}
+
+func (x *RideBefore) GetOperator() uint32 {
+	if x != nil {
+		return x.Operator
+	}
+	return 0
+}
+
+func (x *RideBefore) GetTime() []byte {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *RideBefore) GetHere() uint32 {
+	if x != nil {
+		return x.Here
+	}
+	return 0
+}
+
 // Update is what a station's desk says of a correction. All but 03 end the trip at the desk's
 // station, for what a gate would take: its fare, or the highest one past the time limit. 03 with an
 // entry station writes that entry, now, for nothing, since the gate takes the fare; without one it
@@ -963,7 +1091,7 @@ type Update struct {
 
 func (x *Update) Reset() {
 	*x = Update{}
-	mi := &file_citycard_proto_msgTypes[2]
+	mi := &file_citycard_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -975,7 +1103,7 @@ func (x *Update) String() string {
 func (*Update) ProtoMessage() {}
 
 func (x *Update) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[2]
+	mi := &file_citycard_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -988,7 +1116,7 @@ func (x *Update) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Update.ProtoReflect.Descriptor instead.
 func (*Update) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{2}
+	return file_citycard_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Update) GetReason() UpdateReason {
@@ -1036,7 +1164,7 @@ type ExitTicket struct {
 
 func (x *ExitTicket) Reset() {
 	*x = ExitTicket{}
-	mi := &file_citycard_proto_msgTypes[3]
+	mi := &file_citycard_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1048,7 +1176,7 @@ func (x *ExitTicket) String() string {
 func (*ExitTicket) ProtoMessage() {}
 
 func (x *ExitTicket) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[3]
+	mi := &file_citycard_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1061,7 +1189,7 @@ func (x *ExitTicket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExitTicket.ProtoReflect.Descriptor instead.
 func (*ExitTicket) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{3}
+	return file_citycard_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ExitTicket) GetTerminal() []byte {
@@ -1168,7 +1296,7 @@ type TicketVoid struct {
 
 func (x *TicketVoid) Reset() {
 	*x = TicketVoid{}
-	mi := &file_citycard_proto_msgTypes[4]
+	mi := &file_citycard_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1180,7 +1308,7 @@ func (x *TicketVoid) String() string {
 func (*TicketVoid) ProtoMessage() {}
 
 func (x *TicketVoid) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[4]
+	mi := &file_citycard_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1193,7 +1321,7 @@ func (x *TicketVoid) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TicketVoid.ProtoReflect.Descriptor instead.
 func (*TicketVoid) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{4}
+	return file_citycard_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *TicketVoid) GetTime() []byte {
@@ -1236,7 +1364,7 @@ type Intent struct {
 
 func (x *Intent) Reset() {
 	*x = Intent{}
-	mi := &file_citycard_proto_msgTypes[5]
+	mi := &file_citycard_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1248,7 +1376,7 @@ func (x *Intent) String() string {
 func (*Intent) ProtoMessage() {}
 
 func (x *Intent) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[5]
+	mi := &file_citycard_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1261,7 +1389,7 @@ func (x *Intent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intent.ProtoReflect.Descriptor instead.
 func (*Intent) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{5}
+	return file_citycard_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Intent) GetTap() *Tap {
@@ -1305,7 +1433,7 @@ type Load struct {
 
 func (x *Load) Reset() {
 	*x = Load{}
-	mi := &file_citycard_proto_msgTypes[6]
+	mi := &file_citycard_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1317,7 +1445,7 @@ func (x *Load) String() string {
 func (*Load) ProtoMessage() {}
 
 func (x *Load) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[6]
+	mi := &file_citycard_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1330,7 +1458,7 @@ func (x *Load) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Load.ProtoReflect.Descriptor instead.
 func (*Load) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{6}
+	return file_citycard_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Load) GetMedium() Medium {
@@ -1479,7 +1607,7 @@ type LoadRequest struct {
 
 func (x *LoadRequest) Reset() {
 	*x = LoadRequest{}
-	mi := &file_citycard_proto_msgTypes[7]
+	mi := &file_citycard_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1491,7 +1619,7 @@ func (x *LoadRequest) String() string {
 func (*LoadRequest) ProtoMessage() {}
 
 func (x *LoadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[7]
+	mi := &file_citycard_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1504,7 +1632,7 @@ func (x *LoadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoadRequest.ProtoReflect.Descriptor instead.
 func (*LoadRequest) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{7}
+	return file_citycard_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *LoadRequest) GetOrder() string {
@@ -1623,7 +1751,7 @@ type LoadAnswer struct {
 
 func (x *LoadAnswer) Reset() {
 	*x = LoadAnswer{}
-	mi := &file_citycard_proto_msgTypes[8]
+	mi := &file_citycard_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1635,7 +1763,7 @@ func (x *LoadAnswer) String() string {
 func (*LoadAnswer) ProtoMessage() {}
 
 func (x *LoadAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[8]
+	mi := &file_citycard_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1648,7 +1776,7 @@ func (x *LoadAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoadAnswer.ProtoReflect.Descriptor instead.
 func (*LoadAnswer) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{8}
+	return file_citycard_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *LoadAnswer) GetMac2() []byte {
@@ -1687,7 +1815,7 @@ type MedicalClaim struct {
 
 func (x *MedicalClaim) Reset() {
 	*x = MedicalClaim{}
-	mi := &file_citycard_proto_msgTypes[9]
+	mi := &file_citycard_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1699,7 +1827,7 @@ func (x *MedicalClaim) String() string {
 func (*MedicalClaim) ProtoMessage() {}
 
 func (x *MedicalClaim) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[9]
+	mi := &file_citycard_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1712,7 +1840,7 @@ func (x *MedicalClaim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MedicalClaim.ProtoReflect.Descriptor instead.
 func (*MedicalClaim) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{9}
+	return file_citycard_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *MedicalClaim) GetSettlement() string {
@@ -1810,7 +1938,7 @@ type MedicalResult struct {
 
 func (x *MedicalResult) Reset() {
 	*x = MedicalResult{}
-	mi := &file_citycard_proto_msgTypes[10]
+	mi := &file_citycard_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1822,7 +1950,7 @@ func (x *MedicalResult) String() string {
 func (*MedicalResult) ProtoMessage() {}
 
 func (x *MedicalResult) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[10]
+	mi := &file_citycard_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1835,7 +1963,7 @@ func (x *MedicalResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MedicalResult.ProtoReflect.Descriptor instead.
 func (*MedicalResult) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{10}
+	return file_citycard_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *MedicalResult) GetSettlement() string {
@@ -1917,7 +2045,7 @@ type PensionBatch struct {
 
 func (x *PensionBatch) Reset() {
 	*x = PensionBatch{}
-	mi := &file_citycard_proto_msgTypes[11]
+	mi := &file_citycard_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1929,7 +2057,7 @@ func (x *PensionBatch) String() string {
 func (*PensionBatch) ProtoMessage() {}
 
 func (x *PensionBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[11]
+	mi := &file_citycard_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1942,7 +2070,7 @@ func (x *PensionBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PensionBatch.ProtoReflect.Descriptor instead.
 func (*PensionBatch) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{11}
+	return file_citycard_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PensionBatch) GetBatch() string {
@@ -1990,7 +2118,7 @@ type PensionLine struct {
 
 func (x *PensionLine) Reset() {
 	*x = PensionLine{}
-	mi := &file_citycard_proto_msgTypes[12]
+	mi := &file_citycard_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2002,7 +2130,7 @@ func (x *PensionLine) String() string {
 func (*PensionLine) ProtoMessage() {}
 
 func (x *PensionLine) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[12]
+	mi := &file_citycard_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2015,7 +2143,7 @@ func (x *PensionLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PensionLine.ProtoReflect.Descriptor instead.
 func (*PensionLine) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{12}
+	return file_citycard_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PensionLine) GetPerson() []byte {
@@ -2045,7 +2173,7 @@ type PensionResult struct {
 
 func (x *PensionResult) Reset() {
 	*x = PensionResult{}
-	mi := &file_citycard_proto_msgTypes[13]
+	mi := &file_citycard_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2057,7 +2185,7 @@ func (x *PensionResult) String() string {
 func (*PensionResult) ProtoMessage() {}
 
 func (x *PensionResult) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[13]
+	mi := &file_citycard_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2070,7 +2198,7 @@ func (x *PensionResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PensionResult.ProtoReflect.Descriptor instead.
 func (*PensionResult) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{13}
+	return file_citycard_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PensionResult) GetBatch() string {
@@ -2112,7 +2240,7 @@ type PensionReturn struct {
 
 func (x *PensionReturn) Reset() {
 	*x = PensionReturn{}
-	mi := &file_citycard_proto_msgTypes[14]
+	mi := &file_citycard_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2124,7 +2252,7 @@ func (x *PensionReturn) String() string {
 func (*PensionReturn) ProtoMessage() {}
 
 func (x *PensionReturn) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[14]
+	mi := &file_citycard_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2137,7 +2265,7 @@ func (x *PensionReturn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PensionReturn.ProtoReflect.Descriptor instead.
 func (*PensionReturn) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{14}
+	return file_citycard_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PensionReturn) GetPerson() []byte {
@@ -2174,13 +2302,14 @@ type FareTable struct {
 	MetroClass        []byte                 `protobuf:"bytes,7,opt,name=metro_class,json=metroClass,proto3" json:"metro_class,omitempty"`          // n*n, row = entry station - 1, column = exit station - 1: place of the price in metro_fen
 	Bands             []*Band                `protobuf:"bytes,8,rep,name=bands,proto3" json:"bands,omitempty"`                                      // at most one holds at a time
 	MetroByEntry      bool                   `protobuf:"varint,9,opt,name=metro_by_entry,json=metroByEntry,proto3" json:"metro_by_entry,omitempty"` // a trip has the band of its entry, else that of its exit
+	Transfers         []*Transfer            `protobuf:"bytes,10,rep,name=transfers,proto3" json:"transfers,omitempty"`                             // the first that fits holds
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
 
 func (x *FareTable) Reset() {
 	*x = FareTable{}
-	mi := &file_citycard_proto_msgTypes[15]
+	mi := &file_citycard_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2192,7 +2321,7 @@ func (x *FareTable) String() string {
 func (*FareTable) ProtoMessage() {}
 
 func (x *FareTable) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[15]
+	mi := &file_citycard_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2205,7 +2334,7 @@ func (x *FareTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FareTable.ProtoReflect.Descriptor instead.
 func (*FareTable) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{15}
+	return file_citycard_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *FareTable) GetVersion() string {
@@ -2271,6 +2400,130 @@ func (x *FareTable) GetMetroByEntry() bool {
 	return false
 }
 
+func (x *FareTable) GetTransfers() []*Transfer {
+	if x != nil {
+		return x.Transfers
+	}
+	return nil
+}
+
+// Transfer makes a ride cheaper that begins no later than some minutes after another one was paid.
+type Transfer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	From          Mode                   `protobuf:"varint,2,opt,name=from,proto3,enum=citycard.v1.Mode" json:"from,omitempty"`                         // of the ride before
+	FromOperators []uint32               `protobuf:"varint,3,rep,packed,name=from_operators,json=fromOperators,proto3" json:"from_operators,omitempty"` // their numbers in cards' records; none: every operator
+	To            Mode                   `protobuf:"varint,4,opt,name=to,proto3,enum=citycard.v1.Mode" json:"to,omitempty"`
+	ToOperators   []uint32               `protobuf:"varint,5,rep,packed,name=to_operators,json=toOperators,proto3" json:"to_operators,omitempty"` // likewise
+	Minutes       uint32                 `protobuf:"varint,6,opt,name=minutes,proto3" json:"minutes,omitempty"`
+	Once          bool                   `protobuf:"varint,7,opt,name=once,proto3" json:"once,omitempty"`                         // not from a ride to which a transfer of the table led
+	OffFen        uint32                 `protobuf:"varint,8,opt,name=off_fen,json=offFen,proto3" json:"off_fen,omitempty"`       // what is taken off; 0: Prices have a list for it
+	FloorFen      uint32                 `protobuf:"varint,9,opt,name=floor_fen,json=floorFen,proto3" json:"floor_fen,omitempty"` // it makes no price lower than this
+	Bearer        Bearer                 `protobuf:"varint,10,opt,name=bearer,proto3,enum=citycard.v1.Bearer" json:"bearer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Transfer) Reset() {
+	*x = Transfer{}
+	mi := &file_citycard_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Transfer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Transfer) ProtoMessage() {}
+
+func (x *Transfer) ProtoReflect() protoreflect.Message {
+	mi := &file_citycard_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
+func (*Transfer) Descriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Transfer) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Transfer) GetFrom() Mode {
+	if x != nil {
+		return x.From
+	}
+	return Mode_MODE_UNSPECIFIED
+}
+
+func (x *Transfer) GetFromOperators() []uint32 {
+	if x != nil {
+		return x.FromOperators
+	}
+	return nil
+}
+
+func (x *Transfer) GetTo() Mode {
+	if x != nil {
+		return x.To
+	}
+	return Mode_MODE_UNSPECIFIED
+}
+
+func (x *Transfer) GetToOperators() []uint32 {
+	if x != nil {
+		return x.ToOperators
+	}
+	return nil
+}
+
+func (x *Transfer) GetMinutes() uint32 {
+	if x != nil {
+		return x.Minutes
+	}
+	return 0
+}
+
+func (x *Transfer) GetOnce() bool {
+	if x != nil {
+		return x.Once
+	}
+	return false
+}
+
+func (x *Transfer) GetOffFen() uint32 {
+	if x != nil {
+		return x.OffFen
+	}
+	return 0
+}
+
+func (x *Transfer) GetFloorFen() uint32 {
+	if x != nil {
+		return x.FloorFen
+	}
+	return 0
+}
+
+func (x *Transfer) GetBearer() Bearer {
+	if x != nil {
+		return x.Bearer
+	}
+	return Bearer_BEARER_UNSPECIFIED
+}
+
 // Band is a time of day at which rides have prices of their own.
 type Band struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2284,7 +2537,7 @@ type Band struct {
 
 func (x *Band) Reset() {
 	*x = Band{}
-	mi := &file_citycard_proto_msgTypes[16]
+	mi := &file_citycard_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2296,7 +2549,7 @@ func (x *Band) String() string {
 func (*Band) ProtoMessage() {}
 
 func (x *Band) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[16]
+	mi := &file_citycard_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2309,7 +2562,7 @@ func (x *Band) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Band.ProtoReflect.Descriptor instead.
 func (*Band) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{16}
+	return file_citycard_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Band) GetName() string {
@@ -2351,7 +2604,7 @@ type DayKinds struct {
 
 func (x *DayKinds) Reset() {
 	*x = DayKinds{}
-	mi := &file_citycard_proto_msgTypes[17]
+	mi := &file_citycard_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2363,7 +2616,7 @@ func (x *DayKinds) String() string {
 func (*DayKinds) ProtoMessage() {}
 
 func (x *DayKinds) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[17]
+	mi := &file_citycard_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2376,7 +2629,7 @@ func (x *DayKinds) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DayKinds.ProtoReflect.Descriptor instead.
 func (*DayKinds) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{17}
+	return file_citycard_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *DayKinds) GetFirst() string {
@@ -2405,7 +2658,7 @@ type CardFares struct {
 
 func (x *CardFares) Reset() {
 	*x = CardFares{}
-	mi := &file_citycard_proto_msgTypes[18]
+	mi := &file_citycard_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2417,7 +2670,7 @@ func (x *CardFares) String() string {
 func (*CardFares) ProtoMessage() {}
 
 func (x *CardFares) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[18]
+	mi := &file_citycard_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2430,7 +2683,7 @@ func (x *CardFares) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CardFares.ProtoReflect.Descriptor instead.
 func (*CardFares) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{18}
+	return file_citycard_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CardFares) GetCardType() uint32 {
@@ -2459,13 +2712,14 @@ type Prices struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	MetroFen      []uint32               `protobuf:"varint,1,rep,packed,name=metro_fen,json=metroFen,proto3" json:"metro_fen,omitempty"` // by metro_class
 	Bus           []*BusFare             `protobuf:"bytes,2,rep,name=bus,proto3" json:"bus,omitempty"`
+	Reduced       []*Reduced             `protobuf:"bytes,3,rep,name=reduced,proto3" json:"reduced,omitempty"` // for each transfer
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Prices) Reset() {
 	*x = Prices{}
-	mi := &file_citycard_proto_msgTypes[19]
+	mi := &file_citycard_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2477,7 +2731,7 @@ func (x *Prices) String() string {
 func (*Prices) ProtoMessage() {}
 
 func (x *Prices) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[19]
+	mi := &file_citycard_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2490,7 +2744,7 @@ func (x *Prices) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Prices.ProtoReflect.Descriptor instead.
 func (*Prices) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{19}
+	return file_citycard_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Prices) GetMetroFen() []uint32 {
@@ -2507,6 +2761,67 @@ func (x *Prices) GetBus() []*BusFare {
 	return nil
 }
 
+func (x *Prices) GetReduced() []*Reduced {
+	if x != nil {
+		return x.Reduced
+	}
+	return nil
+}
+
+// Reduced are the prices of rides to which a transfer leads: in the mode to which it leads, or none
+// where an amount is taken off.
+type Reduced struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	MetroFen      []uint32               `protobuf:"varint,1,rep,packed,name=metro_fen,json=metroFen,proto3" json:"metro_fen,omitempty"` // by metro_class
+	Bus           []*BusFare             `protobuf:"bytes,2,rep,name=bus,proto3" json:"bus,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reduced) Reset() {
+	*x = Reduced{}
+	mi := &file_citycard_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reduced) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reduced) ProtoMessage() {}
+
+func (x *Reduced) ProtoReflect() protoreflect.Message {
+	mi := &file_citycard_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reduced.ProtoReflect.Descriptor instead.
+func (*Reduced) Descriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Reduced) GetMetroFen() []uint32 {
+	if x != nil {
+		return x.MetroFen
+	}
+	return nil
+}
+
+func (x *Reduced) GetBus() []*BusFare {
+	if x != nil {
+		return x.Bus
+	}
+	return nil
+}
+
 type BusFare struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Line          uint32                 `protobuf:"varint,1,opt,name=line,proto3" json:"line,omitempty"`
@@ -2517,7 +2832,7 @@ type BusFare struct {
 
 func (x *BusFare) Reset() {
 	*x = BusFare{}
-	mi := &file_citycard_proto_msgTypes[20]
+	mi := &file_citycard_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2529,7 +2844,7 @@ func (x *BusFare) String() string {
 func (*BusFare) ProtoMessage() {}
 
 func (x *BusFare) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[20]
+	mi := &file_citycard_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2542,7 +2857,7 @@ func (x *BusFare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BusFare.ProtoReflect.Descriptor instead.
 func (*BusFare) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{20}
+	return file_citycard_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *BusFare) GetLine() uint32 {
@@ -2570,7 +2885,7 @@ type KeptFares struct {
 
 func (x *KeptFares) Reset() {
 	*x = KeptFares{}
-	mi := &file_citycard_proto_msgTypes[21]
+	mi := &file_citycard_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2582,7 +2897,7 @@ func (x *KeptFares) String() string {
 func (*KeptFares) ProtoMessage() {}
 
 func (x *KeptFares) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[21]
+	mi := &file_citycard_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2595,7 +2910,7 @@ func (x *KeptFares) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeptFares.ProtoReflect.Descriptor instead.
 func (*KeptFares) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{21}
+	return file_citycard_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *KeptFares) GetTable() *FareTable {
@@ -2626,7 +2941,7 @@ type Reject struct {
 
 func (x *Reject) Reset() {
 	*x = Reject{}
-	mi := &file_citycard_proto_msgTypes[22]
+	mi := &file_citycard_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2638,7 +2953,7 @@ func (x *Reject) String() string {
 func (*Reject) ProtoMessage() {}
 
 func (x *Reject) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[22]
+	mi := &file_citycard_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2651,7 +2966,7 @@ func (x *Reject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reject.ProtoReflect.Descriptor instead.
 func (*Reject) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{22}
+	return file_citycard_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Reject) GetReason() string {
@@ -2709,7 +3024,7 @@ type Cleared struct {
 
 func (x *Cleared) Reset() {
 	*x = Cleared{}
-	mi := &file_citycard_proto_msgTypes[23]
+	mi := &file_citycard_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2721,7 +3036,7 @@ func (x *Cleared) String() string {
 func (*Cleared) ProtoMessage() {}
 
 func (x *Cleared) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[23]
+	mi := &file_citycard_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2734,7 +3049,7 @@ func (x *Cleared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cleared.ProtoReflect.Descriptor instead.
 func (*Cleared) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{23}
+	return file_citycard_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Cleared) GetCardToken() []byte {
@@ -2817,7 +3132,7 @@ type ClearedBatch struct {
 
 func (x *ClearedBatch) Reset() {
 	*x = ClearedBatch{}
-	mi := &file_citycard_proto_msgTypes[24]
+	mi := &file_citycard_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2829,7 +3144,7 @@ func (x *ClearedBatch) String() string {
 func (*ClearedBatch) ProtoMessage() {}
 
 func (x *ClearedBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[24]
+	mi := &file_citycard_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2842,7 +3157,7 @@ func (x *ClearedBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearedBatch.ProtoReflect.Descriptor instead.
 func (*ClearedBatch) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{24}
+	return file_citycard_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ClearedBatch) GetRecords() []*Cleared {
@@ -2866,7 +3181,7 @@ type RegistryEntry struct {
 
 func (x *RegistryEntry) Reset() {
 	*x = RegistryEntry{}
-	mi := &file_citycard_proto_msgTypes[25]
+	mi := &file_citycard_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2878,7 +3193,7 @@ func (x *RegistryEntry) String() string {
 func (*RegistryEntry) ProtoMessage() {}
 
 func (x *RegistryEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[25]
+	mi := &file_citycard_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2891,7 +3206,7 @@ func (x *RegistryEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryEntry.ProtoReflect.Descriptor instead.
 func (*RegistryEntry) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{25}
+	return file_citycard_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RegistryEntry) GetVersion() int64 {
@@ -2932,7 +3247,7 @@ type RegistryRow struct {
 
 func (x *RegistryRow) Reset() {
 	*x = RegistryRow{}
-	mi := &file_citycard_proto_msgTypes[26]
+	mi := &file_citycard_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2944,7 +3259,7 @@ func (x *RegistryRow) String() string {
 func (*RegistryRow) ProtoMessage() {}
 
 func (x *RegistryRow) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[26]
+	mi := &file_citycard_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2957,7 +3272,7 @@ func (x *RegistryRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryRow.ProtoReflect.Descriptor instead.
 func (*RegistryRow) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{26}
+	return file_citycard_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RegistryRow) GetColumns() map[string]string {
@@ -2981,7 +3296,7 @@ type HotlistEntry struct {
 
 func (x *HotlistEntry) Reset() {
 	*x = HotlistEntry{}
-	mi := &file_citycard_proto_msgTypes[27]
+	mi := &file_citycard_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2993,7 +3308,7 @@ func (x *HotlistEntry) String() string {
 func (*HotlistEntry) ProtoMessage() {}
 
 func (x *HotlistEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[27]
+	mi := &file_citycard_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3006,7 +3321,7 @@ func (x *HotlistEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HotlistEntry.ProtoReflect.Descriptor instead.
 func (*HotlistEntry) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{27}
+	return file_citycard_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *HotlistEntry) GetVersion() int64 {
@@ -3041,7 +3356,7 @@ type HotlistRow struct {
 
 func (x *HotlistRow) Reset() {
 	*x = HotlistRow{}
-	mi := &file_citycard_proto_msgTypes[28]
+	mi := &file_citycard_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3053,7 +3368,7 @@ func (x *HotlistRow) String() string {
 func (*HotlistRow) ProtoMessage() {}
 
 func (x *HotlistRow) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[28]
+	mi := &file_citycard_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3066,7 +3381,7 @@ func (x *HotlistRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HotlistRow.ProtoReflect.Descriptor instead.
 func (*HotlistRow) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{28}
+	return file_citycard_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *HotlistRow) GetFrom() string {
@@ -3103,7 +3418,7 @@ type ModeList struct {
 
 func (x *ModeList) Reset() {
 	*x = ModeList{}
-	mi := &file_citycard_proto_msgTypes[29]
+	mi := &file_citycard_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3115,7 +3430,7 @@ func (x *ModeList) String() string {
 func (*ModeList) ProtoMessage() {}
 
 func (x *ModeList) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[29]
+	mi := &file_citycard_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3128,7 +3443,7 @@ func (x *ModeList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModeList.ProtoReflect.Descriptor instead.
 func (*ModeList) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{29}
+	return file_citycard_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ModeList) GetVersion() int64 {
@@ -3164,7 +3479,7 @@ type IssuerEntry struct {
 
 func (x *IssuerEntry) Reset() {
 	*x = IssuerEntry{}
-	mi := &file_citycard_proto_msgTypes[30]
+	mi := &file_citycard_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3176,7 +3491,7 @@ func (x *IssuerEntry) String() string {
 func (*IssuerEntry) ProtoMessage() {}
 
 func (x *IssuerEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[30]
+	mi := &file_citycard_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3189,7 +3504,7 @@ func (x *IssuerEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssuerEntry.ProtoReflect.Descriptor instead.
 func (*IssuerEntry) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{30}
+	return file_citycard_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *IssuerEntry) GetInstitution() []byte {
@@ -3230,7 +3545,7 @@ type ModeEntry struct {
 
 func (x *ModeEntry) Reset() {
 	*x = ModeEntry{}
-	mi := &file_citycard_proto_msgTypes[31]
+	mi := &file_citycard_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3242,7 +3557,7 @@ func (x *ModeEntry) String() string {
 func (*ModeEntry) ProtoMessage() {}
 
 func (x *ModeEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[31]
+	mi := &file_citycard_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3255,7 +3570,7 @@ func (x *ModeEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModeEntry.ProtoReflect.Descriptor instead.
 func (*ModeEntry) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{31}
+	return file_citycard_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ModeEntry) GetId() string {
@@ -3335,7 +3650,7 @@ type Publication struct {
 
 func (x *Publication) Reset() {
 	*x = Publication{}
-	mi := &file_citycard_proto_msgTypes[32]
+	mi := &file_citycard_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3347,7 +3662,7 @@ func (x *Publication) String() string {
 func (*Publication) ProtoMessage() {}
 
 func (x *Publication) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[32]
+	mi := &file_citycard_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3360,7 +3675,7 @@ func (x *Publication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publication.ProtoReflect.Descriptor instead.
 func (*Publication) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{32}
+	return file_citycard_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Publication) GetTopic() string {
@@ -3445,7 +3760,7 @@ type SignedPublication struct {
 
 func (x *SignedPublication) Reset() {
 	*x = SignedPublication{}
-	mi := &file_citycard_proto_msgTypes[33]
+	mi := &file_citycard_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3457,7 +3772,7 @@ func (x *SignedPublication) String() string {
 func (*SignedPublication) ProtoMessage() {}
 
 func (x *SignedPublication) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[33]
+	mi := &file_citycard_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3470,7 +3785,7 @@ func (x *SignedPublication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedPublication.ProtoReflect.Descriptor instead.
 func (*SignedPublication) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{33}
+	return file_citycard_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *SignedPublication) GetPublication() []byte {
@@ -3499,7 +3814,7 @@ type FollowState struct {
 
 func (x *FollowState) Reset() {
 	*x = FollowState{}
-	mi := &file_citycard_proto_msgTypes[34]
+	mi := &file_citycard_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3511,7 +3826,7 @@ func (x *FollowState) String() string {
 func (*FollowState) ProtoMessage() {}
 
 func (x *FollowState) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[34]
+	mi := &file_citycard_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3524,7 +3839,7 @@ func (x *FollowState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowState.ProtoReflect.Descriptor instead.
 func (*FollowState) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{34}
+	return file_citycard_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *FollowState) GetKey() []byte {
@@ -3566,7 +3881,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_citycard_proto_msgTypes[35]
+	mi := &file_citycard_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3578,7 +3893,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[35]
+	mi := &file_citycard_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3591,7 +3906,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{35}
+	return file_citycard_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Ack) GetTerminal() []byte {
@@ -3670,7 +3985,7 @@ const file_citycard_proto_rawDesc = "" +
 	"\talgorithm\x18\n" +
 	" \x01(\rR\talgorithm\x12\x1b\n" +
 	"\tother_tac\x18\v \x01(\fR\botherTac\x12=\n" +
-	"\x10other_tac_reason\x18\f \x01(\x0e2\x13.citycard.v1.UnsureR\x0eotherTacReason\"\xf8\x04\n" +
+	"\x10other_tac_reason\x18\f \x01(\x0e2\x13.citycard.v1.UnsureR\x0eotherTacReason\"\xa9\x05\n" +
 	"\x03Tap\x12+\n" +
 	"\x06medium\x18\x01 \x01(\x0e2\x13.citycard.v1.MediumR\x06medium\x12(\n" +
 	"\x05debit\x18\x02 \x01(\v2\x12.citycard.v1.DebitR\x05debit\x12!\n" +
@@ -3692,7 +4007,14 @@ const file_citycard_proto_rawDesc = "" +
 	"\x06update\x18\x0f \x01(\v2\x13.citycard.v1.UpdateR\x06update\x12'\n" +
 	"\x05marks\x18\x11 \x03(\x0e2\x11.citycard.v1.MarkR\x05marks\x12\x1d\n" +
 	"\n" +
-	"entry_line\x18\x12 \x01(\rR\tentryLine\"l\n" +
+	"entry_line\x18\x12 \x01(\rR\tentryLine\x12/\n" +
+	"\x06before\x18\x13 \x01(\v2\x17.citycard.v1.RideBeforeR\x06before\"w\n" +
+	"\n" +
+	"RideBefore\x12%\n" +
+	"\x04mode\x18\x01 \x01(\x0e2\x11.citycard.v1.ModeR\x04mode\x12\x1a\n" +
+	"\boperator\x18\x02 \x01(\rR\boperator\x12\x12\n" +
+	"\x04time\x18\x03 \x01(\fR\x04time\x12\x12\n" +
+	"\x04here\x18\x04 \x01(\rR\x04here\"l\n" +
 	"\x06Update\x121\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x19.citycard.v1.UpdateReasonR\x06reason\x12\x19\n" +
 	"\bcash_fen\x18\x02 \x01(\rR\acashFen\x12\x14\n" +
@@ -3815,7 +4137,7 @@ const file_citycard_proto_rawDesc = "" +
 	"\x06person\x18\x01 \x01(\fR\x06person\x12\x1d\n" +
 	"\n" +
 	"amount_fen\x18\x02 \x01(\x03R\tamountFen\x12\x14\n" +
-	"\x05cause\x18\x03 \x01(\tR\x05cause\"\xe2\x02\n" +
+	"\x05cause\x18\x03 \x01(\tR\x05cause\"\x97\x03\n" +
 	"\tFareTable\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12%\n" +
 	"\x0eeffective_from\x18\x02 \x01(\tR\reffectiveFrom\x12%\n" +
@@ -3827,7 +4149,21 @@ const file_citycard_proto_rawDesc = "" +
 	"\vmetro_class\x18\a \x01(\fR\n" +
 	"metroClass\x12'\n" +
 	"\x05bands\x18\b \x03(\v2\x11.citycard.v1.BandR\x05bands\x12$\n" +
-	"\x0emetro_by_entry\x18\t \x01(\bR\fmetroByEntry\"\x82\x01\n" +
+	"\x0emetro_by_entry\x18\t \x01(\bR\fmetroByEntry\x123\n" +
+	"\ttransfers\x18\n" +
+	" \x03(\v2\x15.citycard.v1.TransferR\ttransfers\"\xc3\x02\n" +
+	"\bTransfer\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12%\n" +
+	"\x04from\x18\x02 \x01(\x0e2\x11.citycard.v1.ModeR\x04from\x12%\n" +
+	"\x0efrom_operators\x18\x03 \x03(\rR\rfromOperators\x12!\n" +
+	"\x02to\x18\x04 \x01(\x0e2\x11.citycard.v1.ModeR\x02to\x12!\n" +
+	"\fto_operators\x18\x05 \x03(\rR\vtoOperators\x12\x18\n" +
+	"\aminutes\x18\x06 \x01(\rR\aminutes\x12\x12\n" +
+	"\x04once\x18\a \x01(\bR\x04once\x12\x17\n" +
+	"\aoff_fen\x18\b \x01(\rR\x06offFen\x12\x1b\n" +
+	"\tfloor_fen\x18\t \x01(\rR\bfloorFen\x12+\n" +
+	"\x06bearer\x18\n" +
+	" \x01(\x0e2\x13.citycard.v1.BearerR\x06bearer\"\x82\x01\n" +
 	"\x04Band\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12(\n" +
 	"\x04days\x18\x02 \x03(\x0e2\x14.citycard.v1.DayKindR\x04days\x12\x1f\n" +
@@ -3840,8 +4176,12 @@ const file_citycard_proto_rawDesc = "" +
 	"\tCardFares\x12\x1b\n" +
 	"\tcard_type\x18\x01 \x01(\rR\bcardType\x12*\n" +
 	"\x11metro_highest_fen\x18\x02 \x01(\rR\x0fmetroHighestFen\x12+\n" +
-	"\x06prices\x18\x03 \x03(\v2\x13.citycard.v1.PricesR\x06prices\"M\n" +
+	"\x06prices\x18\x03 \x03(\v2\x13.citycard.v1.PricesR\x06prices\"}\n" +
 	"\x06Prices\x12\x1b\n" +
+	"\tmetro_fen\x18\x01 \x03(\rR\bmetroFen\x12&\n" +
+	"\x03bus\x18\x02 \x03(\v2\x14.citycard.v1.BusFareR\x03bus\x12.\n" +
+	"\areduced\x18\x03 \x03(\v2\x14.citycard.v1.ReducedR\areduced\"N\n" +
+	"\aReduced\x12\x1b\n" +
 	"\tmetro_fen\x18\x01 \x03(\rR\bmetroFen\x12&\n" +
 	"\x03bus\x18\x02 \x03(\v2\x14.citycard.v1.BusFareR\x03bus\"/\n" +
 	"\aBusFare\x12\x12\n" +
@@ -3998,7 +4338,11 @@ const file_citycard_proto_rawDesc = "" +
 	"\x12INTENT_STATE_BEGUN\x10\x01\x12\x15\n" +
 	"\x11INTENT_STATE_OPEN\x10\x02\x12\x1c\n" +
 	"\x18INTENT_STATE_UNCONFIRMED\x10\x03\x12\x18\n" +
-	"\x14INTENT_STATE_DOUBTED\x10\x04*e\n" +
+	"\x14INTENT_STATE_DOUBTED\x10\x04*F\n" +
+	"\x06Bearer\x12\x16\n" +
+	"\x12BEARER_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fBEARER_OPERATOR\x10\x01\x12\x0f\n" +
+	"\vBEARER_CITY\x10\x02*e\n" +
 	"\aDayKind\x12\x18\n" +
 	"\x14DAY_KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10DAY_KIND_WORKDAY\x10\x01\x12\x14\n" +
@@ -4018,8 +4362,8 @@ func file_citycard_proto_rawDescGZIP() []byte {
 }
 
 var (
-	file_citycard_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
-	file_citycard_proto_msgTypes  = make([]protoimpl.MessageInfo, 38)
+	file_citycard_proto_enumTypes = make([]protoimpl.EnumInfo, 12)
+	file_citycard_proto_msgTypes  = make([]protoimpl.MessageInfo, 41)
 	file_citycard_proto_goTypes   = []any{
 		Medium(0),                 // 0: citycard.v1.Medium
 		Mode(0),                   // 1: citycard.v1.Mode
@@ -4031,89 +4375,101 @@ var (
 		Unsure(0),                 // 7: citycard.v1.Unsure
 		Mark(0),                   // 8: citycard.v1.Mark
 		IntentState(0),            // 9: citycard.v1.IntentState
-		DayKind(0),                // 10: citycard.v1.DayKind
-		(*Debit)(nil),             // 11: citycard.v1.Debit
-		(*Tap)(nil),               // 12: citycard.v1.Tap
-		(*Update)(nil),            // 13: citycard.v1.Update
-		(*ExitTicket)(nil),        // 14: citycard.v1.ExitTicket
-		(*TicketVoid)(nil),        // 15: citycard.v1.TicketVoid
-		(*Intent)(nil),            // 16: citycard.v1.Intent
-		(*Load)(nil),              // 17: citycard.v1.Load
-		(*LoadRequest)(nil),       // 18: citycard.v1.LoadRequest
-		(*LoadAnswer)(nil),        // 19: citycard.v1.LoadAnswer
-		(*MedicalClaim)(nil),      // 20: citycard.v1.MedicalClaim
-		(*MedicalResult)(nil),     // 21: citycard.v1.MedicalResult
-		(*PensionBatch)(nil),      // 22: citycard.v1.PensionBatch
-		(*PensionLine)(nil),       // 23: citycard.v1.PensionLine
-		(*PensionResult)(nil),     // 24: citycard.v1.PensionResult
-		(*PensionReturn)(nil),     // 25: citycard.v1.PensionReturn
-		(*FareTable)(nil),         // 26: citycard.v1.FareTable
-		(*Band)(nil),              // 27: citycard.v1.Band
-		(*DayKinds)(nil),          // 28: citycard.v1.DayKinds
-		(*CardFares)(nil),         // 29: citycard.v1.CardFares
-		(*Prices)(nil),            // 30: citycard.v1.Prices
-		(*BusFare)(nil),           // 31: citycard.v1.BusFare
-		(*KeptFares)(nil),         // 32: citycard.v1.KeptFares
-		(*Reject)(nil),            // 33: citycard.v1.Reject
-		(*Cleared)(nil),           // 34: citycard.v1.Cleared
-		(*ClearedBatch)(nil),      // 35: citycard.v1.ClearedBatch
-		(*RegistryEntry)(nil),     // 36: citycard.v1.RegistryEntry
-		(*RegistryRow)(nil),       // 37: citycard.v1.RegistryRow
-		(*HotlistEntry)(nil),      // 38: citycard.v1.HotlistEntry
-		(*HotlistRow)(nil),        // 39: citycard.v1.HotlistRow
-		(*ModeList)(nil),          // 40: citycard.v1.ModeList
-		(*IssuerEntry)(nil),       // 41: citycard.v1.IssuerEntry
-		(*ModeEntry)(nil),         // 42: citycard.v1.ModeEntry
-		(*Publication)(nil),       // 43: citycard.v1.Publication
-		(*SignedPublication)(nil), // 44: citycard.v1.SignedPublication
-		(*FollowState)(nil),       // 45: citycard.v1.FollowState
-		(*Ack)(nil),               // 46: citycard.v1.Ack
-		nil,                       // 47: citycard.v1.RegistryRow.ColumnsEntry
-		nil,                       // 48: citycard.v1.FollowState.VersionsEntry
+		Bearer(0),                 // 10: citycard.v1.Bearer
+		DayKind(0),                // 11: citycard.v1.DayKind
+		(*Debit)(nil),             // 12: citycard.v1.Debit
+		(*Tap)(nil),               // 13: citycard.v1.Tap
+		(*RideBefore)(nil),        // 14: citycard.v1.RideBefore
+		(*Update)(nil),            // 15: citycard.v1.Update
+		(*ExitTicket)(nil),        // 16: citycard.v1.ExitTicket
+		(*TicketVoid)(nil),        // 17: citycard.v1.TicketVoid
+		(*Intent)(nil),            // 18: citycard.v1.Intent
+		(*Load)(nil),              // 19: citycard.v1.Load
+		(*LoadRequest)(nil),       // 20: citycard.v1.LoadRequest
+		(*LoadAnswer)(nil),        // 21: citycard.v1.LoadAnswer
+		(*MedicalClaim)(nil),      // 22: citycard.v1.MedicalClaim
+		(*MedicalResult)(nil),     // 23: citycard.v1.MedicalResult
+		(*PensionBatch)(nil),      // 24: citycard.v1.PensionBatch
+		(*PensionLine)(nil),       // 25: citycard.v1.PensionLine
+		(*PensionResult)(nil),     // 26: citycard.v1.PensionResult
+		(*PensionReturn)(nil),     // 27: citycard.v1.PensionReturn
+		(*FareTable)(nil),         // 28: citycard.v1.FareTable
+		(*Transfer)(nil),          // 29: citycard.v1.Transfer
+		(*Band)(nil),              // 30: citycard.v1.Band
+		(*DayKinds)(nil),          // 31: citycard.v1.DayKinds
+		(*CardFares)(nil),         // 32: citycard.v1.CardFares
+		(*Prices)(nil),            // 33: citycard.v1.Prices
+		(*Reduced)(nil),           // 34: citycard.v1.Reduced
+		(*BusFare)(nil),           // 35: citycard.v1.BusFare
+		(*KeptFares)(nil),         // 36: citycard.v1.KeptFares
+		(*Reject)(nil),            // 37: citycard.v1.Reject
+		(*Cleared)(nil),           // 38: citycard.v1.Cleared
+		(*ClearedBatch)(nil),      // 39: citycard.v1.ClearedBatch
+		(*RegistryEntry)(nil),     // 40: citycard.v1.RegistryEntry
+		(*RegistryRow)(nil),       // 41: citycard.v1.RegistryRow
+		(*HotlistEntry)(nil),      // 42: citycard.v1.HotlistEntry
+		(*HotlistRow)(nil),        // 43: citycard.v1.HotlistRow
+		(*ModeList)(nil),          // 44: citycard.v1.ModeList
+		(*IssuerEntry)(nil),       // 45: citycard.v1.IssuerEntry
+		(*ModeEntry)(nil),         // 46: citycard.v1.ModeEntry
+		(*Publication)(nil),       // 47: citycard.v1.Publication
+		(*SignedPublication)(nil), // 48: citycard.v1.SignedPublication
+		(*FollowState)(nil),       // 49: citycard.v1.FollowState
+		(*Ack)(nil),               // 50: citycard.v1.Ack
+		nil,                       // 51: citycard.v1.RegistryRow.ColumnsEntry
+		nil,                       // 52: citycard.v1.FollowState.VersionsEntry
 	}
 )
 
 var file_citycard_proto_depIdxs = []int32{
 	7,  // 0: citycard.v1.Debit.other_tac_reason:type_name -> citycard.v1.Unsure
 	0,  // 1: citycard.v1.Tap.medium:type_name -> citycard.v1.Medium
-	11, // 2: citycard.v1.Tap.debit:type_name -> citycard.v1.Debit
+	12, // 2: citycard.v1.Tap.debit:type_name -> citycard.v1.Debit
 	1,  // 3: citycard.v1.Tap.mode:type_name -> citycard.v1.Mode
 	2,  // 4: citycard.v1.Tap.movement:type_name -> citycard.v1.Movement
 	5,  // 5: citycard.v1.Tap.service_mode:type_name -> citycard.v1.ServiceMode
-	13, // 6: citycard.v1.Tap.update:type_name -> citycard.v1.Update
+	15, // 6: citycard.v1.Tap.update:type_name -> citycard.v1.Update
 	8,  // 7: citycard.v1.Tap.marks:type_name -> citycard.v1.Mark
-	3,  // 8: citycard.v1.Update.reason:type_name -> citycard.v1.UpdateReason
-	4,  // 9: citycard.v1.ExitTicket.reason:type_name -> citycard.v1.ExitReason
-	3,  // 10: citycard.v1.ExitTicket.update:type_name -> citycard.v1.UpdateReason
-	15, // 11: citycard.v1.ExitTicket.void:type_name -> citycard.v1.TicketVoid
-	12, // 12: citycard.v1.Intent.tap:type_name -> citycard.v1.Tap
-	9,  // 13: citycard.v1.Intent.state:type_name -> citycard.v1.IntentState
-	0,  // 14: citycard.v1.Load.medium:type_name -> citycard.v1.Medium
-	7,  // 15: citycard.v1.Load.other_tac_reason:type_name -> citycard.v1.Unsure
-	23, // 16: citycard.v1.PensionBatch.lines:type_name -> citycard.v1.PensionLine
-	25, // 17: citycard.v1.PensionResult.returns:type_name -> citycard.v1.PensionReturn
-	29, // 18: citycard.v1.FareTable.fares:type_name -> citycard.v1.CardFares
-	27, // 19: citycard.v1.FareTable.bands:type_name -> citycard.v1.Band
-	10, // 20: citycard.v1.Band.days:type_name -> citycard.v1.DayKind
-	30, // 21: citycard.v1.CardFares.prices:type_name -> citycard.v1.Prices
-	31, // 22: citycard.v1.Prices.bus:type_name -> citycard.v1.BusFare
-	26, // 23: citycard.v1.KeptFares.table:type_name -> citycard.v1.FareTable
-	28, // 24: citycard.v1.KeptFares.calendar:type_name -> citycard.v1.DayKinds
-	34, // 25: citycard.v1.ClearedBatch.records:type_name -> citycard.v1.Cleared
-	37, // 26: citycard.v1.RegistryEntry.rows:type_name -> citycard.v1.RegistryRow
-	47, // 27: citycard.v1.RegistryRow.columns:type_name -> citycard.v1.RegistryRow.ColumnsEntry
-	39, // 28: citycard.v1.HotlistEntry.rows:type_name -> citycard.v1.HotlistRow
-	42, // 29: citycard.v1.ModeList.modes:type_name -> citycard.v1.ModeEntry
-	41, // 30: citycard.v1.ModeList.issuers:type_name -> citycard.v1.IssuerEntry
-	5,  // 31: citycard.v1.ModeEntry.kind:type_name -> citycard.v1.ServiceMode
-	1,  // 32: citycard.v1.ModeEntry.transport:type_name -> citycard.v1.Mode
-	6,  // 33: citycard.v1.ModeEntry.exit_without_entry:type_name -> citycard.v1.ExitWithoutEntry
-	48, // 34: citycard.v1.FollowState.versions:type_name -> citycard.v1.FollowState.VersionsEntry
-	35, // [35:35] is the sub-list for method output_type
-	35, // [35:35] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	14, // 8: citycard.v1.Tap.before:type_name -> citycard.v1.RideBefore
+	1,  // 9: citycard.v1.RideBefore.mode:type_name -> citycard.v1.Mode
+	3,  // 10: citycard.v1.Update.reason:type_name -> citycard.v1.UpdateReason
+	4,  // 11: citycard.v1.ExitTicket.reason:type_name -> citycard.v1.ExitReason
+	3,  // 12: citycard.v1.ExitTicket.update:type_name -> citycard.v1.UpdateReason
+	17, // 13: citycard.v1.ExitTicket.void:type_name -> citycard.v1.TicketVoid
+	13, // 14: citycard.v1.Intent.tap:type_name -> citycard.v1.Tap
+	9,  // 15: citycard.v1.Intent.state:type_name -> citycard.v1.IntentState
+	0,  // 16: citycard.v1.Load.medium:type_name -> citycard.v1.Medium
+	7,  // 17: citycard.v1.Load.other_tac_reason:type_name -> citycard.v1.Unsure
+	25, // 18: citycard.v1.PensionBatch.lines:type_name -> citycard.v1.PensionLine
+	27, // 19: citycard.v1.PensionResult.returns:type_name -> citycard.v1.PensionReturn
+	32, // 20: citycard.v1.FareTable.fares:type_name -> citycard.v1.CardFares
+	30, // 21: citycard.v1.FareTable.bands:type_name -> citycard.v1.Band
+	29, // 22: citycard.v1.FareTable.transfers:type_name -> citycard.v1.Transfer
+	1,  // 23: citycard.v1.Transfer.from:type_name -> citycard.v1.Mode
+	1,  // 24: citycard.v1.Transfer.to:type_name -> citycard.v1.Mode
+	10, // 25: citycard.v1.Transfer.bearer:type_name -> citycard.v1.Bearer
+	11, // 26: citycard.v1.Band.days:type_name -> citycard.v1.DayKind
+	33, // 27: citycard.v1.CardFares.prices:type_name -> citycard.v1.Prices
+	35, // 28: citycard.v1.Prices.bus:type_name -> citycard.v1.BusFare
+	34, // 29: citycard.v1.Prices.reduced:type_name -> citycard.v1.Reduced
+	35, // 30: citycard.v1.Reduced.bus:type_name -> citycard.v1.BusFare
+	28, // 31: citycard.v1.KeptFares.table:type_name -> citycard.v1.FareTable
+	31, // 32: citycard.v1.KeptFares.calendar:type_name -> citycard.v1.DayKinds
+	38, // 33: citycard.v1.ClearedBatch.records:type_name -> citycard.v1.Cleared
+	41, // 34: citycard.v1.RegistryEntry.rows:type_name -> citycard.v1.RegistryRow
+	51, // 35: citycard.v1.RegistryRow.columns:type_name -> citycard.v1.RegistryRow.ColumnsEntry
+	43, // 36: citycard.v1.HotlistEntry.rows:type_name -> citycard.v1.HotlistRow
+	46, // 37: citycard.v1.ModeList.modes:type_name -> citycard.v1.ModeEntry
+	45, // 38: citycard.v1.ModeList.issuers:type_name -> citycard.v1.IssuerEntry
+	5,  // 39: citycard.v1.ModeEntry.kind:type_name -> citycard.v1.ServiceMode
+	1,  // 40: citycard.v1.ModeEntry.transport:type_name -> citycard.v1.Mode
+	6,  // 41: citycard.v1.ModeEntry.exit_without_entry:type_name -> citycard.v1.ExitWithoutEntry
+	52, // 42: citycard.v1.FollowState.versions:type_name -> citycard.v1.FollowState.VersionsEntry
+	43, // [43:43] is the sub-list for method output_type
+	43, // [43:43] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_citycard_proto_init() }
@@ -4126,8 +4482,8 @@ func file_citycard_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_citycard_proto_rawDesc), len(file_citycard_proto_rawDesc)),
-			NumEnums:      11,
-			NumMessages:   38,
+			NumEnums:      12,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

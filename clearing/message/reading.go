@@ -22,6 +22,7 @@ type Ride struct {
 	Time, EntryTime                       [TimeLen]byte // zero where the tap has none of that length
 	Update                                UpdateReason  // of a correction at a desk
 	CashFen                               uint32        // paid for that beside the debit
+	Before                                Before        // from which the passenger transferred; zero: none
 }
 
 // Enters reports whether the ride is an entry: at a gate, or written at a desk.
@@ -37,6 +38,8 @@ const (
 	tapUpdate, updateReason, updateCash                  protowire.Number = 15, 1, 2
 	debitAmount, debitTime                               protowire.Number = 4, 7
 	loadTime, loadBalance, loadOverdraft                 protowire.Number = 8, 9, 17
+	tapBefore                                            protowire.Number = 19
+	beforeMode, beforeOperator, beforeTime, beforeHere   protowire.Number = 1, 2, 3, 4
 )
 
 // Ride is what the price of the tap depends on.
@@ -47,6 +50,7 @@ func (t *Tap) Ride() (r Ride) {
 	}
 	r.Time, r.EntryTime = timeOf(t.GetDebit().GetTime()), timeOf(t.GetEntryTime())
 	r.Update, r.CashFen = t.GetUpdate().GetReason(), t.GetUpdate().GetCashFen()
+	r.Before = t.GetBefore().Ride()
 	return r
 }
 
@@ -61,6 +65,8 @@ func TapRide(b []byte) (r Ride, ok bool) {
 			return fields(inner, r.debit)
 		case number == tapUpdate && inner != nil:
 			return fields(inner, r.update)
+		case number == tapBefore && inner != nil:
+			return fields(inner, r.Before.field)
 		case number == tapEntryAt && inner != nil:
 			r.EntryTime = timeOf(inner)
 		case inner == nil:
@@ -87,6 +93,21 @@ func (r *Ride) update(number protowire.Number, value uint64, inner []byte) bool 
 		r.Update = UpdateReason(value)
 	case number == updateCash && inner == nil:
 		r.CashFen = uint32(value)
+	}
+	return true
+}
+
+func (b *Before) field(number protowire.Number, value uint64, inner []byte) bool {
+	switch {
+	case number == beforeTime && inner != nil:
+		b.Time = timeOf(inner)
+	case inner != nil:
+	case number == beforeMode:
+		b.Mode = Mode(value)
+	case number == beforeOperator:
+		b.Operator = uint32(value)
+	case number == beforeHere:
+		b.Here = uint32(value)
 	}
 	return true
 }

@@ -68,6 +68,10 @@ func FuzzRide(f *testing.F) {
 		{Mode: message.Mode_MODE_BUS, EntryTime: at[:6], Debit: &message.Debit{}},
 		{Line: 1},
 		{
+			Mode: message.Mode_MODE_BUS, Movement: message.Movement_MOVEMENT_SINGLE, Line: 5, Debit: &message.Debit{AmountFen: 40, Time: at},
+			Before: &message.RideBefore{Mode: message.Mode_MODE_METRO, Operator: 300, Time: at, Here: 2},
+		},
+		{
 			Mode: message.Mode_MODE_METRO, Movement: message.Movement_MOVEMENT_UPDATE, Station: 2, EntryStation: 300, EntryTime: at, CardType: 3,
 			Debit: &message.Debit{Time: at}, Update: &message.Update{Reason: message.UpdateReason_UPDATE_REASON_ENTRY_TIMEOUT, CashFen: 900, Staff: "A17"},
 		},

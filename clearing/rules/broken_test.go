@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -176,10 +177,16 @@ func TestNothingHalfTaken(t *testing.T) {
 	}
 }
 
-// TestBrokenBands breaks every value and field of the fares of the book of journeys, which have
-// bands. The reader refuses all, and the schema all but what no schema can say.
-func TestBrokenBands(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "..", "cmd", "citycard", "testdata", "journeys", "fares.json"))
+// TestBrokenBook breaks every value and field of bands and transfers in the fares of the book of
+// journeys. The reader refuses all, and the schema all but what no schema can say.
+func TestBrokenBook(t *testing.T) {
+	for name, what := range map[string]*regexp.Regexp{"fares.json": regexp.MustCompile("band"), "transfers.json": regexp.MustCompile("transfers|operators")} {
+		t.Run(name, func(t *testing.T) { brokenBook(t, name, what) })
+	}
+}
+
+func brokenBook(t *testing.T, name string, what *regexp.Regexp) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "cmd", "citycard", "testdata", "journeys", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +198,7 @@ func TestBrokenBands(t *testing.T) {
 	}
 	count := 0
 	for _, b := range breakages(t, rules.Fares, document) {
-		if !strings.Contains(b.scope, "band") {
+		if !what.MatchString(b.scope) {
 			continue
 		}
 		broken := document.clone()

@@ -75,7 +75,7 @@ func forms(kind rules.Kind) map[string]form {
 			"bus_lines": {sort: list}, "bus_lines[]": {sort: whole, min: 1, max: 1_000_000},
 		}))
 	case rules.Fares:
-		return head(form{sort: moment}, figures("metro.", figures("bus.", figures("cards[].", figures("bands[].", map[string]form{
+		return head(form{sort: moment}, figures("metro.", figures("bus.", figures("cards[].", figures("bands[].", figures("transfers[].", map[string]form{
 			"rounding": {sort: word}, "metro": {sort: object}, "bus": {sort: object}, "cards": {sort: list, min: 1}, "cards[]": {sort: object},
 			"metro.base_fen": {sort: whole, max: mostFen}, "metro.base_km": {sort: length}, "metro.limit_minutes": {sort: whole, min: 1, max: 1440},
 			"metro.steps": {sort: list, min: 1}, "metro.steps[]": {sort: object},
@@ -88,7 +88,13 @@ func forms(kind rules.Kind) map[string]form {
 			"cards[].bands": {sort: list, optional: true}, "cards[].bands[]": {sort: object}, "cards[].bands[].band": {sort: word},
 			"cards[].bands[].metro": {sort: share, optional: true}, "cards[].bands[].metro_fen": {sort: whole, max: mostFen, optional: true},
 			"cards[].bands[].bus": {sort: share, optional: true}, "cards[].bands[].bus_fen": {sort: whole, max: mostFen, optional: true},
-		})))))
+			"operators": {sort: list, optional: true}, "operators[]": {sort: object}, "operators[].operator": {sort: label}, "operators[].number": {sort: whole, min: 1, max: 65_535},
+			"transfers": {sort: list, optional: true}, "transfers[]": {sort: object}, "transfers[].name": {sort: name},
+			"transfers[].from": {sort: object}, "transfers[].from.mode": {sort: word}, "transfers[].from.operators": {sort: list, optional: true}, "transfers[].from.operators[]": {sort: word},
+			"transfers[].to": {sort: object}, "transfers[].to.mode": {sort: word}, "transfers[].to.operators": {sort: list, optional: true}, "transfers[].to.operators[]": {sort: word},
+			"transfers[].minutes": {sort: whole, min: 1, max: 1440}, "transfers[].repeat": {sort: word}, "transfers[].off": {sort: share, optional: true}, "transfers[].off_fen": {sort: whole, min: 1, max: mostFen, optional: true},
+			"transfers[].floor_fen": {sort: whole, max: mostFen}, "transfers[].bearer": {sort: word}, "transfers[].apply": {sort: word},
+		}))))))
 	case rules.Loads:
 		single := form{sort: whole, max: mostFen, optional: true}
 		return head(form{sort: moment}, figures("", map[string]form{

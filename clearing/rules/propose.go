@@ -215,6 +215,9 @@ func pricesRow(c *Content) proposal.Row {
 	if p.Bands.From != "" {
 		row = row.Alters("times of day with prices of their own", p.Bands.Before, p.Bands.After)
 	}
+	if p.Transfers.From != "" {
+		row = row.Alters("transfers", p.Transfers.Before, p.Transfers.After)
+	}
 	if p.Share.From != "" {
 		row = row.Alters("share that fares to come may change", p.Share.Before, p.Share.After)
 	}

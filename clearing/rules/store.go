@@ -89,8 +89,9 @@ type Draft struct {
 	at       time.Time
 }
 
-// LargeChangeError refuses a draft that changes a price by more than the limit, raises the limit,
-// shortens the time limit of trips or moves a band, which nobody said is intended.
+// LargeChangeError refuses a draft that changes a price by more than the limit, raises the
+// limit, shortens the time limit of trips, moves a band or changes a transfer, which nobody said
+// is intended.
 type LargeChangeError struct{ fare.Change }
 
 // Error names the change.
@@ -104,6 +105,9 @@ func (e *LargeChangeError) Error() string {
 	}
 	if e.Bands.From != "" {
 		all = append(all, fmt.Sprintf("the times of the bands go from %q to %q", e.Bands.Before, e.Bands.After))
+	}
+	if e.Transfers.From != "" {
+		all = append(all, fmt.Sprintf("the transfers go from %q to %q", e.Transfers.Before, e.Transfers.After))
 	}
 	if e.Looser() {
 		all = append(all, fmt.Sprintf("the largest change goes from %s to %s", e.Share.Before, e.Share.After))

@@ -361,10 +361,19 @@ func listed(edition *index.Edition, t *tap) bool {
 }
 
 // price flags a tap that does not cost what the table says, and states the difference if there is a
-// price.
+// price; of one that does, it states what a transfer took off.
 func (t *tap) price(rules *Rules, edition *index.Edition, ruling *docket.Ruling) {
 	c := rules.charge(t, edition)
-	if ruling.Flagged = c.Flagged; c.Outcome != fare.AmountDiffers {
+	ruling.Flagged = c.Flagged
+	switch {
+	case c.OK() && c.OffFen > 0:
+		purpose := chart.TransferOwn
+		if c.Bearer == message.Bearer_BEARER_CITY {
+			purpose = chart.TransferCity
+		}
+		ruling.Asides = append(ruling.Asides, docket.Aside{Day: t.day, Purpose: purpose, Fen: -ledger.Fen(c.OffFen)})
+		return
+	case c.Outcome != fare.AmountDiffers:
 		return
 	}
 	purpose, more := chart.FareOver, c.ChargedFen-ledger.Fen(c.ExpectedFen)

@@ -39,7 +39,12 @@ func (r *Rules) charge(t *tap, edition *index.Edition) (c Charge) {
 	if isProof(&t.message) {
 		return c
 	}
-	c.Finding = r.Fares.At(t.at).CheckUnder(&t.message, t.relief(edition))
+	table, relief := r.Fares.At(t.at), t.relief(edition)
+	if before := t.message.GetBefore(); before != nil {
+		terminal, _ := edition.Terminal(t.signed.Terminal, t.day)
+		relief.Misnamed = !table.NumberOf(terminal.Operator, before.GetHere())
+	}
+	c.Finding = table.CheckUnder(&t.message, relief)
 	c.ChargedFen = ledger.Fen(t.message.GetDebit().GetAmountFen()) + ledger.Fen(t.message.GetUpdate().GetCashFen())
 	_, known := r.Fares.Version(t.message.GetFareVersion())
 	c.Flagged = !known || !c.OK()

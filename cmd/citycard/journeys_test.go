@@ -19,13 +19,13 @@ import (
 )
 
 // journeyRules are the documents by which the book of journeys is worked out.
-func journeyRules(t *testing.T) map[rules.Kind][]byte {
+func journeyRules(t *testing.T, name string) map[rules.Kind][]byte {
 	t.Helper()
 	contents := map[rules.Kind][]byte{}
 	for _, kind := range rules.Kinds() {
 		contents[kind] = kind.Example()
 	}
-	fares, err := os.ReadFile(filepath.Join("testdata", "journeys", "fares.json"))
+	fares, err := os.ReadFile(filepath.Join("testdata", "journeys", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func journeys(t *testing.T, name string) (all []journey) {
 // TestBookOfBands prices each row of the book three times: by the table of the clearing house, by
 // the same table in a terminal, and by the truth's own code from the documents' text.
 func TestBookOfBands(t *testing.T) {
-	contents := journeyRules(t)
+	contents := journeyRules(t, "fares.json")
 	set, err := rules.Read(contents)
 	if err != nil {
 		t.Fatal(err)

@@ -216,6 +216,9 @@ func changeText(c fare.Change) *language.Text {
 	default:
 		rest = append(rest, language.Textf("the bands were %s, and from %s on are %s", b.Before, b.From, b.After))
 	}
+	if t := c.Transfers; t.From != "" {
+		rest = append(rest, language.Textf("the transfers were %q, and from %s on are %q", t.Before, t.From, t.After))
+	}
 	if c.Share.From != "" {
 		rest = append(rest, language.Textf("the share by which later fares may change a price without --accept-change goes from %s to %s, from %s on", c.Share.Before, c.Share.After, c.Share.From))
 	}

@@ -199,7 +199,7 @@ func tapCashCommand() *ffcli.Command {
 					return err
 				}
 				for _, line := range asides {
-					if fares := line.Purpose == chart.FareOver || line.Purpose == chart.FareUnder; fares || *operator != "" && line.Operator != *operator {
+					if !isCash(line.Purpose) || *operator != "" && line.Operator != *operator {
 						continue
 					}
 					if err := add(cashLine{day.String(), line}); err != nil {
@@ -225,4 +225,9 @@ func (item *ruled) readTicket(evidence []byte) bool {
 	}
 	item.What = item.what.Error()
 	return true
+}
+
+// isCash tells cash from what is stated of fares beside it.
+func isCash(purpose string) bool {
+	return purpose == chart.DeskCash || purpose == chart.ExitTicket || purpose == chart.ExitVoid
 }

@@ -12,7 +12,6 @@ import (
 	"citycard/cardos/bcd"
 	"citycard/cardos/chip"
 	"citycard/clearing/message"
-	"citycard/simulators/document"
 	"citycard/simulators/passenger"
 	"citycard/simulators/plan"
 	"citycard/simulators/truth"
@@ -116,6 +115,9 @@ func (h *hall) build() error {
 func (h *hall) live(ctx context.Context) (err error) {
 	for _, w := range h.wallets {
 		if w.balance, err = w.read(ctx); err != nil {
+			return fmt.Errorf("card %d of the city: %w", w.index, err)
+		}
+		if w.past, err = shown(ctx, w, h.Date.Location()); err != nil {
 			return fmt.Errorf("card %d of the city: %w", w.index, err)
 		}
 	}
@@ -370,13 +372,13 @@ func (h *hall) enter(w *wallet, p *post, d, entry *passenger.Debit) error {
 	return nil
 }
 
-// priceAt is what a tap costs by the city's own rules, and who is paid.
+// priceAt is what a tap costs by the city's own rules, and who is paid; the ride is the card's last
+// one then.
 func (h *hall) priceAt(w *wallet, p *post, at time.Time, entry *passenger.Debit) (fen int64, purpose, payee string, err error) {
-	signed := document.MomentOf(at)
-	fares := h.Town.Rules.Fares(signed)
 	switch {
 	case !p.IsGate() && !p.IsDesk():
-		fen, err = fares.Bus(uint32(w.card.Type), uint32(p.Line), fares.Band(signed))
+		fen, _, err = h.busFen(w, p.Line, at)
+		w.rode(h.byBus(p.Line, at))
 		return fen, truth.Bus, h.Town.BusPayee(p.Line), err
 	case p.Direction == "in", p.IsDesk() && entry == nil: // at the desk an entry is written for nothing
 		return 0, truth.MetroEntry, h.Town.MetroPayee(p.Line), nil
@@ -391,7 +393,10 @@ func (h *hall) priceAt(w *wallet, p *post, at time.Time, entry *passenger.Debit)
 	if err != nil {
 		return 0, "", "", err
 	}
-	fen, err = fares.Metro(uint32(w.card.Type), from, p.Station, at.Sub(entered), fares.TripBand(document.MomentOf(entered), signed))
+	fen, err = h.tripFen(w, p.Line, from, p.Station, entered, at)
+	if w.rode(h.byMetro(p.Line, entered, at)); p.IsDesk() {
+		w.past = nil // a correction leads to nothing
+	}
 	return fen, truth.MetroExit, h.Town.MetroPayee(p.Line), err
 }
 

@@ -29,8 +29,9 @@ type wallet struct {
 	card    *plan.Card
 	chip    *chip.Chip
 	balance int64
-	entered time.Time // of the metro trip under way
-	entry   int       // its station; 0 when outside
+	entered time.Time      // of the metro trip under way
+	entry   int            // its station; 0 when outside
+	past    []truth.Ridden // the last rides that the card shows, newest first, at most two
 	loads   int
 	torn    torn
 	tore    bool // today
@@ -108,6 +109,9 @@ func (l *lot) live(ctx context.Context) error {
 			return fmt.Errorf("card %d of the city: %w", w.index, err)
 		}
 		w.balance = balance
+		if w.past, err = shown(ctx, w, l.Date.Location()); err != nil {
+			return fmt.Errorf("card %d of the city: %w", w.index, err)
+		}
 	}
 	for _, s := range l.agenda {
 		if err := ctx.Err(); err != nil {

@@ -38,12 +38,11 @@ func (l *lot) board(ctx context.Context, w *wallet, r *ride, now time.Time) erro
 	if err != nil {
 		return fmt.Errorf("bus line %d: %w", r.line, err)
 	}
-	signed := document.MomentOf(now)
-	prices := l.Town.Rules.Fares(signed)
-	want, err := prices.Bus(uint32(w.card.Type), uint32(r.line), prices.Band(signed))
+	want, _, err := l.busFen(w, r.line, now)
 	if err != nil {
 		return err
 	}
+	w.rode(l.byBus(r.line, now))
 	return l.postTap(w, m, want, truth.Entry{Purpose: truth.Bus, Payee: l.Town.BusPayee(r.line), Facts: facts, Fault: fault})
 }
 
@@ -76,16 +75,15 @@ func (l *lot) leave(ctx context.Context, w *wallet, r *ride, now time.Time) erro
 	if err != nil {
 		return fmt.Errorf("exit at station %d: %w", r.exit, err)
 	}
-	signed := document.MomentOf(now)
-	prices := l.Town.Rules.Fares(signed)
-	want, err := prices.Metro(uint32(w.card.Type), w.entry, r.exit, now.Sub(w.entered), prices.TripBand(document.MomentOf(w.entered), signed))
+	want, err := l.tripFen(w, r.exitLine, w.entry, r.exit, w.entered, now)
 	if err != nil {
 		return err
 	}
+	w.rode(l.byMetro(r.exitLine, w.entered, now))
 	w.entry = 0
 	facts := l.facts(w, now, 0)
 	e := truth.Entry{Purpose: truth.MetroExit, Payee: l.Town.MetroPayee(r.exitLine)}
-	if facts.Expired && prices.MayEnd(l.City.LastDay(), w.entered, now) {
+	if facts.Expired && l.Town.Rules.Fares(document.MomentOf(now)).MayEnd(l.City.LastDay(), w.entered, now) {
 		facts.Expired, e.Fault = false, overMidnight
 	} else {
 		e.Fault = l.fault(&facts, now, 0)

@@ -29,10 +29,11 @@ const neverProved = 0.5
 type torn struct {
 	// Unbooked is what the card has paid and the books have not heard of, in fen.
 	Unbooked int64 `json:"unbooked,omitempty"`
-	// Line and Tap are of the ride that is proved when the card comes again: the bus line, and the
-	// tap without its TAC.
-	Line int    `json:"line,omitempty"`
-	Tap  []byte `json:"tap,omitempty"`
+	// Line, Transfer and Tap are of the ride that is proved when the card comes again: the bus
+	// line, the transfer that led to it, and the tap without its TAC.
+	Line     int    `json:"line,omitempty"`
+	Transfer int    `json:"transfer,omitempty"`
+	Tap      []byte `json:"tap,omitempty"`
 	// Gap says that the number of a payment will be missing when the card comes again.
 	Gap bool `json:"gap,omitempty"`
 }
@@ -40,12 +41,11 @@ type torn struct {
 // tear is a ride at which the card loses its power as soon as it has paid. The terminal tells
 // clearing that it does not know the outcome.
 func (l *lot) tear(ctx context.Context, w *wallet, r *ride, now time.Time) error {
-	signed := document.MomentOf(now)
-	prices := l.Town.Rules.Fares(signed)
-	want, err := prices.Bus(uint32(w.card.Type), uint32(r.line), prices.Band(signed))
+	want, transfer, err := l.busFen(w, r.line, now)
 	if err != nil {
 		return err
 	}
+	w.rode(l.byBus(r.line, now))
 	w.chip.LosePower(chip.AfterCommit)
 	_, err = l.field.ride(ctx, w.chip, r.line, false, now)
 	w.chip.PowerOn()
@@ -65,7 +65,7 @@ func (l *lot) tear(ctx context.Context, w *wallet, r *ride, now time.Time) error
 	if l.dice.Chance(neverProved) {
 		w.torn.Gap = true
 	} else {
-		w.torn.Line, w.torn.Tap = r.line, value
+		w.torn.Line, w.torn.Transfer, w.torn.Tap = r.line, transfer, value
 	}
 	return l.sender.send(letter{key: w.card.Number(), entry: truth.Entry{
 		Topic: message.TopicTapsUnconfirmed, Value: value, Purpose: truth.Bus, Fen: want, Fault: "torn", Facts: truth.Facts{Unconfirmed: true},
@@ -98,11 +98,11 @@ func (l *lot) prove(ctx context.Context, w *wallet) error {
 	}
 	signed := document.MomentOf(at)
 	prices := l.Town.Rules.Fares(signed)
-	want, err := prices.Bus(uint32(w.card.Type), uint32(line), prices.Band(signed))
+	want, err := prices.BusAfter(w.torn.Transfer, uint32(w.card.Type), uint32(line), prices.Band(signed))
 	if err != nil {
 		return err
 	}
-	w.torn.Line, w.torn.Tap, w.torn.Unbooked = 0, nil, w.torn.Unbooked-want
+	w.torn.Line, w.torn.Transfer, w.torn.Tap, w.torn.Unbooked = 0, 0, nil, w.torn.Unbooked-want
 	w.balance += want // postTap takes it
 	return l.postTap(w, m, want, truth.Entry{Purpose: truth.Bus, Payee: l.Town.BusPayee(line), Facts: l.facts(w, at, 0), Fault: "proved_late"})
 }

@@ -40,7 +40,7 @@ func (l *lot) index(i int) int { return l.number + i*plan.Lots }
 // SAM's sequence. A card that cannot pay is left out. The day's purses and sequences are updated.
 func (l *lot) happen() {
 	l.taps = l.plan()
-	inside := make([]bool, len(l.cards))
+	inside, rode := make([]bool, len(l.cards)), make([][2]past, len(l.cards))
 	sequences := l.after.sequences[l.number]
 	kept := l.taps[:0]
 	for _, t := range l.taps {
@@ -54,10 +54,9 @@ func (l *lot) happen() {
 			continue
 		case t.move == board:
 			l.spoil(&t, k)
-			t.fen = l.busFen(&t, k.Type)
+			t.fen = l.busFen(&t, k.Type, &rode[t.card])
 		case t.move == leave:
-			left := l.dates.moment(t.at, false)
-			t.fen = l.grid.at(left).trip(k.Type, t.entry, l.grid.seats[t.seat].station, t.took, l.dates.moment(t.at-t.took, false), left)
+			t.fen = l.tripFen(&t, k.Type, &rode[t.card])
 		}
 		inside[t.card] = t.move == enter
 		if l.dice.Chance(l.Shares.CounterGap) {
@@ -109,12 +108,6 @@ func (l *lot) slow(t *tap) {
 // signed is the period in which a tap is signed.
 func (l *lot) signed(t *tap) *period { return l.grid.at(l.dates.moment(t.at, t.odd&plan.Slow != 0)) }
 
-// busFen is what a ride by bus costs a card type, in fen.
-func (l *lot) busFen(t *tap, kind byte) uint32 {
-	signed := l.dates.moment(t.at, t.odd&plan.Slow != 0)
-	return l.grid.at(signed).ride(kind, t.seat, signed)
-}
-
 // visit lets another city's card ride; one in fifty at a SAM that is in no
 // registry or at a clock that is slow.
 func (l *lot) visit(t tap, sequences []uint32) tap {
@@ -126,7 +119,7 @@ func (l *lot) visit(t tap, sequences []uint32) tap {
 		l.slow(&t)
 	}
 	sequences[t.seat]++
-	t.fen = l.busFen(&t, byte(l.Town.VisitorCardType))
+	t.fen = l.busFen(&t, byte(l.Town.VisitorCardType), &[2]past{})
 	t.counter, t.balance, t.sequence = uint16(d.next()), visitorBalance-t.fen, sequences[t.seat]
 	return t
 }

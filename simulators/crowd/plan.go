@@ -31,6 +31,7 @@ type tap struct {
 	copies   uint8 // letters about it
 	counter  uint16
 	fen      uint32
+	before   before // where a transfer from it makes the ride cheaper
 	balance  uint32 // after it
 	sequence uint32
 }

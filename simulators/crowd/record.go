@@ -18,6 +18,7 @@ type record struct {
 	entryTime                                []byte
 	cardType                                 uint32
 	fares, vehicle                           string
+	before                                   []byte // the message of the ride before
 }
 
 // append appends the message as protobuf writes it: fields in order, zero ones left
@@ -35,7 +36,16 @@ func (r *record) append(b, scratch []byte) []byte {
 	b = bytesField(b, 10, r.entryTime)
 	b = number(b, 11, r.cardType)
 	b = text(b, 12, r.fares)
-	return text(b, 13, r.vehicle)
+	b = text(b, 13, r.vehicle)
+	return bytesField(b, 19, r.before)
+}
+
+// claim is the ride before, and the number of the operator of this one, as a tap has them.
+func claim(mode, operator uint32, at [7]byte, here uint32) []byte {
+	b := number(make([]byte, 0, 20), 1, mode)
+	b = number(b, 2, operator)
+	b = bytesField(b, 3, at[:])
+	return number(b, 4, here)
 }
 
 func (r *record) debit(b []byte) []byte {

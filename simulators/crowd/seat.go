@@ -17,6 +17,7 @@ import (
 type seat struct {
 	where
 	payee     string
+	operator  uint16 // its number on cards
 	terminals [plan.Lots][6]byte
 	vehicles  [plan.Lots]string
 }
@@ -57,19 +58,21 @@ type roads struct {
 
 // prices are those of one version of the fares over one network.
 type prices struct {
-	stations int
-	fares    *truth.Fares
-	metro    map[rider][]uint32 // fen by (entry-1)*stations + exit-1
-	bus      map[rider][]uint32 // fen by seat
-	highest  uint32             // fen, of a trip past the limit
-	limit    int32              // seconds
-	overstay int                // seconds that are more than the limit
+	stations  int
+	fares     *truth.Fares
+	metro     map[rider][]uint32 // fen by (entry-1)*stations + exit-1
+	bus       map[rider][]uint32 // fen by seat
+	highest   uint32             // fen, of a trip past the limit
+	limit     int32              // seconds
+	transfers bool               // there are some
+	overstay  int                // seconds that are more than the limit
 }
 
-// rider is who pays the same prices: cards of a type, in a band.
+// rider is who pays the same prices: cards of a type, in a band, after a transfer.
 type rider struct {
-	kind byte
-	band string
+	kind     byte
+	band     string
+	transfer int // 0: none
 }
 
 func newGrid(d *plan.Day, hot string) (*grid, error) {
@@ -105,7 +108,8 @@ func newGrid(d *plan.Day, hot string) (*grid, error) {
 // seat makes the seats of all versions of the network: gates, buses, and stray buses.
 func (g *grid) seat(t *plan.Town) error {
 	for _, at := range t.Rules.Maps.Gates() {
-		one := seat{where: where{metro: true, line: uint16(at.Line), station: uint16(at.Station)}, payee: t.MetroPayee(at.Line)}
+		_, operator := t.Operator(network.Metro, at.Line)
+		one := seat{where: where{metro: true, line: uint16(at.Line), station: uint16(at.Station)}, payee: t.MetroPayee(at.Line), operator: uint16(operator)}
 		for lot := range plan.Lots {
 			number, err := plan.Terminal(plan.Gate, at.Station, plan.GateLot(at.Line, lot))
 			if err != nil {
@@ -118,7 +122,8 @@ func (g *grid) seat(t *plan.Town) error {
 	buses := t.Rules.Maps.BusLines()
 	for _, stray := range []bool{false, true} {
 		for _, line := range buses {
-			one := seat{where: where{stray: stray, line: uint16(line)}, payee: t.BusPayee(line)}
+			_, operator := t.Operator(network.Bus, line)
+			one := seat{where: where{stray: stray, line: uint16(line)}, payee: t.BusPayee(line), operator: uint16(operator)}
 			validator, place := plan.Validator, uint16(len(g.seats))
 			if stray {
 				validator = plan.StrayValidator
@@ -173,7 +178,7 @@ func (g *grid) price(t *plan.Town, p plan.Period) (*prices, error) {
 	stations := len(p.Map.Stations)
 	out := &prices{
 		fares: p.Prices, stations: stations, metro: map[rider][]uint32{}, bus: map[rider][]uint32{},
-		limit: int32(p.Prices.Limit().Seconds()), overstay: p.Overstay(),
+		limit: int32(p.Prices.Limit().Seconds()), overstay: p.Overstay(), transfers: len(p.Prices.Transfers()) > 0,
 	}
 	priced := map[int]bool{}
 	for _, line := range p.Map.Bus {
@@ -181,8 +186,10 @@ func (g *grid) price(t *plan.Town, p plan.Period) (*prices, error) {
 	}
 	for _, kind := range t.Types() {
 		for _, band := range append([]*message.Band{{}}, p.Prices.Bands()...) {
-			if err := g.priceIn(out, rider{kind, band.GetName()}, priced); err != nil {
-				return nil, err
+			for transfer := range len(p.Prices.Transfers()) + 1 {
+				if err := g.priceIn(out, rider{kind, band.GetName(), transfer}, priced); err != nil {
+					return nil, err
+				}
 			}
 		}
 	}
@@ -199,7 +206,7 @@ func (g *grid) priceIn(out *prices, by rider, priced map[int]bool) error {
 	stations := out.stations
 	metro, bus := make([]uint32, stations*stations), make([]uint32, len(g.seats))
 	for i := range metro {
-		fen, err := out.fares.Metro(uint32(by.kind), i/stations+1, i%stations+1, 0, by.band)
+		fen, err := out.fares.MetroAfter(by.transfer, uint32(by.kind), i/stations+1, i%stations+1, 0, by.band)
 		if err != nil {
 			return err
 		}
@@ -207,7 +214,7 @@ func (g *grid) priceIn(out *prices, by rider, priced map[int]bool) error {
 	}
 	for i := range g.seats {
 		if s := &g.seats[i]; !s.metro && priced[int(s.line)] {
-			fen, err := out.fares.Bus(uint32(by.kind), uint32(s.line), by.band)
+			fen, err := out.fares.BusAfter(by.transfer, uint32(by.kind), uint32(s.line), by.band)
 			if err != nil {
 				return err
 			}
@@ -218,17 +225,17 @@ func (g *grid) priceIn(out *prices, by rider, priced map[int]bool) error {
 	return nil
 }
 
-// ride is the price in fen of a ride from a seat at a moment.
-func (p *prices) ride(kind byte, seat uint16, at document.Moment) uint32 {
-	return p.bus[rider{kind, p.fares.Band(at)}][seat]
+// ride is the price in fen of a ride from a seat at a moment, after a transfer.
+func (p *prices) ride(kind byte, seat uint16, at document.Moment, transfer int) uint32 {
+	return p.bus[rider{kind, p.fares.Band(at), transfer}][seat]
 }
 
-// trip is the price of a metro trip in fen.
-func (p *prices) trip(kind byte, entry, exit uint16, took int32, entered, left document.Moment) uint32 {
+// trip is the price of a metro trip in fen, after a transfer.
+func (p *prices) trip(kind byte, entry, exit uint16, took int32, entered, left document.Moment, transfer int) uint32 {
 	if took > p.limit {
 		return p.highest
 	}
-	return p.metro[rider{kind, p.fares.TripBand(entered, left)}][(int(entry)-1)*p.stations+int(exit)-1]
+	return p.metro[rider{kind, p.fares.TripBand(entered, left), transfer}][(int(entry)-1)*p.stations+int(exit)-1]
 }
 
 // at is the period of a moment.

@@ -137,6 +137,10 @@ func (w *writer) message(t *tap, signed *keys.PurchaseRecord) *record {
 		_, entered := w.dates.at(t.at-t.took, false)
 		r.movement, r.entryStation, r.entryTime = uint32(message.Movement_MOVEMENT_EXIT), uint32(t.entry), entered[:]
 	}
+	if b := &t.before; b.mode != 0 {
+		_, paid := w.dates.at(b.paid, false)
+		r.before = claim(uint32(b.mode), uint32(b.operator), paid, uint32(s.operator))
+	}
 	return r
 }
 

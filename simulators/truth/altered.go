@@ -32,6 +32,7 @@ func coverageOf(topic string) coverage {
 		open: []string{
 			"medium", "key-version", "algorithm", "other-tac", "other-tac-reason", "card-counter", "balance-fen", "mode", "movement", "line", "station",
 			"entry-station", "entry-time", "card-type", "fare-version", "vehicle", "service-mode", "reason", "cash-fen", "staff", "marks", "entry-line",
+			"operator", "here",
 		},
 		types: []uint32{0x06, 0x09},
 	}

@@ -18,7 +18,11 @@ type fareVersion struct {
 	Bus      busRule    `json:"bus"`
 	Cards    []discount `json:"cards"`
 	Bands    []band     `json:"bands"`
-	Largest  share      `json:"largest_change"` // for those who approve fares; it prices nothing
+
+	Operators []numbered `json:"operators"`
+	Transfers []transfer `json:"transfers"`
+
+	Largest share `json:"largest_change"` // for those who approve fares; it prices nothing
 }
 
 // check finds what is missing and would be taken for a rule of its own.
@@ -41,6 +45,9 @@ func (v fareVersion) check() error {
 		case last != (s.To == 0):
 			return fmt.Errorf("metro.steps[%d].to_km: want one in every step but the last", i)
 		}
+	}
+	if err := v.checkTransfers(); err != nil {
+		return err
 	}
 	return v.checkBands()
 }

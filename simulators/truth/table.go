@@ -47,6 +47,9 @@ func (f *Fares) checkBands(t *message.FareTable) error {
 	if want := f.Bands(); !slices.EqualFunc(t.GetBands(), want, func(a, b *message.Band) bool { return proto.Equal(a, b) }) {
 		return fmt.Errorf("bands %v, want %v", t.GetBands(), want)
 	}
+	if want := f.Transfers(); !slices.EqualFunc(t.GetTransfers(), want, func(a, b *message.Transfer) bool { return proto.Equal(a, b) }) {
+		return fmt.Errorf("transfers %v, want %v", t.GetTransfers(), want)
+	}
 	return nil
 }
 
@@ -94,6 +97,50 @@ func (f *Fares) checkPrices(t *message.FareTable, cardType uint32, in *message.P
 		}
 		if got, ok := priced[uint32(line)]; !ok || got != want {
 			return fmt.Errorf("bus line %d costs %d fen, worked out %d", line, got, want)
+		}
+	}
+	if got, want := len(in.GetReduced()), len(f.version.Transfers); got != want {
+		return fmt.Errorf("prices after %d transfers, want %d", got, want)
+	}
+	for i, list := range in.GetReduced() {
+		if err := f.checkReduced(t, cardType, list, i+1, band); err != nil {
+			return fmt.Errorf("after transfer %s: %w", f.version.Transfers[i].Name, err)
+		}
+	}
+	return nil
+}
+
+// checkReduced compares the list of prices after a transfer; one that takes an amount off has none.
+func (f *Fares) checkReduced(t *message.FareTable, cardType uint32, list *message.Reduced, number int, band string) error {
+	of, n := &f.version.Transfers[number-1], len(f.ways)
+	if of.OffFen != nil || of.To.Mode != "metro" {
+		if len(list.GetMetroFen()) > 0 {
+			return fmt.Errorf("prices of the metro %v, want none", list.GetMetroFen())
+		}
+	} else {
+		for i, class := range t.GetMetroClass() {
+			want, err := f.MetroAfter(number, cardType, i/n+1, i%n+1, 0, band)
+			if err != nil {
+				return err
+			}
+			if int(class) >= len(list.GetMetroFen()) || int64(list.GetMetroFen()[class]) != want {
+				return fmt.Errorf("station %d to %d: class %d of %v, worked out %d fen", i/n+1, i%n+1, class, list.GetMetroFen(), want)
+			}
+		}
+	}
+	if of.OffFen != nil || of.To.Mode != "bus" {
+		if len(list.GetBus()) > 0 {
+			return fmt.Errorf("prices of buses %v, want none", list.GetBus())
+		}
+		return nil
+	}
+	if len(list.GetBus()) < len(f.bus) {
+		return fmt.Errorf("prices of %d bus lines, want %d", len(list.GetBus()), len(f.bus))
+	}
+	for _, line := range list.GetBus() {
+		want, err := f.BusAfter(number, cardType, line.GetLine(), band)
+		if err != nil || int64(line.GetFen()) != want {
+			return fmt.Errorf("bus line %d costs %d fen, worked out %d", line.GetLine(), line.GetFen(), want)
 		}
 	}
 	return nil

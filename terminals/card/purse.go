@@ -113,6 +113,15 @@ func (p *Purse) LastJourney(ctx context.Context) (tunion.Journey, error) {
 	return last[0], nil
 }
 
+// Journey reads the n-th newest record of file 001E, from 1 on; it is empty where there is none.
+func (p *Purse) Journey(ctx context.Context, n int) (tunion.Journey, error) {
+	j, err := read(ctx, p.card, language.Textf("record %d of file %04X", n, tunion.JourneySFI), apdu.ReadRecord(tunion.JourneySFI, byte(n), tunion.JourneySize), tunion.ParseJourney)
+	if apdu.RecordNotFound.Is(err) {
+		return tunion.Journey{}, nil
+	}
+	return j, err
+}
+
 // cyclic is a cyclic file, or its newest records.
 type cyclic[T any] struct {
 	sfi   byte

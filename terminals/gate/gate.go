@@ -116,7 +116,7 @@ func (g *Gate) Exit(ctx context.Context, c apdu.Card, at time.Time) (*message.Ta
 	fare, tap := uint32(0), &message.Tap{Movement: message.Movement_MOVEMENT_EXIT}
 	if inside(p.last) {
 		tap.EntryLine, tap.EntryStation, tap.EntryTime = uint32(p.last.Line()), uint32(p.last.Station()), p.last.Time[:]
-		fare, err = g.fare(p, at)
+		fare, tap.Before, err = g.fare(ctx, p, at)
 	} else {
 		fare, err = g.unentered(p, at)
 		p.last = tunion.Journey{}
@@ -185,23 +185,30 @@ func (g *Gate) accepts(p *passage, at time.Time) error {
 	return capp.Issued(p.Purse, g.modes, at)
 }
 
-// fare is what the trip of a card costs that is inside.
-func (g *Gate) fare(p passage, at time.Time) (uint32, error) {
-	began := at
-	if !p.modes.Has(message.ServiceMode_SERVICE_MODE_NO_TIME) {
+// fare is what the trip of a card costs that is inside, and the ride before where a transfer
+// from it makes the trip cheaper. Where times do not count, none does.
+func (g *Gate) fare(ctx context.Context, p passage, at time.Time) (uint32, *message.RideBefore, error) {
+	began, timed := at, !p.modes.Has(message.ServiceMode_SERVICE_MODE_NO_TIME)
+	if timed {
 		entered, err := bcd.ParseTime(p.last.Time, at.Location())
 		if err != nil {
-			return 0, fmt.Errorf("%w: its entry has no time: %w", ErrNotInside, err)
+			return 0, nil, fmt.Errorf("%w: its entry has no time: %w", ErrNotInside, err)
 		}
 		if entered.After(at) {
-			return 0, fmt.Errorf("%w: %s, it is %s", ErrClock, entered.Format(time.DateTime), at.Format(time.DateTime))
+			return 0, nil, fmt.Errorf("%w: %s, it is %s", ErrClock, entered.Format(time.DateTime), at.Format(time.DateTime))
 		}
 		began = entered
 	}
 	if g.free(p, at) {
-		return 0, nil
+		return 0, nil, nil
 	}
-	return p.table.Metro(p.cardType, uint32(p.last.Station()), uint32(g.place.Station), began, at)
+	entry, exit := uint32(p.last.Station()), uint32(g.place.Station)
+	if !timed {
+		fare, err := p.table.Metro(p.cardType, entry, exit, began, at)
+		return fare, nil, err
+	}
+	read := func(n int) (tunion.Journey, error) { return p.Journey(ctx, n+1) } // the newest is the entry
+	return p.table.TripAfter(read, g.place.Boarding(began), p.cardType, entry, exit, at)
 }
 
 // free reports whether the trip of a card costs nothing: fares are not charged here, or trains do

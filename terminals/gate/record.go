@@ -2,8 +2,11 @@ package gate
 
 import (
 	"encoding/binary"
+	"time"
 
 	"citycard/cardos/tunion"
+	"citycard/clearing/message"
+	"citycard/terminals/tariff"
 )
 
 func (g *Gate) journey(kind byte) tunion.Journey { return g.place.Journey(kind) }
@@ -22,6 +25,11 @@ func (p Place) Journey(kind byte) tunion.Journey {
 		Type: kind, Industry: tunion.IndustryMetro, Place: tunion.Place(p.Line, p.Station, p.Operator),
 		City: p.City, Institution: p.Institution,
 	}
+}
+
+// Boarding is a trip that ends here, to which a transfer may lead.
+func (p Place) Boarding(began time.Time) tariff.Boarding {
+	return tariff.Boarding{Mode: message.Mode_MODE_METRO, Operator: p.Operator, City: p.City, Began: began}
 }
 
 // station encodes a station in the eight bytes of a rail record: line2 station2 and zeros. The

@@ -63,10 +63,11 @@ type Finding struct {
 	Why    error                // where the fault is an error
 	Reason message.UpdateReason // of the update that helps; unspecified where none does
 
-	Entry   uint32    // the station of the card's entry
-	Entered time.Time // when
-	Fen     uint32    // what a gate takes for the trip; without an entry the highest fare
-	Balance int32     // of the card; below 0: overdrawn
+	Entry   uint32         // the station of the card's entry
+	Entered time.Time      // when
+	Fen     uint32         // what a gate takes for the trip; without an entry the highest fare
+	Balance int32          // of the card; below 0: overdrawn
+	before  message.Before // of the trip, where a transfer from it makes it cheaper
 	table   *tariff.Table
 	modes   modes.Set
 }
@@ -244,21 +245,22 @@ func (f *Finding) trip(r *Reading, at time.Time) (took time.Duration, entered bo
 // price finds what a gate takes for the trip. One that has no price here is nothing that an update
 // can end.
 func (h *Here) price(f *Finding, r *Reading, at time.Time) {
-	began := f.Entered
-	if f.modes.Has(message.ServiceMode_SERVICE_MODE_NO_TIME) {
-		began = at
-	}
+	var before *message.RideBefore
+	entry, here := f.Entry, uint32(h.Place.Station)
 	switch {
 	case r.Last.City != h.Place.City:
 		f.Why = fmt.Errorf("%w: the entry is of city %04x", tariff.ErrNoFare, r.Last.City)
+	case f.modes.Has(message.ServiceMode_SERVICE_MODE_NO_TIME):
+		f.Fen, f.Why = f.table.Metro(cardType(r), entry, here, at, at)
 	default:
-		f.Fen, f.Why = f.table.Metro(cardType(r), f.Entry, uint32(h.Place.Station), began, at)
+		f.Fen, before, f.Why = f.table.TripAfter(r.before, h.Place.Boarding(f.Entered), cardType(r), entry, here, at)
 	}
 	if f.Why != nil {
 		f.Fault, f.Reason = NoFare, message.UpdateReason_UPDATE_REASON_UNSPECIFIED
 	} else if h.free(f, r, at) {
-		f.Fen = 0
+		f.Fen, before = 0, nil
 	}
+	f.before = before.Ride()
 }
 
 // free reports whether a trip costs nothing: fares are not charged here, or trains do not run here

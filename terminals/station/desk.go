@@ -105,7 +105,7 @@ func (d *Desk) sale(r *Reading, o Offer, now [7]byte, highest uint32) capp.Sale 
 	if o.Reason == message.UpdateReason_UPDATE_REASON_NO_ENTRY {
 		entry = tunion.Journey{}
 	} else {
-		s.Tap.EntryLine, s.Tap.EntryTime = uint32(r.Last.Line()), o.Entered[:]
+		s.Tap.EntryLine, s.Tap.EntryTime, s.Tap.Before = uint32(r.Last.Line()), o.Entered[:], o.Before.Claim()
 	}
 	s.Journey, s.Trip = d.Place.Journey(tunion.JourneyAdjust), d.Place.ExitTrip(d.module.Terminal(), entry, now, highest).Encode()
 	return s

@@ -55,6 +55,8 @@ type Offer struct {
 
 	Entry   uint32  // the station where the trip began that it ends, or that it writes
 	Entered [7]byte // when, of a trip that it ends
+	// Before is the ride before such a trip, where a transfer from it makes the trip cheaper.
+	Before message.Before
 }
 
 // Ends reports whether the update ends a trip; else it writes an entry.
@@ -123,7 +125,7 @@ func (h *Here) Offer(r *Reading, q Request, at time.Time) (Offer, error) {
 	o := Offer{Request: q, Card: r.ID(), Counter: r.Counter, Balance: r.Balance, Fares: f.Fares(), Entry: f.Entry}
 	due := f.Fen
 	if q.Reason != message.UpdateReason_UPDATE_REASON_NO_ENTRY {
-		o.Entered = r.Last.Time
+		o.Entered, o.Before = r.Last.Time, f.before
 	} else if q.From != 0 {
 		if err := f.table.Station(q.From); err != nil {
 			return Offer{}, err

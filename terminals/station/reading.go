@@ -14,9 +14,21 @@ type Reading struct {
 	Err         error
 	Application tunion.Application
 	Region      tunion.Region
-	Last        tunion.Journey // the newest; empty on a card that was never used
-	Balance     int32          // fen; below 0: overdrawn
-	Counter     uint16         // payments that the card has made
+	Last        tunion.Journey          // the newest; empty on a card that was never used
+	Earlier     [earlier]tunion.Journey // those before it, newest first
+	Balance     int32                   // fen; below 0: overdrawn
+	Counter     uint16                  // payments that the card has made
+}
+
+// earlier is how many journeys say which transfer led to a trip.
+const earlier = 3
+
+// before reads the n-th of the journeys before the newest.
+func (r *Reading) before(n int) (tunion.Journey, error) {
+	if n > earlier {
+		return tunion.Journey{}, nil
+	}
+	return r.Earlier[n-1], nil
 }
 
 // ID is the card's identity.
@@ -40,6 +52,11 @@ func read(ctx context.Context, c apdu.Card) (r Reading, p *card.Purse) {
 	}
 	if r.Last, r.Err = p.LastJourney(ctx); r.Err != nil {
 		return r, nil
+	}
+	for i := range r.Earlier {
+		if r.Earlier[i], r.Err = p.Journey(ctx, i+2); r.Err != nil {
+			return r, nil
+		}
 	}
 	if r.Balance, r.Err = p.Balance(ctx); r.Err != nil {
 		return r, nil

@@ -44,7 +44,15 @@ type fares struct {
 }
 
 type prices struct {
-	metro []uint32 // by class
+	metro   []uint32 // by class
+	bus     map[uint32]uint32
+	reduced []reduced // after each transfer
+}
+
+// reduced are the prices after a transfer, in the mode to which it leads; none where it takes an
+// amount off.
+type reduced struct {
+	metro []uint32
 	bus   map[uint32]uint32
 }
 
@@ -68,6 +76,9 @@ func New(m *message.FareTable) (*Table, error) {
 		return nil, language.Textf("fare table %s has no card type", t.version)
 	}
 	if err := m.CheckBands(); err != nil {
+		return nil, language.Textf("fare table %s: %w", t.version, err)
+	}
+	if err := m.CheckTransfers(); err != nil {
 		return nil, language.Textf("fare table %s: %w", t.version, err)
 	}
 	for _, c := range m.GetFares() {
@@ -106,6 +117,13 @@ func (t *Table) read(c *message.CardFares) (f fares, err error) {
 				return f, language.Textf("fare table %s, card type %d: bus line %d stands twice", t.version, c.GetCardType(), b.GetLine())
 			}
 			p.bus[b.GetLine()] = b.GetFen()
+		}
+		for _, list := range in.GetReduced() {
+			r := reduced{metro: list.GetMetroFen(), bus: make(map[uint32]uint32, len(list.GetBus()))}
+			for _, b := range list.GetBus() {
+				r.bus[b.GetLine()] = b.GetFen()
+			}
+			p.reduced = append(p.reduced, r)
 		}
 		f.prices = append(f.prices, p)
 	}
@@ -200,14 +218,23 @@ func (t *Table) Metro(cardType, entry, exit uint32, entered, left time.Time) (ui
 		return 0, err
 	}
 	f := t.cards[cardType]
-	if left.Truncate(time.Second).Sub(entered) > t.limit {
+	if t.overstays(entered, left) {
 		return f.highest, nil
 	}
-	by := left
+	return f.prices[t.tripBand(entered, left)].metro[t.class[(entry-1)*t.stations+exit-1]], nil
+}
+
+// overstays reports whether a trip took longer than the time limit.
+func (t *Table) overstays(entered, left time.Time) bool {
+	return left.Truncate(time.Second).Sub(entered) > t.limit
+}
+
+// tripBand is the band of a trip, 0 for none.
+func (t *Table) tripBand(entered, left time.Time) int {
 	if t.message.GetMetroByEntry() {
-		by = entered
+		return t.band(entered)
 	}
-	return f.prices[t.band(by)].metro[t.class[(entry-1)*t.stations+exit-1]], nil
+	return t.band(left)
 }
 
 // Bus is the price in fen of a ride on a line at a time of the city's clock.

@@ -98,12 +98,14 @@ func (v *Validator) Ride(ctx context.Context, c apdu.Card, at time.Time) (*messa
 		return nil, err
 	}
 	cardType := uint32(p.Region.CardType)
-	fare, err := table.Bus(cardType, uint32(v.place.Line), at)
+	boarding := tariff.Boarding{Mode: message.Mode_MODE_BUS, Operator: v.place.Operator, City: v.place.City, Began: at}
+	read := func(n int) (tunion.Journey, error) { return p.Journey(ctx, n) }
+	fare, before, err := table.RideAfter(read, boarding, cardType, uint32(v.place.Line))
 	if err != nil {
 		return nil, err
 	}
 	if inForce.Has(message.ServiceMode_SERVICE_MODE_NO_FARE) {
-		fare = 0
+		fare, before = 0, nil
 	}
 	now := bcd.Time(at)
 	return p.Pay(ctx, v.module, capp.Sale{
@@ -116,6 +118,7 @@ func (v *Validator) Ride(ctx context.Context, c apdu.Card, at time.Time) (*messa
 		Tap: &message.Tap{
 			Medium: v.place.Medium, Mode: message.Mode_MODE_BUS, Movement: message.Movement_MOVEMENT_SINGLE,
 			Line: uint32(v.place.Line), Vehicle: v.place.Vehicle, CardType: cardType, FareVersion: table.Version(), ServiceMode: inForce.Kinds,
+			Before: before,
 		},
 	}.Payment())
 }

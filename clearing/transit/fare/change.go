@@ -44,6 +44,8 @@ type Change struct {
 	// Bands is how the times of the bands change. That needs to be accepted: at some times of day
 	// rides cost what they cost at others.
 	Bands Turn[string] `json:"bands,omitzero"`
+	// Transfers is how the transfers change. That needs to be accepted.
+	Transfers Turn[string] `json:"transfers,omitzero"`
 	// Share is how the limit itself changes, for fares to come. A larger one needs to be accepted.
 	Share Turn[string] `json:"largest_change,omitzero"`
 }
@@ -187,11 +189,14 @@ func (c *Change) compare(now, before *Table, e *entry) {
 	})
 }
 
-// turn keeps how a table changes the time limit and the bands, and its rules the share that needs
-// to be accepted.
+// turn keeps how a table changes the time limit, the bands and the transfers, and its rules the
+// share that needs to be accepted.
 func (c *Change) turn(before, e *entry) {
 	if was, is := before.rules.times(), e.rules.times(); was != is {
 		c.Bands, c.Over = Turn[string]{was, is, e.from.String()}, true
+	}
+	if was, is := before.rules.transfers(), e.rules.transfers(); was != is {
+		c.Transfers, c.Over = Turn[string]{was, is, e.from.String()}, true
 	}
 	was, is := before.table.message.GetMetroLimitMinutes(), e.table.message.GetMetroLimitMinutes()
 	shorter := is < was

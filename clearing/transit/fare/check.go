@@ -111,6 +111,9 @@ func (o Outcome) String() string {
 type Finding struct {
 	Outcome     Outcome
 	ExpectedFen int64 // with Match and AmountDiffers
+	// OffFen is what a transfer took off that price, and Bearer who bears it; zero without one.
+	OffFen int64
+	Bearer message.Bearer
 }
 
 // OK says that the charge is what the table says.
@@ -124,48 +127,56 @@ func (t *Table) Check(tap *message.Tap) Finding { return t.CheckUnder(tap, Relie
 // CheckUnder is Check while service modes are in force at the terminal.
 func (t *Table) CheckUnder(tap *message.Tap, relief Relief) Finding {
 	ride := tap.Ride()
-	expected, outcome := t.priceUnder(&ride, relief)
-	if outcome == Match && expected != int64(ride.AmountFen)+int64(ride.CashFen) {
+	p, outcome := t.priceUnder(&ride, relief)
+	if outcome == Match && p.fen != int64(ride.AmountFen)+int64(ride.CashFen) {
 		outcome = AmountDiffers
 	}
-	return Finding{Outcome: outcome, ExpectedFen: expected}
+	f := Finding{Outcome: outcome, ExpectedFen: p.fen}
+	if p.off > 0 {
+		f.OffFen, f.Bearer = p.off, t.message.Transfers[p.transfer-1].Bearer
+	}
+	return f
 }
 
 // Price is what a ride costs by this table. The outcome is Match, or why there is no price.
-func (t *Table) Price(ride *message.Ride) (int64, Outcome) { return t.priceUnder(ride, Relief{}) }
+func (t *Table) Price(ride *message.Ride) (int64, Outcome) {
+	p, outcome := t.priceUnder(ride, Relief{})
+	return p.fen, outcome
+}
 
-func (t *Table) priceUnder(ride *message.Ride, relief Relief) (int64, Outcome) {
+func (t *Table) priceUnder(ride *message.Ride, relief Relief) (price, Outcome) {
 	if _, ok := t.cards[ride.CardType]; !ok {
-		return 0, UnknownCardType
+		return price{}, UnknownCardType
 	}
 	switch mode, movement := ride.Mode, ride.Movement; {
 	case movement != message.Movement_MOVEMENT_UPDATE && (ride.Update != 0 || ride.CashFen != 0):
-		return 0, UnknownMovement // cash is for corrections alone
+		return price{}, UnknownMovement // cash is for corrections alone
 	case mode == message.Mode_MODE_BUS && movement == message.Movement_MOVEMENT_SINGLE:
-		fen, ok := t.Bus(ride.CardType, ride.Line, t.BandAt(ride.Time))
-		if !ok {
-			return 0, UnknownLine
+		band := t.BandAt(ride.Time)
+		switch fen, ok := t.Bus(ride.CardType, ride.Line, band); {
+		case !ok:
+			return price{}, UnknownLine
+		case relief.Free:
+			return price{}, Match
+		default:
+			return t.busAfter(ride, band, fen, t.transferTo(ride, ride.Time, relief)), Match
 		}
-		if relief.Free {
-			fen = 0
-		}
-		return fen, Match
 	case mode == message.Mode_MODE_METRO && movement == message.Movement_MOVEMENT_ENTRY:
 		if station := ride.Station; station < 1 || station > t.stations {
-			return 0, UnknownStation
+			return price{}, UnknownStation
 		}
-		return 0, Match
+		return price{}, Match
 	case mode == message.Mode_MODE_METRO && movement == message.Movement_MOVEMENT_EXIT:
 		return t.priceExit(ride, relief)
 	case mode == message.Mode_MODE_METRO && movement == message.Movement_MOVEMENT_UPDATE:
 		return t.priceUpdate(ride, relief)
 	}
-	return 0, UnknownMovement
+	return price{}, UnknownMovement
 }
 
 // priceUpdate is what a correction at a desk costs, whether from the card or in cash: what a gate
 // takes for the trip that it ends. An entry that is written for a card without one costs nothing.
-func (t *Table) priceUpdate(ride *message.Ride, relief Relief) (int64, Outcome) {
+func (t *Table) priceUpdate(ride *message.Ride, relief Relief) (price, Outcome) {
 	switch ride.Update {
 	case message.UpdateReason_UPDATE_REASON_EXIT_TIMEOUT, message.UpdateReason_UPDATE_REASON_OVER_TRAVEL,
 		message.UpdateReason_UPDATE_REASON_HAS_ENTRY, message.UpdateReason_UPDATE_REASON_ENTRY_TIMEOUT:
@@ -173,42 +184,46 @@ func (t *Table) priceUpdate(ride *message.Ride, relief Relief) (int64, Outcome) 
 		return t.priceExit(ride, relief)
 	case message.UpdateReason_UPDATE_REASON_NO_ENTRY:
 		if ride.Station < 1 || ride.Station > t.stations || ride.EntryStation > t.stations {
-			return 0, UnknownStation
+			return price{}, UnknownStation
 		}
 		if ride.EntryStation != 0 || relief.Free {
-			return 0, Match
+			return price{}, Match
 		}
 		fen, _ := t.Highest(ride.CardType)
-		return fen, Match
+		return price{fen: fen}, Match
 	}
-	return 0, UnknownMovement
+	return price{}, UnknownMovement
 }
 
 // priceExit reads both times as wall-clock time without an offset: they come
-// from one city's clocks, and China keeps one offset all year.
-func (t *Table) priceExit(ride *message.Ride, relief Relief) (int64, Outcome) {
+// from one city's clocks, and China keeps one offset all year. To a trip past the time limit no
+// transfer leads, nor to one whose times do not count.
+func (t *Table) priceExit(ride *message.Ride, relief Relief) (price, Outcome) {
 	if ride.EntryStation == 0 && relief.Unentered > message.ExitWithoutEntry_EXIT_WITHOUT_ENTRY_REFUSED {
-		return t.priceUnentered(ride, relief)
+		fen, outcome := t.priceUnentered(ride, relief)
+		return price{fen: fen}, outcome
 	}
-	fen, ok := t.Metro(ride.CardType, ride.EntryStation, ride.Station, t.bandOf(ride, relief.Untimed))
+	band := t.bandOf(ride, relief.Untimed)
+	fen, ok := t.Metro(ride.CardType, ride.EntryStation, ride.Station, band)
 	switch {
 	case !ok:
-		return 0, UnknownStation
+		return price{}, UnknownStation
 	case relief.Free:
-		return 0, Match
+		return price{}, Match
 	case relief.Untimed:
-		return fen, Match
+		return price{fen: fen}, Match
 	}
 	entered, err := bcd.ParseTime(ride.EntryTime, time.UTC)
 	if err != nil {
-		return 0, BadTimes
+		return price{}, BadTimes
 	}
 	left, err := bcd.ParseTime(ride.Time, time.UTC)
 	if err != nil || left.Before(entered) {
-		return 0, BadTimes
+		return price{}, BadTimes
 	}
 	if t.overstays(left.Sub(entered)) {
 		fen, _ = t.Highest(ride.CardType)
+		return price{fen: fen}, Match
 	}
-	return fen, Match
+	return t.metroAfter(ride, band, fen, t.transferTo(ride, ride.EntryTime, relief)), Match
 }

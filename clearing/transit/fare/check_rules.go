@@ -27,7 +27,8 @@ func (v *version) check(where string) []error {
 	faults = append(faults, v.Metro.check(where+".metro")...)
 	faults = append(faults, v.Bus.check(where+".bus")...)
 	faults = append(faults, checkCards(where+".cards", v.Cards)...)
-	return append(faults, v.checkBands(where)...)
+	faults = append(faults, v.checkBands(where)...)
+	return append(faults, v.checkTransfers(where)...)
 }
 
 func (m metro) check(where string) []error {

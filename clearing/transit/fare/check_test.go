@@ -118,7 +118,7 @@ func TestCheck(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := table.Check(c.tap)
-			if want := (Finding{c.outcome, c.expected}); got != want {
+			if want := (Finding{Outcome: c.outcome, ExpectedFen: c.expected}); got != want {
 				t.Errorf("%v %d, want %v %d", got.Outcome, got.ExpectedFen, want.Outcome, want.ExpectedFen)
 			}
 			if got.OK() != (c.outcome == Match) {

@@ -5,9 +5,10 @@
 //	               ├─ Build ─▶ Tables ─ At(day) ─▶ Table ─▶ terminals (message.FareTable)
 //	network (km) ──┘                                 └────▶ Check(tap)
 //
-// A terminal does no arithmetic: every price in a table is final, per card type and band.
-// So rounding happens in one place, (rounding).price, and the terminal and the
-// clearing house cannot disagree about it.
+// A terminal does no arithmetic but to take the amount of a transfer off, above a floor: every
+// price in a table is final, per card type, band, and transfer by a share. So rounding happens
+// in one place, (rounding).price, and the terminal and the clearing house cannot disagree about
+// it.
 //
 // Invariants:
 //
@@ -18,8 +19,9 @@
 //     highest fare.
 //  3. Bands do not overlap: a ride is in one, or in none. A day that the calendar lacks is in no
 //     band that is for days of some kinds. The calendar is in no table and in no table's name.
-//  4. Check reads the record alone: an exit carries its entry. What needs a
-//     card's history (quotas, transfers, a missing exit) is not priced here.
+//  4. Check reads the record alone: an exit carries its entry, and a ride that a transfer made
+//     cheaper the ride before it. What needs a card's history (quotas, a missing exit) is not
+//     priced here.
 //
 // [Tables.Quote] explains a price by running what made it, and [Tables.ChangeFrom] finds how much
 // later tables change prices.

@@ -73,6 +73,7 @@ func (v *version) table(where string, network *Network, full func() classes, fro
 		MetroClass:        metro.pair,
 		Bands:             v.published(),
 		MetroByEntry:      len(v.Bands) > 0 && v.Metro.BandBy == byEntry,
+		Transfers:         v.publishedTransfers(),
 	}
 	for i := range v.Cards {
 		c := &v.Cards[i]
@@ -84,8 +85,8 @@ func (v *version) table(where string, network *Network, full func() classes, fro
 	}
 	table.Version = v.Version + "+" + network.Version + "+" + contentHash(table)
 	if size := proto.Size(table); size > maxTableBytes {
-		return nil, []error{fmt.Errorf("%s: the table of %d card types and %d bands over the %d stations and %d bus lines of network %s has %d bytes, want at most %d, which a broker takes as one message",
-			where, len(v.Cards), len(v.Bands), len(network.Stations), len(network.BusLines), network.Version, size, maxTableBytes)}
+		return nil, []error{fmt.Errorf("%s: the table of %d card types, %d bands and %d transfers over the %d stations and %d bus lines of network %s has %d bytes, want at most %d, which a broker takes as one message",
+			where, len(v.Cards), len(v.Bands), len(v.Transfers), len(network.Stations), len(network.BusLines), network.Version, size, maxTableBytes)}
 	}
 	return table, nil
 }
@@ -93,7 +94,7 @@ func (v *version) table(where string, network *Network, full func() classes, fro
 // prices are those of a card type outside all bands, 0, or in one.
 func (v *version) prices(c *card, band int, metro []int64, lines []uint32) *message.Prices {
 	trip, ride := v.rates(c, band)
-	p := &message.Prices{}
+	p := &message.Prices{Reduced: v.reduced(metro, trip, lines, ride)}
 	for _, fen := range metro {
 		p.MetroFen = append(p.MetroFen, uint32(v.Rounding.pays(fen, trip)))
 	}
@@ -123,11 +124,12 @@ func (v *version) unfit(where string, network *Network, metro classes, purse int
 	return append(faults, v.unfitBands(where, network, metro.highest(), purse)...)
 }
 
-// contentHash is the first 8 hexadecimal digits of a SHA-256 over every field
-// that prices a tap: the beginning as documents write it, then big-endian 32-bit
-// numbers in the order of the message, each list after its length. The prices outside all bands
-// are those of each pair of stations; bands, and the classes and prices in them, follow where there
-// are any. It does not use the protobuf encoding, whose bytes may change between library versions.
+// contentHash is the first 8 hexadecimal digits of a SHA-256 over every field that prices a tap:
+// the beginning as documents write it, then big-endian 32-bit numbers in the order of the
+// message, each list after its length. The prices outside all bands are those of each pair of
+// stations; bands, and the classes and prices in them, and transfers with theirs, follow where
+// there are any. It does not use the protobuf encoding, whose bytes may change between library
+// versions.
 func contentHash(table *message.FareTable) string {
 	from, _ := rulefile.ParsePacked(table.EffectiveFrom) // newTable has looked at it
 	h := hashed(from.String())
@@ -141,6 +143,9 @@ func contentHash(table *message.FareTable) string {
 	}
 	if len(table.Bands) > 0 {
 		h.bands(table)
+	}
+	if len(table.Transfers) > 0 {
+		h.transfers(table)
 	}
 	sum := sha256.Sum256(h)
 	return hex.EncodeToString(sum[:4])
@@ -182,6 +187,33 @@ func (h *hashed) bands(table *message.FareTable) {
 			h.numbers(uint32(len(in.MetroFen)))
 			h.numbers(in.MetroFen...)
 			h.bus(in.Bus)
+		}
+	}
+}
+
+func (h *hashed) transfers(table *message.FareTable) {
+	h.numbers(uint32(len(table.Transfers)))
+	for _, t := range table.Transfers {
+		var once uint32
+		if t.Once {
+			once = 1
+		}
+		h.numbers(uint32(len(t.Name)))
+		*h = append(*h, t.Name...)
+		h.numbers(uint32(t.From), uint32(len(t.FromOperators)))
+		h.numbers(t.FromOperators...)
+		h.numbers(uint32(t.To), uint32(len(t.ToOperators)))
+		h.numbers(t.ToOperators...)
+		h.numbers(t.Minutes, once, t.OffFen, t.FloorFen, uint32(t.Bearer))
+	}
+	*h = append(*h, table.MetroClass...)
+	for _, fares := range table.Fares {
+		for _, in := range fares.Prices {
+			for _, list := range in.Reduced {
+				h.numbers(uint32(len(list.MetroFen)))
+				h.numbers(list.MetroFen...)
+				h.bus(list.Bus)
+			}
 		}
 	}
 }

@@ -2,12 +2,16 @@ package fare
 
 import "citycard/clearing/message"
 
-// Relief is what service modes leave out of a price. The zero value leaves out nothing.
+// Relief is what is left out of a price beside what the record says: by service modes, or since a
+// claim of the record is not so. The zero value leaves out nothing.
 type Relief struct {
 	Free    bool // nothing is charged
 	Untimed bool // how long a trip took does not count
 	// Unentered is what an exit without an entry costs.
 	Unentered message.ExitWithoutEntry
+	// Misnamed: the operator that the tap names for its terminal is another one's number, so no
+	// transfer led to it.
+	Misnamed bool
 }
 
 // priceUnentered is the price of an exit without an entry.

@@ -34,6 +34,10 @@ type version struct {
 	Cards []card `json:"cards" jsonschema:"minItems=1"`
 	// Bands are the times of day at which rides may have prices of their own.
 	Bands []band `json:"bands,omitempty" jsonschema:"maxItems=32"`
+	// Operators are the numbers of operators in cards' records, of those that transfers name.
+	Operators []operator `json:"operators,omitempty" jsonschema:"maxItems=1000"`
+	// Transfers make a ride cheaper after another one.
+	Transfers []transfer `json:"transfers,omitempty" jsonschema:"maxItems=16"`
 	// LargestChange is the share of a price by which later fares may change it without being
 	// accepted as a large change.
 	LargestChange decimal.NullDecimal `json:"largest_change,omitzero" jsonschema:"pattern=^(0(\\.[0-9]{1\\,9})?|1(\\.0{1\\,9})?)$"`
@@ -204,6 +208,11 @@ func (r *Rules) Examples() []string {
 		for _, b := range v.Bands {
 			if b.Example {
 				all = append(all, fmt.Sprintf("%s: band %s", v.Version, b.Name))
+			}
+		}
+		for _, t := range v.Transfers {
+			if t.Example {
+				all = append(all, fmt.Sprintf("%s: transfer %s", v.Version, t.Name))
 			}
 		}
 		for _, c := range v.Cards {

@@ -62,7 +62,7 @@ func Build(rules *Rules, networks *Networks, purses []rulefile.Term, purse Purse
 				if e.table, err = newTable(fares); err != nil {
 					return nil, err
 				}
-				e.table.network, e.table.days = network, calendar
+				e.table.rules, e.table.network, e.table.days = v, network, calendar
 				tables.entries = append(tables.entries, e)
 			}
 		}
@@ -110,6 +110,7 @@ func (ts *Tables) All() []*Table {
 // be changed through the message it was made from.
 type Table struct {
 	message  *message.FareTable
+	rules    *version          // of which it is made
 	network  *Network          // over which it was made
 	days     *message.Calendar // by which a day is in a band
 	stations uint32
@@ -124,7 +125,15 @@ type fares struct {
 }
 
 type prices struct {
-	metro []uint32 // by class
+	metro   []uint32 // by class
+	bus     map[uint32]int64
+	reduced []reduced // after each transfer
+}
+
+// reduced are the prices after a transfer, in the mode to which it leads; none where it takes an
+// amount off.
+type reduced struct {
+	metro []uint32
 	bus   map[uint32]int64
 }
 
@@ -145,7 +154,7 @@ func newTable(m *message.FareTable) (*Table, error) {
 	if len(m.GetFares()) == 0 {
 		faults = append(faults, errors.New("fares: empty, want at least one card type"))
 	}
-	faults = append(faults, m.CheckBands())
+	faults = append(faults, m.CheckBands(), m.CheckTransfers())
 	table := &Table{message: m, stations: stations, class: m.GetMetroClass(), cards: make(map[uint32]fares)}
 	for i, row := range m.GetFares() {
 		where := fmt.Sprintf("fares[%d]", i)
@@ -184,7 +193,7 @@ func (t *Table) read(where string, row *message.CardFares) (f fares, faults []er
 		if len(in.GetMetroFen()) != classes {
 			faults = append(faults, fmt.Errorf("%s.prices[%d].metro_fen: %d prices, want %d", where, i, len(in.GetMetroFen()), classes))
 		}
-		p := prices{metro: in.GetMetroFen(), bus: make(map[uint32]int64, len(in.GetBus()))}
+		p := prices{metro: in.GetMetroFen(), bus: make(map[uint32]int64, len(in.GetBus())), reduced: readReduced(in)}
 		for j, line := range in.GetBus() {
 			if _, again := p.bus[line.GetLine()]; again {
 				faults = append(faults, fmt.Errorf("%s.prices[%d].bus[%d].line: %d again, want each line once", where, i, j, line.GetLine()))
@@ -194,6 +203,18 @@ func (t *Table) read(where string, row *message.CardFares) (f fares, faults []er
 		f.prices = append(f.prices, p)
 	}
 	return f, faults
+}
+
+// readReduced arranges the prices after transfers, which were checked.
+func readReduced(in *message.Prices) (all []reduced) {
+	for _, list := range in.GetReduced() {
+		r := reduced{metro: list.GetMetroFen(), bus: make(map[uint32]int64, len(list.GetBus()))}
+		for _, line := range list.GetBus() {
+			r.bus[line.GetLine()] = int64(line.GetFen())
+		}
+		all = append(all, r)
+	}
+	return all
 }
 
 // dearest is the highest price of a card type.

@@ -75,7 +75,7 @@ func table(t testing.TB, town *plan.Town, version string, at document.Moment) *m
 	out := &message.FareTable{
 		Version: version, EffectiveFrom: fmt.Sprintf("%014d", at), MaximumFen: uint32(town.Rules.PurseMaximum(at)), MetroStations: uint32(n), MetroLimitMinutes: uint32(fares.Limit().Minutes()),
 	}
-	out.Bands, out.MetroByEntry = fares.Bands(), fares.ByEntry()
+	out.Bands, out.MetroByEntry, out.Transfers = fares.Bands(), fares.ByEntry(), fares.Transfers()
 	classes := trips(out, n, func(from, to int) uint32 { return price(fares.Metro(uint32(town.Types()[0]), from, to, 0, "")) })
 	for _, kind := range town.Types() {
 		kind := uint32(kind)
@@ -88,6 +88,11 @@ func table(t testing.TB, town *plan.Town, version string, at document.Moment) *m
 			for _, line := range m.Bus {
 				in.Bus = append(in.Bus, &message.BusFare{Line: uint32(line), Fen: price(fares.Bus(kind, uint32(line), band.GetName()))})
 			}
+			for i, transfer := range out.Transfers {
+				in.Reduced = append(in.Reduced, reduced(transfer, classes, m.Bus, func(trip int) uint32 {
+					return price(fares.MetroAfter(i+1, kind, trip/n+1, trip%n+1, 0, band.GetName()))
+				}, func(line int) uint32 { return price(fares.BusAfter(i+1, kind, uint32(line), band.GetName())) }))
+			}
 			c.Prices = append(c.Prices, in)
 		}
 		if n > 0 {
@@ -96,6 +101,23 @@ func table(t testing.TB, town *plan.Town, version string, at document.Moment) *m
 		out.Fares = append(out.Fares, c)
 	}
 	return out
+}
+
+// reduced is the list of prices after a transfer, where it takes a share off.
+func reduced(transfer *message.Transfer, classes, lines []int, trip, ride func(int) uint32) *message.Reduced {
+	list := &message.Reduced{}
+	switch {
+	case !transfer.Listed():
+	case transfer.GetTo() == message.Mode_MODE_METRO:
+		for _, class := range classes {
+			list.MetroFen = append(list.MetroFen, trip(class))
+		}
+	default:
+		for _, line := range lines {
+			list.Bus = append(list.Bus, &message.BusFare{Line: uint32(line), Fen: ride(line)})
+		}
+	}
+	return list
 }
 
 // trips gives each pair of the n stations of a table its class, and returns the first pair of each
