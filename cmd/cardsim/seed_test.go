@@ -40,8 +40,8 @@ func TestSeedDraws(t *testing.T) {
 			[]string{"--cards", "600"},
 			[]string{"--rides", "6", "--bad-claims", "0.05", "--bad-pensions", "0.05"},
 			drawn{
-				messages: "346223e231f1c82d728b47e5331493cfbbb8d3851e79d3b953cb56be11750b34",
-				truth:    "317ae70e897149c3fc23725f394049c7424b772b7f7b9108d0322f980f9f66c4",
+				messages: "f7866252f78d33b3e0e568d23972f2e04d181875533f47e55d5fd500d86d9267",
+				truth:    "177302d9ed88ee707191953160b3a19936edc1a3a40bbf1133e19dca2370e7f8",
 				registry: "ff875f0d357c774fcccfa00720b82c4f94906a964ea021423ba67c7b63a41e68",
 			},
 		},

@@ -44,10 +44,11 @@ func inventedTown(t *testing.T, modes string) (city, rules string) {
 	}
 	var file map[string]any
 	decode(t, []byte(inventedCity), &file)
-	file["operators"] = slices.DeleteFunc(objects(t, file["operators"]), func(o map[string]any) bool {
+	operators := slices.DeleteFunc(objects(t, file["operators"]), func(o map[string]any) bool {
 		mode, _ := o["mode"].(string)
 		return !strings.Contains(modes, mode)
 	})
+	file["operators"] = operators
 	write(t, city, file)
 	var network map[string]any
 	data, err := os.ReadFile(filepath.Join(rules, "network.json"))
@@ -64,7 +65,43 @@ func inventedTown(t *testing.T, modes string) (city, rules string) {
 		}
 	}
 	write(t, filepath.Join(rules, "network.json"), network)
+	connect(t, filepath.Join(rules, "fares.json"), operators)
 	return city, rules
+}
+
+// connect gives all versions of the fares transfers between the rides of some hours.
+func connect(t *testing.T, path string, operators []map[string]any) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fares map[string]any
+	decode(t, data, &fares)
+	var numbers []map[string]any
+	for i, o := range operators {
+		numbers = append(numbers, map[string]any{"operator": o["id"], "number": i + 1})
+	}
+	last := []any{operators[len(operators)-1]["id"]}
+	transfer := func(from, to, repeat, off string, amount int, operators []any) map[string]any {
+		row := map[string]any{
+			"name": from + " to " + to, "from": map[string]any{"mode": from}, "to": map[string]any{"mode": to, "operators": operators},
+			"minutes": 200, "repeat": repeat, "floor_fen": 100, "bearer": "city", "apply": "terminal", "source": "invented", "off": off,
+		}
+		if amount > 0 {
+			delete(row, "off")
+			row["off_fen"] = amount
+		}
+		return row
+	}
+	for _, version := range objects(t, fares["versions"]) {
+		version["operators"] = numbers
+		version["transfers"] = []any{
+			transfer("bus", "metro", "once", "0.35", 0, []any{}), transfer("metro", "bus", "once", "0.5", 0, []any{}),
+			transfer("bus", "bus", "chained", "", 60, last), transfer("metro", "metro", "chained", "", 40, []any{}),
+		}
+	}
+	write(t, path, fares)
 }
 
 func decode(t *testing.T, data []byte, into any) {
@@ -144,7 +181,7 @@ func checkTown(t *testing.T, dir, kafka, modes string, tables *fare.Tables, leas
 		t.Fatal(err)
 	}
 	_, values := readAll(t, kafka, messagesOf(records))
-	versions, lines := map[string]int{}, map[string]int{}
+	versions, lines, cheaper := map[string]int{}, map[string]int{}, 0
 	for _, r := range records {
 		value := values[r.SHA256]
 		if r.Topic == message.TopicLoads && r.Verdict == truth.Cleared {
@@ -166,12 +203,18 @@ func checkTown(t *testing.T, dir, kafka, modes string, tables *fare.Tables, leas
 		}
 		versions[table.Version()]++
 		lines[m.GetMode().String()[5:]]++
+		if m.GetBefore() != nil {
+			cheaper++
+		}
 		if m.GetMode() == message.Mode_MODE_BUS && (m.GetLine() == 1) == (signed >= 20261124_12_00_00) && m.GetLine() != 70 {
 			t.Errorf("a bus of line %d at %d", m.GetLine(), signed)
 		}
 	}
 	if len(versions) < least {
 		t.Errorf("taps by fares: %v, want %d: before 04:00, before noon, before 16:30 and after it", versions, least)
+	}
+	if cheaper < len(records)/30 {
+		t.Errorf("%d of %d taps follow on a ride from which a transfer leads", cheaper, len(records))
 	}
 	if (lines["METRO"] > 0) != strings.Contains(modes, "metro") || (lines["BUS"] > 0) != strings.Contains(modes, "bus") {
 		t.Errorf("taps by mode: %v, want %s", lines, modes)

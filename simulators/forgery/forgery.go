@@ -81,6 +81,8 @@ func (h holder) bytes() []byte {
 		return binary.BigEndian.AppendUint32(nil, uint32(v.Enum()))
 	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
 		return binary.BigEndian.AppendUint32(nil, uint32(v.Uint()))
+	case protoreflect.Int32Kind:
+		return binary.BigEndian.AppendUint32(nil, uint32(v.Int()))
 	}
 	return nil
 }
@@ -94,6 +96,8 @@ func (h holder) set(b []byte) {
 		v = protoreflect.ValueOfEnum(protoreflect.EnumNumber(int32(binary.BigEndian.Uint32(b))))
 	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
 		v = protoreflect.ValueOfUint32(binary.BigEndian.Uint32(b))
+	case protoreflect.Int32Kind:
+		v = protoreflect.ValueOfInt32(int32(binary.BigEndian.Uint32(b)))
 	}
 	h.message.Set(h.field, v)
 }

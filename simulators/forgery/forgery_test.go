@@ -59,7 +59,7 @@ func TestEveryByte(t *testing.T) {
 	if m, _, err := forgery.Altered(tap(), forgery.Place{Field: "tac"}, 0x80); err != nil || m.GetDebit().GetTac()[0] == 9 {
 		t.Error("a mask of no bit alters nothing")
 	}
-	if names := forgery.Fields(&message.Load{}); len(names) != 16 || !slices.Contains(names, "new-balance-fen") {
+	if names := forgery.Fields(&message.Load{}); len(names) != 17 || !slices.Contains(names, "new-balance-fen") {
 		t.Errorf("a load has fields %v", names)
 	}
 	if got := forgery.Places(tap(), []string{"tac", "vehicle"}); len(got) != 3 || got[2].String() != "vehicle_1" {

@@ -23,7 +23,7 @@ func coverageOf(topic string) coverage {
 	if topic == "loads" {
 		return coverage{
 			covered: []string{"amount-fen", "terminal", "online-sequence", "time", "new-balance-fen", "tac"},
-			open:    []string{"medium", "key-version", "algorithm", "order", "channel", "other-tac", "other-tac-reason"},
+			open:    []string{"medium", "key-version", "algorithm", "order", "channel", "other-tac", "other-tac-reason", "overdraft-fen"},
 			types:   []uint32{0x02},
 		}
 	}
