@@ -49,8 +49,8 @@ type answer struct {
 }
 
 // Keep stores, in the transaction of a gatherer's batch, what follows from transfers in it, which
-// are booked on a day.
-type Keep func(ctx context.Context, tx pgx.Tx, booked Day, transfers []Transfer, decisions []Decision) error
+// are booked on a day. Its note is the batch's (Batch.Finish).
+type Keep func(ctx context.Context, tx pgx.Tx, booked Day, transfers []Transfer, decisions []Decision) (note []byte, err error)
 
 // The gatherer's limits.
 const (
@@ -236,7 +236,7 @@ func (g *Gatherer) post(ctx context.Context, calls []*call) ([][]Decision, error
 	}
 	if g.keep != nil {
 		batch.Finish = func(ctx context.Context, tx pgx.Tx, out *Outcome) ([]byte, error) {
-			return nil, g.keep(ctx, tx, batch.Day, transfers, out.Transfers)
+			return g.keep(ctx, tx, batch.Day, transfers, out.Transfers)
 		}
 	}
 	out, err := g.ledger.Post(ctx, batch)

@@ -113,6 +113,23 @@ func TestShiftsForged(t *testing.T) {
 	})
 }
 
+// TestOpenShiftForged alters whose cash loads are while their shift is open, so that its clerk is
+// expected to have less.
+func TestOpenShiftForged(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	c.paysAt("491030000001", number(0), 3000)
+	c.paysAt("491030000001", number(1), 2000)
+	if found := c.faults(); len(found) > 0 {
+		t.Fatalf("before any change: %q", found)
+	}
+	c.names([]forgery{
+		{"UPDATE terminal_loads SET shift = 0", verify.TerminalLoad},
+		{"UPDATE terminal_loads SET shift = 0 WHERE fen = 2000", verify.TerminalLoad},
+		{"UPDATE terminal_loads SET shift = 7 WHERE fen = 2000", verify.TerminalLoad},
+	})
+}
+
 // forgery is a statement behind the books' back, and what verify names for it.
 type forgery struct {
 	statement string

@@ -2,21 +2,24 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"citycard/clearing/docket"
 	"citycard/clearing/pension"
+	"citycard/clearing/transit/load"
 	"citycard/ledger"
 )
 
 // Notes come in the order of their batches, each followed by what became true with it:
-// settlements, lists of pensions with the pensions booked (ids that begin with 20, 21 and 22), and
-// messages.
+// settlements, lists of pensions with the pensions booked (ids that begin with 20, 21 and 22),
+// messages, and of which shifts the cash of its loads is.
 const besideBatches = `
 	SELECT stream, sequence, 0 AS what, 0::INT4 AS position, note, ''::TEXT, ''::TEXT, NULL::BYTEA, NULL::BYTEA, NULL::BYTEA FROM batches WHERE length(note) > 0
 	UNION ALL SELECT coalesce(s.number, -1), m.sequence, 1, m.position, NULL, m.hospital, m.settlement, m.person, m.claim, m.result
@@ -28,6 +31,9 @@ const besideBatches = `
 	UNION ALL SELECT coalesce(s.number, -1), o.sequence, 4, o.position::INT4, NULL, o.topic, o.stream, o.key, o.value,
 			CASE WHEN o.refused IS NULL THEN NULL ELSE '\x01'::BYTEA END
 		FROM outbound o LEFT JOIN streams s ON s.stream = o.stream
+	UNION ALL SELECT j.stream, j.sequence, 5, 0::INT4, NULL, t.shift::TEXT, sum(t.fen)::TEXT, NULL, NULL, NULL
+		FROM terminal_loads t JOIN journal j ON j.effective_day = 19000101 AND j.subject = t.card AND j.id = t.id WHERE t.shift <> 0 AND t.fen > 0
+		GROUP BY j.stream, j.sequence, t.shift
 	ORDER BY stream, sequence, what, position`
 
 // beside is a row of besideBatches.
@@ -49,6 +55,8 @@ type batch struct {
 	answered, kept int             // settlements and lists seen
 	lines          map[string]bool // of these lists
 	loose          int             // pensions that are none of these lines
+	load.CashNote
+	cash []load.ShiftCash // by the rows of its loads
 }
 
 // batches compares settlements and outgoing messages with the notes of their batches, and
@@ -161,6 +169,8 @@ func (r *batchReader) add(b *beside) {
 		if !r.at.lines[string(b.two)] {
 			r.at.loose++
 		}
+	case 5:
+		r.cash(b)
 	default:
 		r.message(b)
 	}
@@ -173,6 +183,9 @@ func (r *batchReader) begin(b *beside) {
 		return
 	}
 	r.at.Evidence = note.Evidence
+	if err := json.Unmarshal(b.note, &r.at.CashNote); err != nil {
+		r.fault(TerminalLoad, r.name(b.stream, b.sequence), "its note of cash cannot be read: %v", err)
+	}
 	if version, ok := note.Versions["registry"]; ok && !r.heads[version] {
 		r.fault(RegistryNamed, r.name(b.stream, b.sequence), "it was judged by version %q, which is not there", version)
 	}
@@ -215,6 +228,17 @@ func (r *batchReader) list(b *beside) {
 	}
 }
 
+// cash takes up what the loads of a batch have brought to a shift.
+func (r *batchReader) cash(b *beside) {
+	shift, err := strconv.ParseInt(b.first, 10, 64)
+	fen, failed := strconv.ParseInt(b.second, 10, 64)
+	if err != nil || failed != nil {
+		r.fault(TerminalLoad, r.name(b.stream, b.sequence), "its loads have %q fen of shift %q", b.second, b.first)
+		return
+	}
+	r.at.cash = append(r.at.cash, load.ShiftCash{Shift: shift, Fen: ledger.Fen(fen)})
+}
+
 func (r *batchReader) message(b *beside) {
 	// Rows that the broker refused for good stay behind the pump's place, to be tried again.
 	if _, some := r.first[b.stream]; !some && len(b.thirds) == 0 {
@@ -233,6 +257,10 @@ func (r *batchReader) end() {
 	}
 	if r.at.loose > 0 {
 		r.fault(PensionLine, r.name(r.at.stream, r.at.sequence), "%d of its pensions are no line of its lists", r.at.loose)
+	}
+	slices.SortFunc(r.at.cash, func(a, b load.ShiftCash) int { return cmp.Compare(a.Shift, b.Shift) })
+	if !slices.Equal(r.at.cash, r.at.Cash) {
+		r.fault(TerminalLoad, r.name(r.at.stream, r.at.sequence), "the cash of its loads is that of the shifts %v; its note has %v", r.at.cash, r.at.Cash)
 	}
 	if missing := len(r.at.Answers) - r.at.answered; missing > 0 {
 		r.fault(Settlement, r.name(r.at.stream, r.at.sequence), "%d of its %d settlements are not there", missing, len(r.at.Answers))

@@ -12,9 +12,9 @@ import (
 
 // keepPaid keeps what follows from the loads of a batch that are new: where their cash was taken,
 // and that nobody knows yet whether their cards have them.
-func keepPaid(ctx context.Context, tx pgx.Tx, booked ledger.Day, transfers []ledger.Transfer, decisions []ledger.Decision, counted Counted) error {
-	if err := keepTaken(ctx, tx, transfers, decisions, counted); err != nil {
-		return err
+func keepPaid(ctx context.Context, tx pgx.Tx, booked ledger.Day, transfers []ledger.Transfer, decisions []ledger.Decision, counted Counted) (note []byte, err error) {
+	if note, err = keepTaken(ctx, tx, transfers, decisions, counted); err != nil {
+		return nil, err
 	}
 	var orders []Order
 	for i := range transfers {
@@ -22,7 +22,7 @@ func keepPaid(ctx context.Context, tx pgx.Tx, booked ledger.Day, transfers []led
 			orders = append(orders, Order{transfers[i].Subject, l})
 		}
 	}
-	return keepAuthorised(ctx, tx, booked, orders...)
+	return note, keepAuthorised(ctx, tx, booked, orders...)
 }
 
 // keepAuthorised keeps loads in the transaction that authorises them, until keepWritten or

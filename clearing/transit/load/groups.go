@@ -114,12 +114,15 @@ func (a *Authority) placeGroup(ctx context.Context, g *group, transfers []ledger
 			if err := keepPlaced(ctx, tx, g.placements, b.Day); err != nil {
 				return nil, err
 			}
-			return nil, KeepTaken(ctx, tx, a.counted, g.taken()...)
+			return keepCash(ctx, tx, a.counted, g.taken()...)
 		}
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("load authority: %w", err)
+		return notPlaced(err)
+	}
+	if number := out.Transfers[0]; number.Result == ledger.Duplicate && !number.Disputed { // it was placed just now, maybe at another terminal
+		return nil
 	}
 	for i := range out.Transfers {
 		if out.Transfers[i].Disputed {
@@ -216,9 +219,11 @@ func (a *Authority) groupRule(g *group) error {
 }
 
 // transfers are the chain of an order for a group. It begins with the memo that binds its number to
-// all that it says.
+// all that it says, but for the terminal: it is the same order, wherever it is repeated.
 func (g *group) transfers() ([]ledger.Transfer, error) {
-	text, err := json.Marshal(g.GroupOrder)
+	said := g.GroupOrder
+	said.Terminal = ""
+	text, err := json.Marshal(said)
 	if err != nil {
 		return nil, fmt.Errorf("load authority: %w", err)
 	}

@@ -104,12 +104,12 @@ func (a *Authority) place(ctx context.Context, p *Placement) (Placed, error) {
 			if err := p.Keep(ctx, tx, b.Day); err != nil {
 				return nil, err
 			}
-			return nil, KeepTaken(ctx, tx, a.counted, p.taken()...)
+			return keepCash(ctx, tx, a.counted, p.taken()...)
 		}
 		return nil
 	})
 	if err != nil {
-		return Placed{}, fmt.Errorf("load authority: %w", err)
+		return Placed{}, notPlaced(err)
 	}
 	switch paid := out.Transfers[0]; {
 	case paid.Disputed:

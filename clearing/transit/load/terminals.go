@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 	"citycard/clearing/identity"
 	"citycard/clearing/message"
 	"citycard/clearing/rulefile"
+	"citycard/clearing/verdict"
 	"citycard/ledger"
 )
 
@@ -39,11 +42,20 @@ func CountedBy(contracts func() *Contracts, now func() time.Time) Counted {
 // the batch is booked.
 var errNoShift = errors.New("load authority: a shift was closed just now")
 
+// notPlaced is why an order was not placed. One of whose cash no shift would have is refused: it is
+// alone in its batch, so nothing is booked.
+func notPlaced(err error) error {
+	if errors.Is(err, errNoShift) {
+		return &Refusal{verdict.NoShift, "the shift at the terminal was closed just now"}
+	}
+	return fmt.Errorf("load authority: %w", err)
+}
+
 // NewPoster is the gatherer of an Authority. With each load it keeps that the card's word is to
 // come, and of one whose channel pays at once at which terminal that was: the shift that is open
 // there has the cash. nil: no channel's is counted.
 func NewPoster(ctx context.Context, l *ledger.Ledger, stream, owner string, linger time.Duration, counted Counted) (*ledger.Gatherer, error) {
-	return l.NewKeeper(ctx, stream, owner, 0, linger, func(ctx context.Context, tx pgx.Tx, booked ledger.Day, transfers []ledger.Transfer, decisions []ledger.Decision) error {
+	return l.NewKeeper(ctx, stream, owner, 0, linger, func(ctx context.Context, tx pgx.Tx, booked ledger.Day, transfers []ledger.Transfer, decisions []ledger.Decision) ([]byte, error) {
 		return keepPaid(ctx, tx, booked, transfers, decisions, counted)
 	})
 }
@@ -66,8 +78,8 @@ func ReadTaken(key ledger.Key, evidence []byte, fen ledger.Fen) (Taken, bool, er
 	return Taken{key, r.GetChannel(), r.GetTerminal(), fen}, r.GetPlacer() == "", nil
 }
 
-// keepTaken keeps where the loads of a batch that are new were paid.
-func keepTaken(ctx context.Context, tx pgx.Tx, transfers []ledger.Transfer, decisions []ledger.Decision, counted Counted) error {
+// keepTaken keeps where the loads of a batch that are new were paid, and notes whose cash that is.
+func keepTaken(ctx context.Context, tx pgx.Tx, transfers []ledger.Transfer, decisions []ledger.Decision, counted Counted) (note []byte, err error) {
 	var all []Taken
 	for i := range transfers {
 		t := &transfers[i]
@@ -76,23 +88,56 @@ func keepTaken(ctx context.Context, tx pgx.Tx, transfers []ledger.Transfer, deci
 		}
 		taken, cash, err := ReadTaken(ledger.Key{Day: t.Day, Subject: t.Subject, ID: t.ID}, t.Evidence, t.Amount)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if cash {
 			all = append(all, taken)
 		}
 	}
-	return KeepTaken(ctx, tx, counted, all...)
+	return keepCash(ctx, tx, counted, all...)
+}
+
+// CashNote is what the note of a batch has of the cash that was taken for its loads: a row of
+// terminal_loads says of which shift it is, and nothing else in the journal does.
+type CashNote struct {
+	Cash []ShiftCash `json:"cash,omitempty"` // by the numbers of the shifts
+}
+
+// ShiftCash is what the loads of a batch have brought to a shift.
+type ShiftCash struct {
+	Shift int64      `json:"shift"`
+	Fen   ledger.Fen `json:"fen"`
+}
+
+// keepCash is KeepTaken for cash that was taken, with the note of its batch. There is none where no
+// shift has any.
+func keepCash(ctx context.Context, tx pgx.Tx, counted Counted, all ...Taken) (note []byte, err error) {
+	shifts, err := keepTakenIn(ctx, tx, counted, all)
+	if err != nil || len(shifts) == 0 {
+		return nil, err
+	}
+	var of CashNote
+	for _, number := range slices.Sorted(maps.Keys(shifts)) {
+		of.Cash = append(of.Cash, ShiftCash{number, shifts[number]})
+	}
+	return json.Marshal(of)
 }
 
 // KeepTaken keeps, in the transaction that books it, where cash of loads was taken or given back,
 // and of which open shift it is. A load whose evidence names no terminal is of no shift; one of a
 // channel whose cash is counted must be of one.
 func KeepTaken(ctx context.Context, tx pgx.Tx, counted Counted, all ...Taken) error {
+	_, err := keepTakenIn(ctx, tx, counted, all)
+	return err
+}
+
+// keepTakenIn is KeepTaken, and adds up what each open shift has of it.
+func keepTakenIn(ctx context.Context, tx pgx.Tx, counted Counted, all []Taken) (shifts map[int64]ledger.Fen, err error) {
 	all = slices.DeleteFunc(all, func(t Taken) bool { return len(t.Terminal) == 0 })
 	if len(all) == 0 {
-		return nil
+		return nil, nil
 	}
+	shifts = map[int64]ledger.Fen{}
 	var cards, ids, terminals [][]byte
 	var units []string
 	var fen []int64
@@ -103,12 +148,15 @@ func KeepTaken(ctx context.Context, tx pgx.Tx, counted Counted, all ...Taken) er
 	rows, err := tx.Query(ctx, `INSERT INTO terminal_loads (card, id, unit, terminal, fen, shift)
 		SELECT t.card, t.id, t.unit, t.terminal, t.fen, coalesce(o.shift, 0)
 		FROM unnest($1::BYTEA[], $2::BYTEA[], $3::TEXT[], $4::BYTEA[], $5::INT8[]) AS t (card, id, unit, terminal, fen)
-		LEFT JOIN shift_terminals AS o ON o.terminal = t.terminal AND o.unit = t.unit RETURNING unit, shift`,
+		LEFT JOIN shift_terminals AS o ON o.terminal = t.terminal AND o.unit = t.unit RETURNING unit, fen, shift`,
 		cards, ids, units, terminals, fen)
 	if err == nil {
 		var unit string
-		var shift int64
-		_, err = pgx.ForEachRow(rows, []any{&unit, &shift}, func() error {
+		var fen, shift int64
+		_, err = pgx.ForEachRow(rows, []any{&unit, &fen, &shift}, func() error {
+			if shift != 0 {
+				shifts[shift] += ledger.Fen(fen)
+			}
 			if shift == 0 && counted != nil && counted(Placer(unit).Channel()) {
 				return errNoShift
 			}
@@ -116,9 +164,9 @@ func KeepTaken(ctx context.Context, tx pgx.Tx, counted Counted, all ...Taken) er
 		})
 	}
 	if err != nil {
-		return fmt.Errorf("keep at which terminals loads were paid: %w", err)
+		return nil, fmt.Errorf("keep at which terminals loads were paid: %w", err)
 	}
-	return nil
+	return shifts, nil
 }
 
 // isTerminal reports whether a terminal's number is written as such.
