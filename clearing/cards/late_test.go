@@ -15,6 +15,7 @@ import (
 	"citycard/clearing/chart"
 	"citycard/clearing/docket"
 	"citycard/clearing/identity"
+	"citycard/clearing/release"
 	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
 	"citycard/clearing/verify"
@@ -201,6 +202,34 @@ func TestTornAfterAll(t *testing.T) {
 	if fen := c.balance(chart.Suspense(verdict.LoadNotPaid)); fen != 0 {
 		t.Errorf("%d fen are in suspense", fen)
 	}
+	c.hold()
+}
+
+// TestTornIsAskedBack has somebody propose to give a torn load of a replaced card back to its channel:
+// nothing goes over before that is decided.
+func TestTornIsAskedBack(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	c.does(cards.Sell, number(0), product("registered"), cash(1000), shown("Li"))
+	c.tears("t-1", number(0), 1, 5000, false)
+	c.loads(number(0), 300)
+	c.does(cards.Replace, number(0), another(number(1)), cash(600), shown("Li"))
+	c.now = afterWait
+	card := identity.Card([]byte(subject(number(0))))
+	exec := func(statement string, args ...any) {
+		t.Helper()
+		_, err := c.Ledger.Pool().Exec(t.Context(), statement, args...)
+		c.must(err)
+	}
+	exec(`INSERT INTO proposals (number, kind, unit, approves, body, change, hash, proposer, signed, reason, at, expires, state, decider, decided, decided_at, note)
+		VALUES (1, $1, 'issuer', '', $2, '{}', '', 'ann', '{}', '', 0, 99999999999, 'waiting', '', '', 0, '')`, release.KindRefund, fmt.Sprintf(`{"card":%q,"order":"t-1"}`, card.Digits()))
+	c.follow(0, 1)
+	c.waits(number(1))
+	exec("UPDATE proposals SET body = $1", fmt.Sprintf(`{"card":%q,"order":"t-2"}`, card.Digits()))
+	c.follow(1, 0)
+	c.waits(number(1), 5300)
+	exec("DELETE FROM proposals")
+	c.ends(number(0))
 	c.hold()
 }
 

@@ -10,6 +10,8 @@ import (
 
 	"citycard/clearing/chart"
 	"citycard/clearing/identity"
+	"citycard/clearing/people/proposal"
+	"citycard/clearing/release"
 	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
 	"citycard/language"
@@ -144,6 +146,9 @@ func (s *byRule) follows(ctx context.Context, tx pgx.Tx, b *ledger.Batch, due bo
 	if !other.known {
 		return refusal(language.Textf("the registry has no such new card"), language.Textf("check its number"))
 	}
+	if asked, err := s.askedBack(ctx, tx); err != nil || asked {
+		return errors.Join(err, errIf(asked, errNothing))
+	}
 	back, err := s.back(ctx, tx)
 	if err != nil {
 		return err
@@ -175,6 +180,18 @@ func (s *byRule) follows(ctx context.Context, tx pgx.Tx, b *ledger.Batch, due bo
 		s.places = &load.Placement{Placer: load.PlacedFor(s.card), Number: load.BalanceNumber(s.card, s.record.Step), Card: other.card(), Fen: have, Source: chart.Float}
 	}
 	return s.fill(b, back)
+}
+
+// askedBack reports whether it waits for two people whether a torn load of the card is given back to
+// its channel, which has given its cash back: they decide before anything goes over.
+func (s *byRule) askedBack(ctx context.Context, tx pgx.Tx) (bool, error) {
+	if len(s.torn) == 0 {
+		return false, nil
+	}
+	refunds, err := proposal.Requests[release.Refund](ctx, tx, release.KindRefund)
+	return slices.ContainsFunc(refunds, func(r release.Refund) bool {
+		return slices.ContainsFunc(s.torn, func(t load.Torn) bool { return r.Means(&t) })
+	}), err
 }
 
 // back finds torn loads that went over before, and of which the card's word came after all. What

@@ -33,6 +33,12 @@ type Refund struct {
 	NotWritten bool `json:"not_written,omitempty"`
 }
 
+// Means reports whether a request is for a torn load.
+func (r *Refund) Means(t *load.Torn) bool {
+	card, ok := identity.ParseCard([]byte(t.Card))
+	return ok && r.Card == card.Digits() && r.Order == t.Number && (r.Channel == "" || r.Channel == t.Channel) && (r.Sequence == nil || *r.Sequence == t.Load.Sequence)
+}
+
 // paidLoad is an order as the books have it.
 type paidLoad struct {
 	load.Order

@@ -2,6 +2,7 @@ package proposal
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -55,6 +56,24 @@ func (o *Office) List(ctx context.Context, f Filter, each func(*Proposal) error)
 			return nil
 		}
 	}
+}
+
+// Requests are what the proposals of a kind ask for that wait for a second person, in a transaction.
+func Requests[T any](ctx context.Context, tx pgx.Tx, kind string) (all []T, err error) {
+	rows, err := tx.Query(ctx, "SELECT body FROM proposals WHERE state = 'waiting' AND kind = $1 AND expires > "+secondNow+" ORDER BY number", kind)
+	if err == nil {
+		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (request T, err error) {
+			var body string
+			if err = row.Scan(&body); err == nil {
+				err = json.Unmarshal([]byte(body), &request)
+			}
+			return request, err
+		})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the proposals of the kind %q: %w", kind, err)
+	}
+	return all, nil
 }
 
 // Balance is an account's balance, as it is shown beside a change.
