@@ -1,6 +1,7 @@
 package keyservice
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -18,9 +19,10 @@ import (
 type Made struct {
 	log *Uses
 
-	mu     sync.Mutex // also held while a card gets its keys
+	mu     sync.Mutex // not held while a card gets its keys
 	cards  map[string]madeCard
-	counts map[string]int // different cards, by order
+	counts map[string]int           // different cards, by order, with those that are being made
+	making map[string]chan struct{} // cards that get their keys just now, until they have them
 }
 
 // madeCard is how often a card got its keys, and by which order.
@@ -62,7 +64,7 @@ func OpenMade(dir string) (m *Made, cut int64, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	m = &Made{log: log, cards: map[string]madeCard{}, counts: map[string]int{}}
+	m = &Made{log: log, cards: map[string]madeCard{}, counts: map[string]int{}, making: map[string]chan struct{}{}}
 	names := map[string]string{} // one string for all lines of an order
 	_, err = CheckMade(dir, func(u *Use) {
 		if u.Operation != Personalise || !strings.HasPrefix(u.Outcome, given) {
@@ -70,6 +72,9 @@ func OpenMade(dir string) (m *Made, cut int64, err error) {
 		}
 		if names[u.Order] == "" {
 			names[u.Order] = u.Order
+		}
+		if _, known := m.cards[u.Card]; !known {
+			m.counts[names[u.Order]]++
 		}
 		m.count(names[u.Order], u.Card, u.Blank)
 	})
@@ -93,7 +98,6 @@ func CheckMade(dir string, each func(*Use)) (Checked, error) {
 func (m *Made) count(order, card, blank string) {
 	before, known := m.cards[card]
 	if !known {
-		m.counts[order]++
 		before.order = order
 	}
 	before.times++
@@ -108,37 +112,87 @@ func blankOf(challenge [8]byte) string {
 }
 
 // make gives a card its keys, if an order may make it once more, and completes the use. The log has
-// it before make returns; the same blank once more is in it already.
-func (m *Made) make(o *making, b Blank, use *Use, give func() error) (Refusal, error) {
+// it before make returns; the same blank once more is in it already. Others wait only for their own
+// card: one that a token is slow with keeps no other one back.
+func (m *Made) make(ctx context.Context, o *making, b Blank, use *Use, give func() error) (Refusal, error) {
 	card := b.Card.String()
 	use.Blank = blankOf(b.Challenge)
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	if err := m.begin(ctx, card); err != nil {
+		return "", err
+	}
 	before, known := m.cards[card]
 	same := known && before.blank == use.Blank
+	var refusal Refusal
 	switch {
 	case known && before.order != o.name:
-		return OtherOrder, nil
+		refusal = OtherOrder
 	case known && before.times > o.again && !same:
-		return MadeBefore, nil
-	case !known && m.counts[o.name] >= o.most:
-		return AllMade, nil
+		refusal = MadeBefore
+	case !known && m.counts[o.name] >= o.most: // also where one that is being made fails yet
+		refusal = AllMade
 	}
+	if refusal != "" {
+		m.end(card)
+		return refusal, nil
+	}
+	if !known {
+		m.counts[o.name]++
+	}
+	m.mu.Unlock()
+	added, err := m.give(o, use, known, same, give)
+	m.mu.Lock()
+	defer m.end(card)
+	switch {
+	case added:
+		m.count(o.name, card, use.Blank)
+	case !known:
+		m.counts[o.name]--
+	}
+	return "", err
+}
+
+// begin has a card be the caller's to make, and the lock held, until end. It waits while somebody
+// else makes it.
+func (m *Made) begin(ctx context.Context, card string) error {
+	for {
+		m.mu.Lock()
+		busy := m.making[card]
+		if busy == nil {
+			m.making[card] = make(chan struct{})
+			return nil
+		}
+		m.mu.Unlock()
+		select {
+		case <-busy:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// end lets others make the card, and the lock go.
+func (m *Made) end(card string) {
+	close(m.making[card])
+	delete(m.making, card)
+	m.mu.Unlock()
+}
+
+// give has a card get its keys, and reports whether that is a line of the log.
+func (m *Made) give(o *making, use *Use, known, same bool, give func() error) (added bool, err error) {
 	if err := give(); err != nil {
-		return "", err
+		return false, err
 	}
 	switch use.Detail = "batch " + o.batch; {
 	case same:
 		use.Outcome = givenSame
-		return "", nil
+		return false, nil
 	case known:
 		use.Outcome = givenAgain
 	}
 	if err := m.log.Add([]Use{*use}, true); err != nil {
-		return "", err
+		return false, err
 	}
-	m.count(o.name, card, use.Blank)
-	return "", nil
+	return true, nil
 }
 
 // Cards is how many different cards were made.

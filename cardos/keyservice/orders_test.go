@@ -1,6 +1,7 @@
 package keyservice_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -122,6 +123,50 @@ func TestSameBlankAgain(t *testing.T) {
 	}
 	if made := o.lines(o.made); len(made) != 1 {
 		t.Errorf("%d lines in the log of cards", len(made))
+	}
+}
+
+// slow is a token that is slow with one card.
+type slow struct {
+	keyservice.Backend
+	card        keyservice.Card
+	asked, goOn chan struct{}
+}
+
+func (s *slow) Personalise(ctx context.Context, b keyservice.Blank) (keyservice.Issue, error) {
+	if b.Card == s.card {
+		close(s.asked)
+		<-s.goOn
+	}
+	return s.Backend.Personalise(ctx, b)
+}
+
+// A token that is slow with one card keeps no other card back, and nobody who asks how many there are.
+func TestSlowToken(t *testing.T) {
+	o := newOffice(t)
+	o.ordered(twoOrders)
+	token := &slow{o.service.Backend, cardOf(2), make(chan struct{}), make(chan struct{})}
+	o.service.Backend = token
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	made := make(chan error, 1)
+	go func() {
+		_, err := o.asks(o.all).Personalise(ctx, keyservice.Blank{Order: "job-1", Card: cardOf(2)})
+		made <- err
+	}()
+	<-token.asked
+	for n, card := range []keyservice.Card{cardOf(8), cardOf(9)} {
+		if _, err := o.asks(o.all).Personalise(ctx, keyservice.Blank{Order: "job-2", Card: card}); err != nil {
+			t.Errorf("card %s: %v", card, err)
+		}
+		if is := o.service.Made.Cards(); is != n+1 {
+			t.Errorf("%d cards were made, want %d", is, n+1)
+		}
+	}
+	close(token.goOn)
+	o.must(<-made)
+	if is := o.service.Made.Cards(); is != 3 {
+		t.Errorf("%d cards were made, want 3", is)
 	}
 }
 

@@ -315,7 +315,7 @@ func (s *Server) personalise(ctx context.Context, q *question, card Card, a *ans
 		return nil
 	}
 	blank.Batch = order.batch
-	a.Refusal, err = s.Made.make(order, blank, u, func() error {
+	a.Refusal, err = s.Made.make(ctx, order, blank, u, func() error {
 		issue, err := s.Backend.Personalise(ctx, blank)
 		if err != nil {
 			return err
