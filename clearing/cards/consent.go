@@ -36,7 +36,7 @@ type Consent struct {
 // Consent is what two people are asked for before the order is done, and so much is given back or
 // goes over to another card at most.
 func (o *Order) Consent(most ledger.Fen) Consent {
-	c := Consent{Said: o.Said(), Number: whole(o.Card), Most: most}
+	c := Consent{Said: o.Said().Planned(), Number: whole(o.Card), Most: most}
 	if o.New != "" {
 		c.NewNumber = whole(o.New)
 	}
@@ -73,7 +73,7 @@ func (c *Consent) check() error {
 			return &OrderError{of.field, language.Textf("want the 20 digits of a card's number, and its last ones")}
 		}
 	}
-	if c.Number == "" || (c.NewNumber != "") != (c.Do == Replace) || c.Emptied < 0 || c.Emptied > 0 && c.Do != Return {
+	if c.Number == "" || c.Tap != "" || (c.NewNumber != "") != (c.Do == Replace) || c.Emptied < 0 || c.Emptied > 0 && c.Do != Return {
 		return &OrderError{"do", language.Textf("want the number of the card, that of a new one where one is replaced, and what was emptied of one that is returned")}
 	}
 	return nil
@@ -122,7 +122,12 @@ func (d *doing) consented(ctx context.Context, tx pgx.Tx) error {
 		return fmt.Errorf("read a consent: %w", err)
 	}
 	asked := d.order.Consent(most)
-	if want := asked.content(); string(content) != string(want[:]) || d.plan.Given > most {
+	want := asked.content()
+	if string(content) == string(want[:]) && d.plan.Given > most {
+		return refusal(language.Textf("%s yuan are given back or go over to another card by now, and two people have let it be %s at most", d.plan.Given.String(), most.String()),
+			language.Textf("propose it once more, under a new number"))
+	}
+	if string(content) != string(want[:]) {
 		return refusal(language.Textf("two people have let order %s be something else", d.order.Number), language.Textf("ask for just what they have signed, or propose it under a new number"))
 	}
 	d.byTwo = true // also where one could do it by now: they have signed it

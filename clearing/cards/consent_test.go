@@ -118,7 +118,7 @@ func TestPurseByTwo(t *testing.T) {
 	c.takesTwo(over, "260.00 yuan are given back or go over")
 	c.must(c.asks(over, 26_000)())
 	c.loads(number(1), 1) // the word of a torn load: more would go over than they have signed
-	c.refused(over, "be something else")
+	c.refused(over, "260.01 yuan are given back or go over to another card by now, and two people have let it be 260.00 at most")
 	c.loads(number(1), -6001) // a late tap: one clerk could do it now, and two have signed it
 	if done, err := c.Do(t.Context(), over, c.by()); err != nil || !done.Step.ByTwo {
 		t.Errorf("%+v, %v", done, err)
@@ -189,6 +189,7 @@ func TestBadConsents(t *testing.T) {
 		"card: want the 20 digits":     func(a *cards.Consent) { a.Number = number(1) + "0" },
 		"new: want the 20 digits":      func(a *cards.Consent) { a.NewNumber = number(1) },
 		"do: want the number":          func(a *cards.Consent) { a.Emptied = 1 },
+		"do: want the number of the c": func(a *cards.Consent) { a.Tap = emptyingTap },
 		"signed was cash of -1.00":     func(a *cards.Consent) { a.Cash = -100 },
 		"it cannot be done with such":  func(a *cards.Consent) { a.Do = cards.Extend },
 		"the registry has no card":     func(a *cards.Consent) { a.Number, a.Card = "03105070209999999999", "****9999" },

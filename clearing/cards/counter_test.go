@@ -108,11 +108,20 @@ func (c *counter) order(do cards.Do, card string, edit ...func(*cards.Order)) *c
 	return o
 }
 
-func cash(fen ledger.Fen) func(*cards.Order)    { return func(o *cards.Order) { o.Cash = fen } }
-func product(id string) func(*cards.Order)      { return func(o *cards.Order) { o.Product = id } }
-func shown(paper string) func(*cards.Order)     { return func(o *cards.Order) { o.Certificate = paper } }
-func another(card string) func(*cards.Order)    { return func(o *cards.Order) { o.New = card } }
-func emptied(fen ledger.Fen) func(*cards.Order) { return func(o *cards.Order) { o.Emptied = fen } }
+func cash(fen ledger.Fen) func(*cards.Order) { return func(o *cards.Order) { o.Cash = fen } }
+func product(id string) func(*cards.Order)   { return func(o *cards.Order) { o.Product = id } }
+func shown(paper string) func(*cards.Order)  { return func(o *cards.Order) { o.Certificate = paper } }
+func another(card string) func(*cards.Order) { return func(o *cards.Order) { o.New = card } }
+func emptied(fen ledger.Fen) func(*cards.Order) {
+	return func(o *cards.Order) {
+		if o.Emptied = fen; fen > 0 {
+			o.Tap = emptyingTap
+		}
+	}
+}
+
+// emptyingTap is the tap that empties the purses of cards here.
+const emptyingTap = "491030000001-20260105090000"
 
 // does does one thing, which must be done.
 func (c *counter) does(do cards.Do, card string, edit ...func(*cards.Order)) *cards.Done {
@@ -377,6 +386,7 @@ func TestBadOrders(t *testing.T) {
 		"do: \"burn\" is nothing":     {Number: "x", Channel: "counter", Counter: "1", Do: "burn", Card: number(0)},
 		"new: want the number":        {Number: "x", Channel: "counter", Counter: "1", Do: cards.Replace, Card: number(0)},
 		"product: want the product":   {Number: "x", Channel: "counter", Counter: "1", Do: cards.Sell, Card: number(0)},
+		"emptied_tap: want":           {Number: "x", Channel: "counter", Counter: "1", Do: cards.Return, Card: number(0), Emptied: 1, Tap: "x", Salt: strings.Repeat("0", 64)},
 		"emptied_fen: want":           {Number: "x", Channel: "counter", Counter: "1", Do: cards.Extend, Card: number(0), Emptied: 1},
 	} {
 		c.refused(o, why)

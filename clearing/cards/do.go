@@ -133,16 +133,19 @@ func (o *Office) begin(ctx context.Context, order *Order, by ledger.Approval) (*
 }
 
 // couldBeEmptied refuses a claim that a tap took more from a purse than it can have had: what it
-// should hold, what taps at the channel's counters took since, and loads that are not written yet.
+// should hold and loads that are not written yet; or another amount than a tap that is booked.
 func (o *Office) couldBeEmptied(ctx context.Context, order *Order, h *held) error {
 	if !h.known {
 		return nil
 	}
-	booked, err := o.emptiedBy(ctx, h.card(), chart.Channel(order.Channel))
-	if err != nil {
+	if order.Tap == "" && !o.Ledger.Rehearses() {
+		return &OrderError{"emptied_tap", language.Textf("want the tap that took it")}
+	}
+	booked, err := o.tapsThat(ctx, []emptied{{h.card().Subject(), 0, chart.Channel(order.Channel), order.Emptied, order.Tap}})
+	if err != nil || booked[0] {
 		return err
 	}
-	most := max(h.purse, 0) + booked
+	most := max(h.purse, 0)
 	waiting, err := load.OfCard(ctx, o.Ledger, h.card())
 	if err != nil {
 		return err
@@ -163,7 +166,7 @@ func (d *doing) hash() [sha256.Size]byte {
 		token = hex.EncodeToString(d.token[:])
 	}
 	o := *d.order
-	return sha256.Sum256(fmt.Appendf(nil, "%q %q %q %s %q %q %d %d %s", o.Channel, o.Counter, o.Do, o.Card, o.Product, o.New, o.Cash, o.Emptied, token))
+	return sha256.Sum256(fmt.Appendf(nil, "%q %q %q %s %q %q %d %d %s", o.Channel, o.Counter, o.Do, o.Card, o.Product, o.New, o.Cash, o.Emptied, token+" "+o.Tap))
 }
 
 // held reads all that is known of a card.
@@ -184,6 +187,9 @@ func (o *Office) refresh(ctx context.Context, h *held) (err error) {
 		return err
 	}
 	h.purse += h.was.Shelved
+	if h.ends, err = o.lastDay(ctx, h); err != nil {
+		return err
+	}
 	torn, err := load.TornOf(ctx, o.Ledger, h.card())
 	if err != nil {
 		return err
@@ -199,6 +205,23 @@ func (o *Office) refresh(ctx context.Context, h *held) (err error) {
 		h.used, err = o.wasUsed(ctx, h.card())
 	}
 	return err
+}
+
+// lastDay is a card's last day of use. The registry's row in force decides, also where people have
+// shortened it since an act has extended it.
+func (o *Office) lastDay(ctx context.Context, h *held) (day ledger.Day, err error) {
+	if h.was.Expires == 0 || h.was.Expires == h.expires {
+		return h.expires, nil
+	}
+	card := h.card()
+	err = o.Ledger.Pool().QueryRow(ctx, "SELECT expires FROM registry_dues WHERE card = $1 AND expires <> 0 AND change = 0 ORDER BY step DESC LIMIT 1", card[:]).Scan(&day)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return h.expires, nil
+	}
+	if err != nil {
+		err = fmt.Errorf("read the last day of a card: %w", err)
+	}
+	return day, err
 }
 
 // wasUsed reports whether the journal has a row of a card.
@@ -326,7 +349,7 @@ func (d *doing) fill(b *ledger.Batch) error {
 	o, m := d.order, d.plan
 	d.step = Record{
 		Step: d.card.steps + 1, Do: o.Do, At: d.at().Unix(), Unit: o.Unit(), Counter: o.Counter, Order: o.Number, Shift: d.shift, Amounts: m.Amounts,
-		Emptied: o.Emptied, ByTwo: d.byTwo, Salt: o.Salt[:saltDigits], Content: hex.EncodeToString(d.content[:]), Due: m.due, Float: m.unshelved, Left: m.left,
+		Emptied: o.Emptied, Tap: o.Tap, ByTwo: d.byTwo, Salt: o.Salt[:saltDigits], Content: hex.EncodeToString(d.content[:]), Due: m.due, Float: m.unshelved, Left: m.left,
 		Unproved: d.unproved(),
 	}
 	b.Transfers, d.other = nil, nil

@@ -5,25 +5,60 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"google.golang.org/protobuf/proto"
 
 	"citycard/clearing/chart"
 	"citycard/clearing/identity"
-	"citycard/clearing/registry/index"
+	"citycard/clearing/message"
 	"citycard/ledger"
-	"citycard/ledger/shadow"
 )
 
-// emptiedBy is what taps at a channel's counters took from a purse to empty it, as far as they are
-// booked.
-func (o *Office) emptiedBy(ctx context.Context, card identity.Card, channel string) (fen ledger.Fen, err error) {
-	at := ledger.IDOfCode(channel)
-	err = shadow.Statement(ctx, o.Ledger, card.Subject(), identity.NoDay, index.LastDay, func(row ledger.Row) error {
-		if !row.IsMemo() && row.Purpose == chart.PurposeEmptied && row.Credit == at {
-			fen += row.Amount
+// tapsThat reports of which claims the taps are booked: each is that of its card, terminal and time,
+// and took just that to the channel. Another tap, of an act that was given up, is none of them.
+func (o *Office) tapsThat(ctx context.Context, claims []emptied) ([]bool, error) {
+	booked := make([]bool, len(claims))
+	cards, days := make([][]byte, len(claims)), make([]int64, len(claims))
+	for i, of := range claims {
+		cards[i] = []byte(of.Card)
+		if _, err := fmt.Sscanf(of.Tap, "%12s-%8d", new(string), &days[i]); err != nil {
+			days[i] = int64(identity.NoDay)
 		}
-		return nil
-	})
-	return fen, err
+	}
+	rows, err := o.Ledger.Pool().Query(ctx, `SELECT c.n, j.credit, j.amount, j.evidence FROM unnest($1::INT8[], $2::BYTEA[], $3::INT4[]) AS c (n, card, day)
+		JOIN journal AS j ON j.effective_day = c.day AND j.subject = c.card WHERE j.purpose = $4 AND j.kind IS NULL`, upTo(len(claims)), cards, days, chart.PurposeEmptied)
+	if err == nil {
+		var n, credit, fen int64
+		var evidence []byte
+		_, err = pgx.ForEachRow(rows, []any{&n, &credit, &fen, &evidence}, func() error {
+			of := &claims[n]
+			if ledger.AccountID(credit) == ledger.IDOfCode(of.Unit) && ledger.Fen(fen) == of.Fen && TapOf(evidence) == of.Tap {
+				booked[n] = true
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the taps that emptied purses: %w", err)
+	}
+	return booked, nil
+}
+
+func upTo(n int) []int64 {
+	all := make([]int64, n)
+	for i := range all {
+		all[i] = int64(i)
+	}
+	return all
+}
+
+// TapOf is the name of the tap of which a row of the journal has the evidence; empty where that is
+// no tap.
+func TapOf(evidence []byte) string {
+	var tap message.Tap
+	if proto.Unmarshal(evidence, &tap) != nil || tap.GetDebit() == nil {
+		return ""
+	}
+	return TapName(tap.GetDebit().GetTerminal(), tap.GetDebit().GetTime())
 }
 
 // emptying is what a tap took from the purse of a card that was returned, by the counter's word,
@@ -37,10 +72,11 @@ func emptying(ctx context.Context, q querier, card identity.Card) (fen ledger.Fe
 
 // emptied is a row of emptied_purses.
 type emptied struct {
-	Card []byte
+	Card ledger.Subject
 	Step int64
 	Unit string
 	Fen  ledger.Fen
+	Tap  string
 }
 
 // Emptied looks for the taps that emptied the next page of purses, and reports how many it found.
@@ -49,8 +85,8 @@ func (o *Office) Emptied(ctx context.Context, at *Rounds, page int) (n int, err 
 	if err != nil {
 		return 0, err
 	}
-	rows, err := o.Ledger.Pool().Query(ctx, "SELECT card, step, unit, fen FROM emptied_purses WHERE booked = 0 AND (card, step) > ($1, $2) ORDER BY card, step LIMIT $3",
-		append([]byte{}, at.emptied.Card...), at.emptied.Step, page)
+	rows, err := o.Ledger.Pool().Query(ctx, "SELECT card, step, unit, fen, tap FROM emptied_purses WHERE booked = 0 AND (card, step) > ($1, $2) ORDER BY card, step LIMIT $3",
+		[]byte(at.emptied.Card), at.emptied.Step, page)
 	var list []emptied
 	if err == nil {
 		list, err = pgx.CollectRows(rows, pgx.RowToStructByPos[emptied])
@@ -61,15 +97,15 @@ func (o *Office) Emptied(ctx context.Context, at *Rounds, page int) (n int, err 
 	if at.emptied = (emptied{}); len(list) == page {
 		at.emptied = list[page-1]
 	}
+	booked, err := o.tapsThat(ctx, list)
+	if err != nil {
+		return 0, err
+	}
 	var cards [][]byte
 	var steps []int64
-	for _, of := range list {
-		booked, err := o.emptiedBy(ctx, identity.Card(of.Card), of.Unit)
-		if err != nil {
-			return 0, err
-		}
-		if booked >= of.Fen {
-			cards, steps = append(cards, of.Card), append(steps, of.Step)
+	for i, of := range list {
+		if booked[i] {
+			cards, steps = append(cards, []byte(of.Card)), append(steps, of.Step)
 		}
 	}
 	if len(cards) == 0 {

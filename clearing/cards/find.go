@@ -21,6 +21,7 @@ type Found struct {
 	Expires ledger.Day
 	Expired bool
 	Listed  bool
+	Blocked bool // by the registry
 	Purse   ledger.Fen
 	// Emptying is what a tap at a counter took from it, by the counter's word, and is not booked.
 	Emptying ledger.Fen
@@ -39,11 +40,11 @@ func (o *Office) Find(ctx context.Context, number string) (*Found, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Found{Standing: h.was, Number: number, Known: h.known, Type: h.kind, Person: h.person || h.was.Holder != "", Listed: h.listed, Purse: h.purse}
+	f := &Found{Standing: h.was, Number: number, Known: h.known, Type: h.kind, Person: h.person || h.was.Holder != "", Listed: h.listed, Blocked: h.known && h.status != index.Active.String(), Purse: h.purse}
 	if !h.known {
 		return f, nil
 	}
-	f.Number, f.Expires = index.Number(h.id.ASN).Digits(), max(h.expires, h.was.Expires)
+	f.Number, f.Expires = index.Number(h.id.ASN).Digits(), h.ends
 	f.ID, f.Expired = h.id, f.Expires < figures.today()
 	f.State = h.was.effective(figures.today())
 	if f.Steps, err = steps(ctx, o.Ledger.Pool(), h.card(), 0); err != nil {

@@ -1,12 +1,17 @@
 package cards_test
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"citycard/clearing/cards"
 	"citycard/clearing/chart"
+	"citycard/clearing/clearingtest"
 	"citycard/clearing/registry"
 )
 
@@ -180,6 +185,12 @@ func TestExtended(t *testing.T) {
 		t.Errorf("the registry has %s at version %d", got, edition.Number())
 	}
 	c.hold()
+	c.now = c.now.AddDate(0, 0, 1) // people shorten it
+	c.must(registry.Follow(t.Context(), c.Ledger, registry.ActFollow, registry.Files{"cards.csv": strings.Join(registry.Cards.Columns(), ",") +
+		fmt.Sprintf("\n%s,%s,01,active,20270105,20270630,anonymous\n", number(0), clearingtest.Issuer)}, func(context.Context, pgx.Tx, int64) error { return nil }))
+	if f := c.find(number(0)); f.Expires != 20270630 {
+		t.Errorf("it is good until %d, and the registry says 20270630", f.Expires)
+	}
 }
 
 // TestBriefReplaced replaces a card whose loss was reported for now: it stays on the hotlist for

@@ -4,17 +4,21 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"google.golang.org/protobuf/proto"
 
 	"citycard/cardos/keys"
 	"citycard/clearing/cards"
 	"citycard/clearing/chart"
+	"citycard/clearing/clearingtest"
 	"citycard/clearing/docket"
 	"citycard/clearing/identity"
+	"citycard/clearing/message"
 	"citycard/clearing/release"
 	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
@@ -338,9 +342,13 @@ func TestEmptiedLate(t *testing.T) {
 	c.waits(number(0), 300)
 	c.missing(5000)
 	c.now = c.now.AddDate(0, 0, 1)
-	c.empties(number(0), 4999)
+	c.empties(number(0), 5000, "491030000001-20260105085900") // of an act that was given up
+	c.loads(number(0), 5000)
 	c.finds(0)
-	c.empties(number(0), 1)
+	c.empties(number(0), 1, emptyingTap)
+	c.loads(number(0), 1)
+	c.finds(0)
+	c.empties(number(0), 5000, emptyingTap)
 	c.finds(1)
 	c.missing()
 	c.follow(0, 0)
@@ -353,6 +361,7 @@ func TestEmptiedLate(t *testing.T) {
 	c.names([]forgery{
 		{"DELETE FROM emptied_purses", verify.CardEmptied},
 		{"UPDATE emptied_purses SET fen = 4999", verify.CardEmptied},
+		{"UPDATE emptied_purses SET tap = '491030000001-20260105085900'", verify.CardEmptied},
 		{"UPDATE emptied_purses SET unit = 'channel:shop'", verify.CardEmptied},
 		{"UPDATE emptied_purses SET shift = 2", verify.CardEmptied},
 		{"UPDATE emptied_purses SET step = 1", verify.CardEmptied},
@@ -372,7 +381,7 @@ func TestReturnedTorn(t *testing.T) {
 	c.loads(number(0), 3000)
 	c.tears("o-1", number(0), 1, 2000, false)
 	c.does(cards.Return, number(0), cash(-1000), emptied(5000))
-	c.empties(number(0), 5000)
+	c.empties(number(0), 5000, emptyingTap)
 	c.finds(1)
 	c.follow(0, 0)
 	if left := c.left(chart.Float, number(0)); left != -2000 {
@@ -405,13 +414,18 @@ func (c *counter) missing(want ...ledger.Fen) {
 }
 
 // empties books a tap that emptied a purse at the counter.
-func (c *counter) empties(card string, fen ledger.Fen) {
+func (c *counter) empties(card string, fen ledger.Fen, name string) {
 	c.Helper()
 	c.count++
+	terminal, at, _ := strings.Cut(name, "-")
+	evidence, err := proto.Marshal(&message.Tap{Debit: &message.Debit{Terminal: clearingtest.Hex(terminal), Time: clearingtest.Hex(at)}})
+	c.must(err)
+	day, err := ledger.ParseDay(at[:8])
+	c.must(err)
 	out, err := c.Ledger.PostOnce(c.Context(), "loads", "test", 0, func(b *ledger.Batch) error {
 		b.Transfers = []ledger.Transfer{{
-			Day: b.Day, Subject: subject(card), ID: ledger.ID(fmt.Sprintf("\x7eempty %d", c.count)),
-			Debit: ledger.IDOfCode(chart.Float), Credit: ledger.IDOfCode(chart.Channel("counter")), Amount: fen, Purpose: chart.PurposeEmptied,
+			Day: day, Subject: subject(card), ID: ledger.ID(fmt.Sprintf("\x7eempty %d", c.count)),
+			Debit: ledger.IDOfCode(chart.Float), Credit: ledger.IDOfCode(chart.Channel("counter")), Amount: fen, Purpose: chart.PurposeEmptied, Evidence: evidence,
 		}}
 		return nil
 	})

@@ -34,13 +34,22 @@ type Order struct {
 	Cash ledger.Fen
 	// Certificate is the number of the holder's certificate, of a registered card. It is not kept.
 	Certificate string
-	// Emptied is what the purse of a returned card had, which a tap at the counter took.
+	// Emptied is what the purse of a returned card had, which a tap at the counter took, and Tap which
+	// one that was (TapName).
 	Emptied ledger.Fen
+	Tap     string
 	// Salt is random, 64 hexadecimal digits. What is signed binds the whole numbers by digests:
 	// those of cards with its first half, which is kept, and that of the certificate with the other
 	// half, which is not, so that the digest tells nobody the number.
 	Salt string
 }
+
+// tapText is how a tap is named.
+var tapText = regexp.MustCompile("^[0-9a-f]{12}-[0-9]{14}$")
+
+// TapName names a tap of a card by what the card has signed of it: the terminal, which has 6 bytes,
+// and the time, in 7 bytes of digits.
+func TapName(terminal, time []byte) string { return fmt.Sprintf("%x-%x", terminal, time) }
 
 // saltText is how a salt is written, and saltDigits how long its first half is.
 var saltText = regexp.MustCompile("^[0-9a-f]{64}$")
@@ -91,6 +100,9 @@ func (o *Order) Check() error {
 	if o.Emptied < 0 || o.Emptied > 0 && o.Do != Return {
 		return wrong("emptied_fen", language.Textf("want what a tap took from the purse of a returned card, and only there"))
 	}
+	if o.Tap != "" && (o.Emptied == 0 || !tapText.MatchString(o.Tap)) {
+		return wrong("emptied_tap", language.Textf("want the terminal of that tap in 12 hexadecimal digits, a hyphen and its time in 14 digits"))
+	}
 	if !saltText.MatchString(o.Salt) {
 		return wrong("salt", language.Textf("want 64 hexadecimal digits in small letters"))
 	}
@@ -112,6 +124,7 @@ type Said struct {
 	New     string      `json:"new,omitempty"`
 	Cash    ledger.Fen  `json:"cash_fen"`
 	Emptied ledger.Fen  `json:"emptied_fen,omitempty"`
+	Tap     string      `json:"emptied_tap,omitempty"`
 	Cards   string      `json:"cards"`           // digest of the card's number, and of the new one's
 	Shown   string      `json:"shown,omitempty"` // digest of the certificate's
 }
@@ -128,7 +141,7 @@ func whole(number string) string { return strings.Repeat("0", max(0, 20-len(numb
 
 // Said is what the audit has of the order.
 func (o *Order) Said() Said {
-	s := Said{Order: o.Number, Unit: o.Unit(), Counter: o.Counter, Do: o.Do, Card: tunion.Masked(o.Card), Product: o.Product, Cash: o.Cash, Emptied: o.Emptied}
+	s := Said{Order: o.Number, Unit: o.Unit(), Counter: o.Counter, Do: o.Do, Card: tunion.Masked(o.Card), Product: o.Product, Cash: o.Cash, Emptied: o.Emptied, Tap: o.Tap}
 	numbers := []string{whole(o.Card)}
 	if o.New != "" {
 		s.New = tunion.Masked(o.New)
@@ -137,6 +150,12 @@ func (o *Order) Said() Said {
 	if s.Cards = Bound(o.Salt[:saltDigits], numbers...); o.Certificate != "" {
 		s.Shown = Bound(o.Salt[saltDigits:], o.Certificate)
 	}
+	return s
+}
+
+// Planned is what two people sign before: which tap empties a purse is known once it is made.
+func (s Said) Planned() Said {
+	s.Tap = ""
 	return s
 }
 
@@ -152,6 +171,9 @@ func (s *Said) What() string {
 	}
 	if s.Emptied > 0 {
 		fmt.Fprintf(&b, ", emptied of %d fen", s.Emptied)
+	}
+	if s.Tap != "" {
+		fmt.Fprintf(&b, " by tap %s", s.Tap)
 	}
 	fmt.Fprintf(&b, ", cash %d fen, cards %s", s.Cash, s.Cards)
 	if s.Shown != "" {

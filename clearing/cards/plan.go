@@ -20,6 +20,7 @@ type held struct {
 	purse ledger.Fen // what it should hold
 	waits ledger.Fen // paid, and waiting for it
 	torn  ledger.Fen // authorised for it, and not confirmed
+	ends  ledger.Day // last day of use: the registry's, or one that an act has set and the registry is to have yet
 }
 
 // Choice is something that may be done with a card, with its money.
@@ -331,7 +332,7 @@ func (p *planner) extend(m *plan, h *held) error {
 		return refusal(language.Textf("cards of the product %s are not extended", m.product.ID), language.Textf("replace it"))
 	}
 	today := p.figures.today()
-	last := max(h.expires, h.was.Expires)
+	last := h.ends
 	if last > months(today, 3) {
 		return refusal(language.Textf("card %s is good until %s", h.shown(), last.String()), language.Textf("extend it when it has expired, or is about to"))
 	}

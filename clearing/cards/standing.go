@@ -76,6 +76,7 @@ type Record struct {
 	Shift   int64       `json:"shift,omitempty"`
 	Amounts []Amount    `json:"amounts,omitempty"`
 	Emptied ledger.Fen  `json:"emptied_fen,omitempty"`
+	Tap     string      `json:"emptied_tap,omitempty"`
 	ByTwo   bool        `json:"by_two,omitempty"` // two people have let it be done
 	Salt    string      `json:"salt,omitempty"`   // of the digest of the cards' numbers, which was signed
 	// Content is the hash of all that the order asked for, in hexadecimal; empty where the step is
@@ -166,7 +167,7 @@ func queue(batch *pgx.Batch, card identity.Card, r *Record, day ledger.Day, pers
 	batch.Queue("INSERT INTO card_steps (card, number, day, at, person, id, record) VALUES ($1, $2, $3, $4, $5, $6, $7)",
 		card[:], r.Step, day, r.At, person, []byte(r.ID()), string(text))
 	if r.Do == Return && r.Emptied > 0 {
-		batch.Queue("INSERT INTO emptied_purses (card, step, unit, shift, fen, booked) VALUES ($1, $2, $3, $4, $5, 0)", card[:], r.Step, string(r.Unit), r.Shift, r.Emptied)
+		batch.Queue("INSERT INTO emptied_purses (card, step, unit, shift, fen, tap, booked) VALUES ($1, $2, $3, $4, $5, $6, 0)", card[:], r.Step, string(r.Unit), r.Shift, r.Emptied, r.Tap)
 	}
 	batch.Queue(`INSERT INTO cards (card, state, lapses, steps, stands) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (card) DO UPDATE SET state = excluded.state, lapses = excluded.lapses, steps = excluded.steps, stands = excluded.stands`,

@@ -110,7 +110,7 @@ func (c *check) actOf(of *cards.Record, person string) string {
 			return "its order has two steps"
 		}
 		act.seen = true
-		if consent := c.acted.consents[orderKey{of.Unit, of.Order}]; of.ByTwo != (consent != nil) || of.ByTwo && consent.given.Said != *said {
+		if consent := c.acted.consents[orderKey{of.Unit, of.Order}]; of.ByTwo != (consent != nil) || of.ByTwo && consent.given.Said != said.Planned() {
 			return "whether two people have let it be done, the audit says otherwise"
 		}
 		numbers := []string{card}
@@ -120,7 +120,7 @@ func (c *check) actOf(of *cards.Record, person string) string {
 		if cards.Bound(of.Salt, numbers...) != said.Cards {
 			return fmt.Sprintf("what was signed in entry %d of the audit is not of this card", e.Number)
 		}
-		if of.Cash() != said.Cash || of.Emptied != said.Emptied || of.Do == cards.Sell && of.Left.Product != said.Product {
+		if of.Cash() != said.Cash || of.Emptied != said.Emptied || of.Tap != said.Tap || of.Do == cards.Sell && of.Left.Product != said.Product {
 			return fmt.Sprintf("entry %d of the audit has other cash, or another product", e.Number)
 		}
 	}

@@ -22,11 +22,11 @@ const besideLives = `
 	SELECT subject AS card, 0 AS what, id, evidence AS content, 0::INT8 AS number, booking_day::INT8 AS day, 0::INT8 AS debit, 0::INT8 AS credit, 0::INT8 AS fen, '' AS name, 0::INT8 AS at
 		FROM journal WHERE id >= '\x60' AND id < '\x61'
 	UNION ALL SELECT subject, 1, id, NULL, 0, booking_day::INT8, debit, credit, amount, '', 0 FROM journal WHERE id >= '\x61' AND id < '\x62' AND kind IS NULL
-	UNION ALL SELECT subject, -1, NULL, NULL, 0, 0, 0, credit, sum(amount)::INT8, '', 0 FROM journal WHERE purpose = $1 AND kind IS NULL GROUP BY subject, credit
+	UNION ALL SELECT subject, -1, id, evidence, 0, effective_day::INT8, 0, credit, amount, '', 0 FROM journal WHERE purpose = $1 AND kind IS NULL
 	UNION ALL SELECT card, 2, id, convert_to(record, 'UTF8'), number, day::INT8, 0, 0, 0, person, at FROM card_steps
 	UNION ALL SELECT card, 3, content, convert_to(unit, 'UTF8'), step, 0, 0, 0, 0, number, 0 FROM card_orders WHERE length(card) > 0
 	UNION ALL SELECT card, 4, NULL, convert_to(stands, 'UTF8'), steps, lapses::INT8, 0, 0, 0, state, 0 FROM cards
-	UNION ALL SELECT card, 5, NULL, convert_to(unit, 'UTF8'), step, booked::INT8, 0, 0, fen, '', shift FROM emptied_purses
+	UNION ALL SELECT card, 5, NULL, convert_to(unit, 'UTF8'), step, booked::INT8, 0, 0, fen, tap, shift FROM emptied_purses
 	ORDER BY card, what, number, id, name`
 
 // lifeRow is a row of besideLives.
@@ -36,7 +36,7 @@ type lifeRow struct {
 	id, content        []byte
 	number, day        int64
 	debit, credit, fen int64
-	name               string // who did a step, the number of an order, the state of a card
+	name               string // who did a step, the number of an order, the state of a card, a tap
 	at                 int64
 }
 
@@ -57,6 +57,12 @@ func (p paid) left(account string) (fen ledger.Fen) {
 	return fen
 }
 
+// emptyingTap is a tap that emptied a purse: the account of its channel, what it took, and its name.
+type emptyingTap struct {
+	channel, fen int64
+	name         string
+}
+
 // life is all that there is of one card, or of a channel's shifts.
 type life struct {
 	subject []byte
@@ -67,12 +73,12 @@ type life struct {
 	steps   int64
 	settled bool                    // its card's row was seen
 	orders  map[int64]*cards.Record // of its steps, by their numbers, until their rows are seen
-	took    map[int64]ledger.Fen    // by the account of the channel: what taps took to empty it
+	took    map[emptyingTap]bool    // taps that emptied it
 	emptied map[int64]*cards.Record // its steps that say so, until their rows are seen
 }
 
 func newLife(subject []byte) *life {
-	return &life{subject: bytes.Clone(subject), notes: map[string][]byte{}, days: map[string]int64{}, paid: map[string]paid{}, orders: map[int64]*cards.Record{}, took: map[int64]ledger.Fen{}, emptied: map[int64]*cards.Record{}}
+	return &life{subject: bytes.Clone(subject), notes: map[string][]byte{}, days: map[string]int64{}, paid: map[string]paid{}, orders: map[int64]*cards.Record{}, took: map[emptyingTap]bool{}, emptied: map[int64]*cards.Record{}}
 }
 
 // cardLives compares the cards and their steps with the journal.
@@ -86,7 +92,7 @@ func (c *check) cardLives(ctx context.Context) error {
 		}
 		switch r.what {
 		case -1:
-			of.took[r.credit] = ledger.Fen(r.fen)
+			of.took[emptyingTap{r.credit, r.fen, cards.TapOf(r.content)}] = true
 		case 0:
 			of.notes[string(r.id)], of.days[string(r.id)] = bytes.Clone(r.content), r.day
 		case 1:
@@ -201,9 +207,9 @@ func (c *check) stands(l *life, r *lifeRow) {
 func (c *check) emptied(l *life, r *lifeRow) {
 	of := l.emptied[r.number]
 	switch where := fmt.Sprintf("%s, step %d", l.name(), r.number); {
-	case of == nil || string(of.Unit) != string(r.content) || of.Shift != r.at || of.Emptied != ledger.Fen(r.fen):
+	case of == nil || string(of.Unit) != string(r.content) || of.Shift != r.at || of.Emptied != ledger.Fen(r.fen) || of.Tap != r.name:
 		c.fault(CardEmptied, where, "its step says otherwise")
-	case r.day != 0 && l.took[int64(ledger.IDOfCode(string(of.Unit)))] < of.Emptied:
+	case r.day != 0 && !l.took[emptyingTap{int64(ledger.IDOfCode(string(of.Unit))), r.fen, of.Tap}]:
 		c.fault(CardEmptied, where, "the journal has no such tap")
 	}
 	delete(l.emptied, r.number)

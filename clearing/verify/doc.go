@@ -27,9 +27,14 @@
 //	emptied_purses       the steps of returns, and the taps of the journal
 //	shifts, shift_terminals, terminal_loads   each order of a shift is a note of the journal
 //	                     and in the audit; loads at its terminals and steps in it follow from
-//	                     rows of the journal
+//	                     rows of the journal, and the note of a load's batch has its shift
 //	stock, stock_acts, stock_orders, issued_cards   each act with pieces of stock is a note of the
 //	                     journal and in the audit
+//	load_invoices        each change is a note of the journal, and what was asked for is in the audit
+//	load_invoice_files, load_invoice_rejects   as the bank's files
+//	editions, edition_documents, document_contents   the audit names each edition and who proposed
+//	                     and approved it; documents have the hashes that it has
+//	credentials          the audit has each that was issued and revoked
 //	closings, topics     are in the audit as they were first written
 //	passes, findings, histories, history_cuts, history_parts   the audit has the hashes of
 //	                     what a round left; older histories that no day begins with are

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 
+	"citycard/clearing/cards"
 	"citycard/clearing/message"
 	"citycard/cmd/service"
 	"citycard/language"
@@ -59,7 +60,10 @@ func (t *till) empty(ctx context.Context, p *planned) error {
 		return err
 	}
 	err := t.stand.with(ctx, t.wait, func(ctx context.Context, held *reader.Card) error {
-		_, err := t.drain.Pay(ctx, held, p.Seen.ID, uint32(p.Order.Emptied), t.now())
+		tap, err := t.drain.Pay(ctx, held, p.Seen.ID, uint32(p.Order.Emptied), t.now())
+		if err == nil {
+			p.Order.Tap = tapName(counter.PaidBy(tap))
+		}
 		return err
 	})
 	if err == nil {
@@ -71,13 +75,20 @@ func (t *till) empty(ctx context.Context, p *planned) error {
 	return errors.Join(err, os.Remove(t.pendingPath()))
 }
 
+// tapName names the tap by which a card has paid its balance.
+func tapName(paid counter.Paid) string { return cards.TapName(paid.Terminal[:], paid.Time[:]) }
+
 // emptied finds out whether the card of an act has paid its balance, and has it pay if it has not.
 func (t *till) emptied(ctx context.Context, p *pendingStep) error {
 	if err := t.openSAM(ctx); err != nil {
 		return err
 	}
 	err := t.stand.with(ctx, t.wait, func(ctx context.Context, held *reader.Card) error {
-		return t.drain.Finish(ctx, held, *p.Empties, uint32(p.Order.Emptied), t.now())
+		paid, err := t.drain.Finish(ctx, held, *p.Empties, uint32(p.Order.Emptied), t.now())
+		if err == nil {
+			p.Order.Tap = tapName(paid)
+		}
+		return err
 	})
 	return notKnown(t.lost(err))
 }

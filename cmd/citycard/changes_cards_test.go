@@ -78,7 +78,7 @@ func (l *lived) counter(staff *peopletest.Staff) {
 	shift("close-1", true)
 	shift("open-2", false)
 	does(cards.Sell, livedCard(3), "social", "", 0, "paper")
-	back := cards.Order{Number: "back", Channel: "counter", Counter: "1", Do: cards.Return, Card: livedCard(5), Emptied: 500, Salt: strings.Repeat("9e", 32)}
+	back := cards.Order{Number: "back", Channel: "counter", Counter: "1", Do: cards.Return, Card: livedCard(5), Emptied: 500, Tap: "491030000001-20260105090000", Salt: strings.Repeat("9e", 32)}
 	said := back.Said()
 	_, err := office.Do(l.Context(), &back, signed(back.Do.Act(), said.What()))
 	l.must(err)

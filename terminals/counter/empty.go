@@ -54,43 +54,57 @@ func (d *Drain) Pay(ctx context.Context, c apdu.Card, id keys.CardID, fen uint32
 	return tap, err
 }
 
+// Paid is when a card has paid, as it has signed it, and where.
+type Paid struct {
+	Terminal [6]byte
+	Time     [7]byte
+}
+
+// PaidBy reads that of a tap.
+func PaidBy(tap *message.Tap) (p Paid) {
+	copy(p.Terminal[:], tap.GetDebit().GetTerminal())
+	copy(p.Time[:], tap.GetDebit().GetTime())
+	return p
+}
+
 // Finish finds out whether the card has paid what Pay was to take, and has it pay if it has not.
-func (d *Drain) Finish(ctx context.Context, c apdu.Card, id keys.CardID, fen uint32, at time.Time) error {
+func (d *Drain) Finish(ctx context.Context, c apdu.Card, id keys.CardID, fen uint32, at time.Time) (Paid, error) {
 	p, err := card.OpenPurse(ctx, c)
 	if err != nil {
-		return err
+		return Paid{}, err
 	}
 	if p.ID() != id {
-		return ErrSwapped
+		return Paid{}, ErrSwapped
 	}
 	s, err := d.Book.Settle(ctx, c, at, func(ctx context.Context, c apdu.Card, open *card.UnknownError) (*message.Tap, error) {
 		return card.Resolve(ctx, c, d.Module, open)
 	})
 	if err != nil {
-		return err
+		return Paid{}, err
 	}
 	for _, tap := range s.Paid {
 		if tap.GetDebit().GetAmountFen() == fen {
-			return nil
+			return PaidBy(tap), nil
 		}
 	}
-	if paid, err := d.logged(ctx, p, fen); err != nil || paid {
-		return err
+	if paid, ok, err := d.logged(ctx, p, fen); err != nil || ok {
+		return paid, err
 	}
-	_, err = d.Pay(ctx, c, id, fen, at)
-	return err
+	tap, err := d.Pay(ctx, c, id, fen, at)
+	return PaidBy(tap), err
 }
 
 // logged reports whether the last payment of the card is that of its balance, here.
-func (d *Drain) logged(ctx context.Context, p *card.Purse, fen uint32) (bool, error) {
+func (d *Drain) logged(ctx context.Context, p *card.Purse, fen uint32) (Paid, bool, error) {
 	holds, err := p.Balance(ctx)
 	if err != nil || holds != 0 {
-		return false, err
+		return Paid{}, false, err
 	}
 	log, err := p.Log(ctx)
 	if err != nil || len(log) == 0 {
-		return false, err
+		return Paid{}, false, err
 	}
 	here := d.Module.Terminal()
-	return log[0].Type == purse.TypeEPPurchase && log[0].Amount == fen && bytes.Equal(log[0].Terminal[:], here[:]), nil
+	last := &log[0]
+	return Paid{last.Terminal, last.Time}, last.Type == purse.TypeEPPurchase && last.Amount == fen && bytes.Equal(last.Terminal[:], here[:]), nil
 }

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"citycard/cardos/bcd"
 	"citycard/cardos/chip"
 	"citycard/clearing/message"
 	"citycard/terminals/counter"
@@ -42,8 +43,13 @@ func TestDrain(t *testing.T) {
 			must(t, out.Close())
 			held.PowerOn()
 			d, out = open()
-			must(t, d.Finish(t.Context(), held, id, 700, morning))
-			must(t, d.Finish(t.Context(), held, id, 700, morning)) // asked again, it pays no more
+			for range 2 { // asked again, it pays no more
+				paid, err := d.Finish(t.Context(), held, id, 700, morning)
+				must(t, err)
+				if want := (counter.Paid{Terminal: module.Terminal(), Time: bcd.Time(morning)}); paid != want {
+					t.Errorf("command %d, moment %v: it has paid as %+v, want %+v", at, moment, paid, want)
+				}
+			}
 			if read := held.Describe().Transit; read.BalanceFen != 0 || len(read.Log) != 2 {
 				t.Errorf("command %d, moment %v: card %+v", at, moment, read)
 			}

@@ -104,15 +104,16 @@ type CardOrder struct {
 	New         string     `json:"new,omitempty" pattern:"^([0-9]{19,20})?$" doc:"Number of the card that takes its place"`
 	Cash        ledger.Fen `json:"cash_fen" doc:"What the customer pays; below zero, is given: as was shown, and signed. A dry run says what it would be, and does not look at this"`
 	Emptied     ledger.Fen `json:"emptied_fen,omitempty" minimum:"0" doc:"What a tap at the counter took from the purse of a returned card; it is given to the customer, too"`
+	Tap         string     `json:"emptied_tap,omitempty" pattern:"^([0-9a-f]{12}-[0-9]{14})?$" doc:"Which tap that was: its terminal, a hyphen, and its time in 14 digits, as the card has signed them. A dry run needs none"`
 	Certificate string     `json:"certificate,omitempty" maxLength:"128" doc:"Number of the holder's certificate, where the card is or becomes a person's. It is not kept"`
 	Salt        string     `json:"salt" pattern:"^[0-9a-f]{64}$" doc:"Random: what is signed has digests with it in place of whole numbers. Its second half is not kept"`
-	Signed      Signature  `json:"signed" doc:"Statement of the act: its what is \"order ORDER of channel:CHANNEL at COUNTER: DO ****LAST4\", then \" as PRODUCT\", \" by ****LAST4\" of the new card, \", emptied of N fen\" where there is such a thing, \", cash N fen, cards DIGEST\", and \", shown DIGEST\" where there is a certificate. A digest is the first 32 hexadecimal digits of a SHA-256: of the first half of the salt, a blank, the 20 digits of the card's number and, after a blank, those of the new card's; or of the second half, a blank and the number of the certificate"`
+	Signed      Signature  `json:"signed" doc:"Statement of the act: its what is \"order ORDER of channel:CHANNEL at COUNTER: DO ****LAST4\", then \" as PRODUCT\", \" by ****LAST4\" of the new card, \", emptied of N fen by tap TAP\" where there is such a thing, \", cash N fen, cards DIGEST\", and \", shown DIGEST\" where there is a certificate. A digest is the first 32 hexadecimal digits of a SHA-256: of the first half of the salt, a blank, the 20 digits of the card's number and, after a blank, those of the new card's; or of the second half, a blank and the number of the certificate"`
 }
 
 func (o *CardOrder) order() *cards.Order {
 	return &cards.Order{
 		Number: o.Order, Channel: o.Channel, Counter: o.Counter, Do: o.Do, Card: o.Number, Product: o.Product, New: o.New, Cash: o.Cash,
-		Certificate: o.Certificate, Emptied: o.Emptied, Salt: o.Salt,
+		Certificate: o.Certificate, Emptied: o.Emptied, Tap: o.Tap, Salt: o.Salt,
 	}
 }
 

@@ -56,7 +56,7 @@ func (c *Client) StepCard(ctx context.Context, o *cards.Order, reason string, dr
 	}
 	body, err := encode(CardOrder{
 		Order: o.Number, Channel: o.Channel, Counter: o.Counter, Do: o.Do, Number: o.Card, Product: o.Product, New: o.New,
-		Cash: o.Cash, Emptied: o.Emptied, Certificate: o.Certificate, Salt: salted.Salt, Signed: signed,
+		Cash: o.Cash, Emptied: o.Emptied, Tap: o.Tap, Certificate: o.Certificate, Salt: salted.Salt, Signed: signed,
 	})
 	if err != nil {
 		return CardDone{}, err

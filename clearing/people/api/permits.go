@@ -70,7 +70,7 @@ func (s *Server) permitFor(ctx context.Context, f *cards.Found) *Permit {
 	if who != nil && (who.Role != people.Clerk && who.Role != people.Supervisor || who.Unit != people.Issuer && !access.IsChannel(who.Unit)) {
 		return nil
 	}
-	if !f.Known || f.Listed || f.State != cards.Active && f.State != cards.Inactive && f.State != cards.Unknown {
+	if !f.Known || f.Listed || f.Blocked || f.State != cards.Active && f.State != cards.Inactive && f.State != cards.Unknown {
 		return nil
 	}
 	for _, step := range slices.Backward(f.Steps) {
