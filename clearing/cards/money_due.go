@@ -15,34 +15,28 @@ import (
 // counter, or on another card.
 type MoneyDue struct {
 	Since   ledger.Day
+	Key     []byte // of its row
 	Card    identity.Card
 	Deposit ledger.Fen // what is held of it, beside what its purse has
+	Altered string     // what is wrong with its row
 }
 
 // ListMoneyDue reads those behind one, oldest first, up to limit.
 func ListMoneyDue(ctx context.Context, tx pgx.Tx, today, since ledger.Day, card []byte, limit int) ([]MoneyDue, error) {
-	rows, err := tx.Query(ctx, `SELECT lapses, card, stands FROM cards WHERE lapses > 0 AND lapses <= $1 AND state = ANY($2) AND (lapses, card) > ($3, $4)
-		ORDER BY lapses, card LIMIT $5`, today, []string{string(Lost), string(HandedIn)}, since, append([]byte{}, card...), limit)
-	var list []MoneyDue
-	if err == nil {
-		list, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (m MoneyDue, err error) {
-			var card []byte
-			var text string
-			var stands Standing
-			if err := row.Scan(&m.Since, &card, &text); err != nil {
-				return m, err
-			}
-			known := false
-			if m.Card, known = identity.ParseCard(card); !known {
-				return m, fmt.Errorf("%x is no card", card)
-			}
-			err = json.Unmarshal([]byte(text), &stands)
-			m.Deposit = stands.Deposit
-			return m, err
-		})
-	}
+	rows, err := dueOf(ctx, tx, today, []State{Lost, HandedIn}, dueCard{Lapses: since, Card: card}, limit)
 	if err != nil {
-		return nil, fmt.Errorf("list cards whose money is due: %w", err)
+		return nil, err
+	}
+	list := make([]MoneyDue, len(rows))
+	for i, row := range rows {
+		m := &list[i]
+		m.Since, m.Key = row.Lapses, row.Card
+		var stands Standing
+		known := false
+		if m.Card, known = identity.ParseCard(row.Card); !known || json.Unmarshal([]byte(row.Stands), &stands) != nil {
+			m.Altered = fmt.Sprintf("card %x: that is none, or how it stands cannot be read", row.Card)
+		}
+		m.Deposit = stands.Deposit
 	}
 	return list, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"citycard/clearing/cards"
@@ -15,6 +16,9 @@ import (
 func (c *counter) owes(today ledger.Day, size int) (list []string) {
 	c.Helper()
 	for after := ""; ; {
+		if len(list) > 100 {
+			c.Fatalf("the list never ends: %q", list[:10])
+		}
 		lines, next, err := owed.List(c.Context(), c.Ledger, owed.Figures{Today: today, Days: 30}, after, size)
 		c.must(err)
 		for _, line := range lines {
@@ -67,9 +71,39 @@ func TestOwed(t *testing.T) {
 	if found := c.forged("DELETE FROM authorised_loads WHERE sequence = 3"); len(found) == 0 {
 		t.Error("a load that is authorised and not kept so was not noticed")
 	}
+	c.altered(sold.Add(30))
 	for _, wrong := range []string{"x", "20260105-9-00", "20260105-0-0g", "20260105-0-ff00", "20260105-1-" + fmt.Sprintf("%x", "123456789012345")} {
 		if _, _, err := owed.List(t.Context(), c.Ledger, owed.Figures{Today: sold, Days: 30}, wrong, 1); !errors.Is(err, owed.ErrAfter) {
 			t.Errorf("%q is a place: %v", wrong, err)
+		}
+	}
+}
+
+// altered alters a row of each table after the other: the list names it, and has the other lines.
+func (c *counter) altered(today ledger.Day) {
+	c.Helper()
+	before := c.owes(today, 10)
+	for n, statement := range []string{
+		`UPDATE authorised_loads SET sequence = 30000 WHERE sequence = 3`,
+		`UPDATE authorised_loads SET sequence = 70003 WHERE sequence = 30000`,
+		`UPDATE authorised_loads SET card = '\x00' WHERE sequence = 70003`,
+		`UPDATE waiting_loads SET card = '\x00' WHERE number = 'w-1'`,
+		`UPDATE cards SET stands = '{', state = 'handed_in', lapses = 20260114 WHERE state = 'refunded'`,
+	} {
+		if _, err := c.Ledger.Pool().Exec(c.Context(), statement); err != nil {
+			c.Fatal(err)
+		}
+		for size := 1; size < 8; size++ {
+			list := c.owes(today, size)
+			odd := 0
+			for _, line := range list {
+				if strings.Contains(line, " altered 0.00") {
+					odd++
+				}
+			}
+			if odd != max(1, n-1) || len(list) != len(before)+n/4 {
+				c.Errorf("%s, in pages of %d: %q, and before %q", statement, size, list, before)
+			}
 		}
 	}
 }

@@ -27,6 +27,7 @@ type Rounds struct {
 type dueCard struct {
 	Lapses ledger.Day
 	Card   []byte
+	Stands string
 }
 
 // turn is the card up to which those of some states were looked at.
@@ -71,7 +72,7 @@ func (o *Office) ByRule(ctx context.Context, at *Rounds, page int) (n int, err e
 	if err != nil {
 		return 0, err
 	}
-	list, err := o.due(ctx, figures.today(), at.due, page)
+	list, err := dueOf(ctx, o.Ledger.Pool(), figures.today(), []State{Brief, Replaced}, at.due, page)
 	if err != nil {
 		return 0, err
 	}
@@ -91,10 +92,10 @@ func (o *Office) ByRule(ctx context.Context, at *Rounds, page int) (n int, err e
 	return n, failed.joined()
 }
 
-// due reads the cards of which something is due, in order, behind one.
-func (o *Office) due(ctx context.Context, today ledger.Day, after dueCard, page int) ([]dueCard, error) {
-	rows, err := o.Ledger.Pool().Query(ctx, `SELECT lapses, card FROM cards WHERE lapses > 0 AND lapses <= $1 AND state = ANY($2) AND (lapses, card) > ($3, $4)
-		ORDER BY lapses, card LIMIT $5`, today, []string{string(Brief), string(Replaced)}, after.Lapses, append([]byte{}, after.Card...), page)
+// dueOf reads the cards of some states of which something is due, in order, behind one.
+func dueOf(ctx context.Context, q querier, today ledger.Day, states []State, after dueCard, limit int) ([]dueCard, error) {
+	rows, err := q.Query(ctx, `SELECT lapses, card, stands FROM cards WHERE lapses > 0 AND lapses <= $1 AND state = ANY($2) AND (lapses, card) > ($3, $4)
+		ORDER BY lapses, card LIMIT $5`, today, states, after.Lapses, append([]byte{}, after.Card...), limit)
 	var list []dueCard
 	if err == nil {
 		list, err = pgx.CollectRows(rows, pgx.RowToStructByPos[dueCard])

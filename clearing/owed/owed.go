@@ -39,6 +39,7 @@ const (
 	Ended       Why = "ended"       // a paid order, or a balance, waits for a card that is ended
 	Unconfirmed Why = "unconfirmed" // MAC2 was given out longer than the rules' days ago, and no word of the card has come
 	Due         Why = "due"         // a card was lost or handed in, and its money is due
+	Altered     Why = "altered"     // a row of the books cannot be what the program wrote: what is owed by it is not known
 )
 
 // Next is who acts next, and what they do.
@@ -52,6 +53,8 @@ func (w Why) Next() *language.Text {
 		return language.Textf("two people of the issuer pay it out: citycard load withdraw")
 	case Unconfirmed:
 		return language.Textf("the channel looks at the card; if that does not have it, two people of the issuer: citycard load refund")
+	case Altered:
+		return language.Textf("the keeper looks for who altered the books: citycard verify")
 	case Due:
 	}
 	return language.Textf("the holder comes to a counter, for the money or for another card")
@@ -66,6 +69,14 @@ type Line struct {
 	Placer   load.Placer // of an order: whose number it is; empty for one that is due
 	Order    string
 	Sequence *uint16 // the card's online sequence of one that is unconfirmed
+	Row      string  // what is wrong with a row that was altered; without card and amount
+}
+
+// altered makes it the line of such a row.
+func (l *Line) altered(row string) {
+	if row != "" {
+		*l = Line{Since: l.Since, Why: Altered, Placer: l.Placer, Order: l.Order, Row: row}
+	}
 }
 
 // The sources of lines, in the order in which those of a day are listed.
@@ -164,7 +175,7 @@ func List(ctx context.Context, l *ledger.Ledger, f Figures, after string, limit 
 		return nil, "", fmt.Errorf("list what is owed: %w", err)
 	}
 	for i := range all {
-		if all[i].Fen > 0 { // a card that is due may have nothing
+		if all[i].Fen > 0 || all[i].Why == Altered { // a card that is due may have nothing
 			lines = append(lines, all[i].Line)
 		}
 	}
@@ -191,12 +202,16 @@ func complete(ctx context.Context, l *ledger.Ledger, all []found) error {
 	if err != nil {
 		return err
 	}
+	n := 0
 	for i := range all {
 		line := &all[i].Line
 		switch {
 		case all[i].load != nil:
-			of := &requests[0]
-			requests = requests[1:]
+			of := &requests[n]
+			line.altered(loads[n].Altered)
+			if n++; line.Why == Altered {
+				continue
+			}
 			line.Fen, line.Placer, line.Order, line.Sequence = of.Fen, of.Placer, of.Number, &of.Load.Sequence
 			if line.Placer == "" {
 				line.Placer = load.PlacedBy(of.Channel)

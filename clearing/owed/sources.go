@@ -10,7 +10,6 @@ import (
 	"citycard/clearing/cards"
 	"citycard/clearing/identity"
 	"citycard/clearing/transit/load"
-	"citycard/ledger"
 )
 
 // readOrders reads paid orders that no card has. The key has the placer, a NUL and the number.
@@ -30,19 +29,19 @@ func readOrders(ctx context.Context, tx pgx.Tx, f Figures, from place, limit int
 			place: place{w.Booked, orders, string(w.Placer) + "\x00" + w.Number},
 			Line:  Line{Since: w.Booked, Why: why, Card: w.Card, Fen: w.Fen, Placer: w.Placer, Order: w.Number},
 		})
+		all[i].altered(w.Altered)
 	}
 	return all, err
 }
 
-// readUnconfirmed reads loads without their cards' words. The key has the card and the load's id.
+// readUnconfirmed reads loads without their cards' words. The key has the columns of the row's.
 func readUnconfirmed(ctx context.Context, tx pgx.Tx, f Figures, from place, limit int) (all []found, err error) {
-	after := load.Unconfirmed{Booked: from.day}
-	if size := len(identity.Card{}); len(from.key) > size {
-		as, ok := identity.AuthorisedLoad(ledger.ID(from.key[size:]))
-		if !ok {
+	const columns = "%d %d %d %x"
+	after := load.UnconfirmedPlace{Booked: from.day}
+	if from.key != "" {
+		if n, _ := fmt.Sscanf(from.key, columns, &after.Kind, &after.Sequence, &after.Attempt, &after.Card); n < 3 {
 			return nil, ErrAfter
 		}
-		after.Order = load.Order{Card: ledger.Subject(from.key[:size]), Load: as}
 	}
 	list, err := load.ListUnconfirmed(ctx, tx, f.Today.Add(-f.Days), after, limit)
 	if err != nil {
@@ -50,13 +49,11 @@ func readUnconfirmed(ctx context.Context, tx pgx.Tx, f Figures, from place, limi
 	}
 	for i := range list {
 		u := &list[i]
-		card, ok := identity.ParseCard([]byte(u.Card))
-		if !ok {
-			return nil, fmt.Errorf("%x is no card", u.Card)
-		}
+		p := &u.Place
+		card, _ := identity.ParseCard(p.Card)
 		all = append(all, found{
-			place: place{u.Booked, unconfirmed, string(u.Card) + string(identity.LoadAuthorised(u.Load))},
-			Line:  Line{Since: u.Booked, Why: Unconfirmed, Card: card}, load: u,
+			place: place{p.Booked, unconfirmed, fmt.Sprintf(columns, p.Kind, p.Sequence, p.Attempt, p.Card)},
+			Line:  Line{Since: p.Booked, Why: Unconfirmed, Card: card}, load: u,
 		})
 	}
 	return all, nil
@@ -67,7 +64,8 @@ func readCards(ctx context.Context, tx pgx.Tx, f Figures, from place, limit int)
 	list, err := cards.ListMoneyDue(ctx, tx, f.Today, from.day, []byte(from.key), limit)
 	for i := range list {
 		m := &list[i]
-		all = append(all, found{place: place{m.Since, ofCards, string(m.Card[:])}, Line: Line{Since: m.Since, Why: Due, Card: m.Card}, deposit: m.Deposit})
+		all = append(all, found{place: place{m.Since, ofCards, string(m.Key)}, Line: Line{Since: m.Since, Why: Due, Card: m.Card}, deposit: m.Deposit})
+		all[i].altered(m.Altered)
 	}
 	return all, err
 }

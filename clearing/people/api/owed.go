@@ -17,12 +17,13 @@ import (
 // Owed is something that is owed to the holder of a card.
 type Owed struct {
 	Since    ledger.Day  `json:"since" doc:"Clearing day; of money that is due, the first day on which it may be paid"`
-	Why      owed.Why    `json:"why" doc:"waits, held, ended, unconfirmed, due"`
-	Card     string      `json:"card" doc:"The 24 digits that name it in the books, as a refund's request has them"`
+	Why      owed.Why    `json:"why" doc:"waits, held, ended, unconfirmed, due; altered: what is owed is not known"`
+	Card     string      `json:"card,omitempty" doc:"The 24 digits that name it in the books, as a refund's request has them"`
 	Fen      ledger.Fen  `json:"fen"`
 	Placer   load.Placer `json:"placer,omitempty" doc:"Whose order number it is: channel:ID or card:DIGITS"`
 	Order    string      `json:"order,omitempty"`
 	Sequence *uint16     `json:"sequence,omitempty" doc:"The card's online sequence of a load of which its word has not come"`
+	Row      string      `json:"row,omitempty" doc:"What is wrong with a row of the books that was altered"`
 	Next     string      `json:"next" doc:"Who acts next, and what they do, in the caller's language"`
 }
 
@@ -34,10 +35,14 @@ type OwedPage struct {
 
 // OwedOf is a line of what is owed, in a language.
 func OwedOf(l language.Language, line *owed.Line) Owed {
-	return Owed{
-		Since: line.Since, Why: line.Why, Card: line.Card.Digits(), Fen: line.Fen, Placer: line.Placer, Order: line.Order, Sequence: line.Sequence,
+	o := Owed{
+		Since: line.Since, Why: line.Why, Fen: line.Fen, Placer: line.Placer, Order: line.Order, Sequence: line.Sequence, Row: line.Row,
 		Next: line.Why.Next().In(l),
 	}
+	if line.Why != owed.Altered {
+		o.Card = line.Card.Digits()
+	}
+	return o
 }
 
 func (s *Server) registerOwed() {

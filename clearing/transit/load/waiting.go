@@ -204,6 +204,11 @@ type Waiting struct {
 	Moves    int64 // how often it went over to another card; Card is the last one
 }
 
+// AlteredError says that a row, which it names, cannot be what the program wrote.
+type AlteredError struct{ Row string }
+
+func (e *AlteredError) Error() string { return e.Row }
+
 const (
 	waitingColumns = "placer, number, card, fen, source, booked, CASE WHEN held AND state = 'waiting' THEN 'held' ELSE state END, load, refunded, moves"
 	selectWaiting  = "SELECT " + waitingColumns + " FROM waiting_loads "
@@ -227,7 +232,7 @@ func scanWaiting(row pgx.CollectableRow, more ...any) (w Waiting, err error) {
 		w.Refunded, ok = &was, is
 	}
 	if !known || !ok {
-		return w, fmt.Errorf("waiting load %s of %s: %x is no card, or %x no load", w.Number, w.Placer, card, as)
+		return w, &AlteredError{fmt.Sprintf("waiting load %s of %s: %x is no card, or %x no load", w.Number, w.Placer, card, as)}
 	}
 	return w, nil
 }
