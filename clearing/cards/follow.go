@@ -93,7 +93,7 @@ func (o *Office) Follow(ctx context.Context) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	err = registry.Follow(ctx, o.Ledger, registry.ActFollow, files, func(ctx context.Context, tx pgx.Tx, change int64) error {
+	err = registry.NewFollower(o.Ledger).Follow(ctx, registry.ActFollow, files, func(ctx context.Context, tx pgx.Tx, change int64) error {
 		if change == 0 {
 			change = SaidBefore
 		}

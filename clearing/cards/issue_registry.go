@@ -31,6 +31,7 @@ const mostTries = 20
 // following is one call's issued cards on their way into the registry.
 type following struct {
 	office  *Office
+	of      *registry.Follower
 	tries   int
 	done    int
 	refused []error
@@ -44,7 +45,7 @@ func (o *Office) FollowIssued(ctx context.Context) (n int, err error) {
 	if err != nil || len(list) == 0 {
 		return 0, err
 	}
-	f := &following{office: o}
+	f := &following{office: o, of: registry.NewFollower(o.Ledger)}
 	if err = f.bring(ctx, list); errors.Is(err, registry.ErrStale) {
 		err = nil
 	}
@@ -59,7 +60,7 @@ func (f *following) bring(ctx context.Context, list []openCard) error {
 		return nil
 	}
 	f.tries++
-	err := f.office.follow(ctx, list)
+	err := f.follow(ctx, list)
 	if err == nil {
 		f.done += len(list)
 		return nil
@@ -142,14 +143,14 @@ func (o *Office) openCards(ctx context.Context) (list []openCard, err error) {
 const firstRow = 2
 
 // follow makes one change of the registry of cards.
-func (o *Office) follow(ctx context.Context, list []openCard) error {
+func (f *following) follow(ctx context.Context, list []openCard) error {
 	var file strings.Builder
 	file.WriteString(strings.Join(registry.Cards.Columns(), ",") + "\n")
 	for n := range list {
 		m := &list[n].Made
 		fmt.Fprintf(&file, "%s,%s,%02x,active,%s,%s,%s\n", m.Number, m.Issuer, m.Type, m.Begins, m.Expires, m.Holder())
 	}
-	return registry.Follow(ctx, o.Ledger, registry.ActIssued, registry.Files{"cards.csv": file.String()}, func(ctx context.Context, tx pgx.Tx, change int64) error {
+	return f.of.Follow(ctx, registry.ActIssued, registry.Files{"cards.csv": file.String()}, func(ctx context.Context, tx pgx.Tx, change int64) error {
 		if change == 0 {
 			change = SaidBefore
 		}

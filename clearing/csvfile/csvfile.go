@@ -9,7 +9,9 @@ import (
 	"encoding/csv"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,9 +49,18 @@ func Read(content []byte, columns []string, most int) (*File, error) {
 	}
 	r := csv.NewReader(bytes.NewReader(content[:end]))
 	r.FieldsPerRecord = len(columns)
-	records, err := r.ReadAll()
-	if err != nil {
-		return nil, language.Textf("not CSV with these columns: %w", err)
+	var records [][]string
+	var lines []int
+	for {
+		fields, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, language.Textf("not CSV with these columns: %w", err)
+		}
+		line, _ := r.FieldPos(0) // blank lines are no rows, and a field may have several
+		records, lines = append(records, fields), append(lines, line)
 	}
 	if len(records) == 0 || !slices.Equal(records[0], columns) {
 		return nil, language.Textf("the first line must be %s", strings.Join(columns, ","))
@@ -58,7 +69,7 @@ func Read(content []byte, columns []string, most int) (*File, error) {
 		return nil, language.Textf("the file has %d rows, says %s, and may have %d", len(records)-1, last[1], most)
 	}
 	for i, fields := range records[1:] {
-		row := Row{i + 2, fields, strings.Join(fields, ",")}
+		row := Row{lines[i+1], fields, strings.Join(fields, ",")}
 		if !utf8.ValidString(row.Content) || strings.ContainsRune(row.Content, 0) {
 			return nil, language.Textf("line %d is not UTF-8, or has a NUL", row.Line)
 		}

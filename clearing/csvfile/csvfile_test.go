@@ -21,6 +21,10 @@ func TestRead(t *testing.T) {
 	if err != nil || len(f.Rows) != 2 || f.Rows[0].Fields[1] != "x,y" || f.Rows[0].Content != "1,x,y" || f.Rows[1].Line != 3 {
 		t.Errorf("%+v, %v", f, err)
 	}
+	f, err = csvfile.Read(ended(3, "a,b\n\n1,2\n\r\n3,\"x\ny\"\n\n4,5\n"), []string{"a", "b"}, 3)
+	if err != nil || len(f.Rows) != 3 || f.Rows[0].Line != 3 || f.Rows[1].Line != 5 || f.Rows[2].Line != 8 {
+		t.Errorf("with blank lines: %+v, %v", f, err)
+	}
 	for want, content := range map[string][]byte{
 		"the file is cut":          good[:len(good)-9],
 		"or was changed":           []byte(strings.Replace(string(good), "z", "w", 1)),
@@ -29,6 +33,7 @@ func TestRead(t *testing.T) {
 		"has 1 rows, says 2":       ended(2, "a,b\n1,2\n"),
 		"and may have 2":           ended(3, "a,b\n1,2\n3,4\n5,6\n"),
 		"line 2 is not UTF-8":      ended(1, "a,b\n\xff,2\n"),
+		"line 4 is not UTF-8":      ended(1, "a,b\n\n\n\xff,2\n"),
 		"the last line is not sha": nil,
 	} {
 		if _, err := csvfile.Read(content, []string{"a", "b"}, 2); err == nil || !strings.Contains(err.Error(), want) {

@@ -7,6 +7,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/clearing/cards"
+	"citycard/clearing/csvfile"
 	"citycard/clearing/people/api"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
@@ -34,10 +35,8 @@ func cardBankCommand() *ffcli.Command {
 		}
 		taken, err := client.TakeBank(ctx, content, by.reason, c.dry)
 		switch {
-		case unknownOutcome(err):
-			return service.Fail("it is not known whether the file was taken").Todo("give the same command again: a file is taken once").Because(err)
 		case err != nil:
-			return refusedBy(language.Textf("nothing was taken"), err)
+			return notTaken(err)
 		case c.asJSON:
 			return writeJSON(os.Stdout, taken)
 		}
@@ -45,11 +44,24 @@ func cardBankCommand() *ffcli.Command {
 			c.Print("this file was taken before, as number %d; nothing was done", taken.Number)
 		}
 		c.Print("file %d of the bank: %d rows; %d taken, %d known before, %d kept as rejects", taken.Number, taken.Rows, taken.Done, taken.Same, len(taken.Rejects))
-		for _, r := range taken.Rejects {
-			c.Print("line %d: %s", r.Line, r.Why)
-		}
+		c.printRejects(&taken.Taken)
 		return nil
 	})
+}
+
+// notTaken says of a file of another system what is to be done that was not taken, or that may be.
+func notTaken(err error) error {
+	if unknownOutcome(err) {
+		return service.Fail("it is not known whether the file was taken").Todo("give the same command again: a file is taken once").Because(err)
+	}
+	return refusedBy(language.Textf("nothing was taken"), err)
+}
+
+// printRejects prints the rows of such a file of which nothing was done.
+func (c *command) printRejects(taken *csvfile.Taken) {
+	for _, r := range taken.Rejects {
+		c.Print("line %d: %s", r.Line, r.Why)
+	}
 }
 
 // printFunctions prints how the two functions of a social-security card stand; of another card

@@ -140,19 +140,17 @@ func loadInvoiceImportCommand() *ffcli.Command {
 	return c.asks(true, by.identity, func(ctx context.Context, client *api.Client) error {
 		content, err := server.ReadFile(c.arguments[0], mostReplies)
 		if err != nil {
-			return service.Refuse("nothing was imported").Todo("give the file that the invoicing system wrote").Because(err)
+			return service.Refuse("nothing was taken").Todo("give the file that the invoicing system wrote").Because(err)
 		}
 		taken, err := client.TakeReplies(ctx, content, by.reason, c.dry)
 		if err != nil {
-			return err
+			return notTaken(err)
 		}
 		if c.asJSON {
 			return writeJSON(os.Stdout, taken)
 		}
 		c.Print("%d rows: %d taken, %d kept as rejects", taken.Rows, taken.Done, len(taken.Rejects))
-		for _, r := range taken.Rejects {
-			c.Print("line %d: %s", r.Line, r.Why)
-		}
+		c.printRejects(&taken.Taken)
 		return nil
 	})
 }

@@ -147,10 +147,13 @@ func (f *field) topUp(ctx context.Context, card *chip.Chip, order string, amount
 	if err != nil {
 		return nil, err
 	}
-	// The first channel has counters at real readers, with shifts; the others need none.
-	channel := max(f.dice.IntN(len(f.Town.Channels)), min(1, len(f.Town.Channels)-1))
+	channels := f.Town.Channels
+	channel := channels[f.dice.IntN(len(channels))].ID
+	if channel == f.Town.CounterChannel() && len(channels) > 1 { // its cash is counted in shifts, and a machine has none
+		channel = channels[1].ID
+	}
 	return counter.TopUp(ctx, card, f.Authority, counter.Load{
-		Order: order, Channel: f.Town.Channels[channel].ID, Amount: uint32(amount),
+		Order: order, Channel: channel, Amount: uint32(amount),
 		Terminal: terminal, At: now, Medium: message.Medium_MEDIUM_CONTACTLESS,
 	})
 }

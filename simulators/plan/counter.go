@@ -19,7 +19,10 @@ type CounterDesk struct {
 	Slot     int    `json:"slot"` // of the reader
 }
 
-// Counters are the counters for which there are slots. They are the first channel's. Each is in the
+// CounterChannel is the channel that has counters at real readers, with shifts: the first one.
+func (t *Town) CounterChannel() string { return t.Channels[0].ID }
+
+// Counters are the counters for which there are slots. Each is in the
 // reader of a lane, which begins to serve once the counters are closed.
 func (t *Town) Counters(slots int) (counters []CounterDesk, err error) {
 	for i := range min(slots, countersMost) {
@@ -28,7 +31,7 @@ func (t *Town) Counters(slots int) (counters []CounterDesk, err error) {
 			return nil, err
 		}
 		counters = append(counters, CounterDesk{
-			Name: fmt.Sprintf("c%d", i+1), Channel: t.Channels[0].ID, Terminal: hex.EncodeToString(number[:]), Slot: i,
+			Name: fmt.Sprintf("c%d", i+1), Channel: t.CounterChannel(), Terminal: hex.EncodeToString(number[:]), Slot: i,
 		})
 	}
 	return counters, nil
