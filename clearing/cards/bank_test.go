@@ -117,6 +117,26 @@ func TestBankForged(t *testing.T) {
 	})
 }
 
+// TestBankReplacedForged alters what the bank has said of a card in the step that replaces it, in the
+// note of the journal and the rows alike: verify names it, as it names a new card that would begin so.
+func TestBankReplacedForged(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	c.does(cards.Sell, number(0), product("social"), shown("Li"))
+	c.says(1, 0, number(0)+",active,20260104,1")
+	c.does(cards.Replace, number(0), another(number(1)), cash(2000), shown("Li"))
+	alter := func(from, to, state string) string {
+		of := func(text string) string { return fmt.Sprintf(`replace(%s, '"bank":%q', '"bank":%q')`, text, from, to) }
+		return fmt.Sprintf(`WITH notes AS (UPDATE journal SET evidence = convert_to(%s, 'UTF8') WHERE id >= '\x60' AND id < '\x61' AND convert_from(evidence, 'UTF8') LIKE '%%"do":"replace"%%'),
+			rows AS (UPDATE card_steps SET record = %s WHERE record LIKE '%%"do":"replace"%%') UPDATE cards SET stands = %s WHERE state = '%s'`,
+			of("convert_from(evidence, 'UTF8')"), of("record"), of("stands"), state)
+	}
+	c.names([]forgery{
+		{alter("active", "ended", "replaced"), verify.CardStep},
+		{alter("waiting", "active", "active"), verify.CardStep},
+	})
+}
+
 // TestBankModel takes rows at random: of each card there stands what has the last day and sequence.
 func TestBankModel(t *testing.T) {
 	c := newCounter(t)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -11,6 +12,7 @@ import (
 	"citycard/clearing/cards"
 	"citycard/clearing/registry"
 	"citycard/clearing/verify"
+	"citycard/ledger"
 	books "citycard/ledger/verify"
 )
 
@@ -120,8 +122,16 @@ func TestOpenShiftForged(t *testing.T) {
 	c.open()
 	c.paysAt("491030000001", number(0), 3000)
 	c.paysAt("491030000001", number(1), 2000)
+	for fen := range ledger.Fen(12) {
+		c.paysAt("491030000001", number(2), fen+1)
+	}
 	if found := c.faults(); len(found) > 0 {
 		t.Fatalf("before any change: %q", found)
+	}
+	for range 5 { // faults of one card have an order
+		if found := c.forgedAt("DELETE FROM terminal_loads WHERE fen < 100"); len(found) != 12 || !slices.IsSorted(found) {
+			t.Errorf("%q", found)
+		}
 	}
 	c.names([]forgery{
 		{"UPDATE terminal_loads SET shift = 0", verify.TerminalLoad},
@@ -148,8 +158,27 @@ func (c *counter) names(all []forgery) {
 
 var errForged = errors.New("what was forged is rolled back")
 
-// forged are the faults after a statement, which is rolled back.
+// forged are the kinds of faults after a statement, which is rolled back.
 func (c *counter) forged(statement string) (found []books.Kind) {
+	c.Helper()
+	for _, f := range c.faulty(statement) {
+		found = append(found, f.Kind)
+	}
+	return found
+}
+
+// forgedAt are the loads that faults after a statement name.
+func (c *counter) forgedAt(statement string) (found []string) {
+	c.Helper()
+	for _, f := range c.faulty(statement) {
+		if f.Kind == verify.TerminalLoad && strings.HasPrefix(f.Where, "card ") {
+			found = append(found, f.Where)
+		}
+	}
+	return found
+}
+
+func (c *counter) faulty(statement string) (found []books.Fault) {
 	c.Helper()
 	err := c.Ledger.Change(c.Context(), "forge", func(tx pgx.Tx) error {
 		found = nil
@@ -162,7 +191,7 @@ func (c *counter) forged(statement string) (found []books.Kind) {
 		}
 		err = verify.Tables(c.Context(), tx, func(f books.Fault) {
 			if f.Kind != verify.Signature { // nobody signs in these tests
-				found = append(found, f.Kind)
+				found = append(found, f)
 			}
 		})
 		return errors.Join(err, errForged)

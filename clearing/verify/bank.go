@@ -56,7 +56,11 @@ func (l *life) bankOf(of *cards.Record) string {
 			return "it changes more than the bank function"
 		}
 	}
-	if is.BankDay != was.BankDay || is.BankSequence != was.BankSequence || of.Do != cards.Sell && of.Do != cards.Replace && is.Bank != was.Bank {
+	begins := of.Do == cards.Sell || of.Do == cards.Replace && is.State != cards.Replaced // the card is with its customer from now on
+	if begins && is.Bank != cards.NoFunction && is.Bank != cards.Waiting {
+		return "the bank has not said yet how its function stands"
+	}
+	if is.BankDay != was.BankDay || is.BankSequence != was.BankSequence || !begins && is.Bank != was.Bank {
 		return "it changes what the bank has said"
 	}
 	return ""

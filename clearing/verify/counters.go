@@ -17,6 +17,7 @@ import (
 
 // closings compares the registry version of each closed day with the audit.
 func (c *check) closings(ctx context.Context) error {
+	defer c.inOrder()()
 	want := map[dayclose.Closing]bool{}
 	told(c, dayclose.ActClose, func(_ *chain.AuditEntry, what dayclose.Closing) { want[what] = true })
 	var is dayclose.Closing
@@ -39,6 +40,7 @@ func closingName(is dayclose.Closing) string {
 
 // topics compares the topics with how the audit says they were first seen.
 func (c *check) topics(ctx context.Context) error {
+	defer c.inOrder()()
 	want := map[message.TopicFound]bool{}
 	told(c, message.ActTopic, func(_ *chain.AuditEntry, what message.TopicFound) { want[what] = true })
 	var is message.TopicFound
@@ -168,7 +170,7 @@ func (c *check) cardHistories(ctx context.Context, k roundKey, made map[int][]by
 		}
 		return nil
 	}, k.day, k.round)
-	for number := range made {
+	for _, number := range slices.Sorted(maps.Keys(made)) {
 		c.fault(Pass, fmt.Sprintf("histories of cards, %s, part %d", k, number), "there is no such part")
 	}
 	return err

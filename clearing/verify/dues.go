@@ -117,6 +117,7 @@ func (l *dueLife) name() string { return fmt.Sprintf("card ****%x", l.key[max(0,
 
 // endDues reports what differs of one card.
 func (c *check) endDues(l *dueLife, follows map[int64]bool) {
+	defer c.inOrder()()
 	wanted := cards.NewWanted()
 	waits := false
 	for i, k := range l.kept {

@@ -83,6 +83,7 @@ func (c *check) invoices(ctx context.Context) error {
 		return nil
 	}, identity.NoDay)
 	end()
+	defer c.inOrder()()
 	for of, left := range asked {
 		if left != 0 {
 			c.fault(LoadInvoice, fmt.Sprintf("order %s of channel:%s", of.Order, of.Channel), "the audit asks for an invoice or red letter %d times more than the journal", left)
@@ -121,6 +122,7 @@ func (n *invoiced) add(r *invoiceRow) (of load.AskInvoice, ask bool) {
 
 // takenFiles compares what is kept of files of rows, and of their rejects, with the audit.
 func (c *check) takenFiles(ctx context.Context, kind books.Kind, what, files, rejects string, audited map[string]csvfile.Told) error {
+	defer c.inOrder()()
 	kept := map[string]*csvfile.Taken{}
 	var file []byte
 	var lines, done, bad int64

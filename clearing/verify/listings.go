@@ -41,6 +41,7 @@ func (c *check) listings(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer c.inOrder()()
 	for of, n := range c.listed {
 		c.fault(Listings, fmt.Sprintf("%s of %s on %s", of.person, of.unit, of.day), "%d steps list a card, and none is counted", n)
 	}

@@ -151,6 +151,7 @@ func loadName(card []byte, kind, sequence int64) string {
 
 // endLoads reports what is not kept.
 func (c *check) endLoads(l *cardLoads) {
+	defer c.inOrder()()
 	for load, want := range l.refunds {
 		c.fault(LoadRefund, l.name(load), "none is kept; the journal has %d refunds", want)
 	}

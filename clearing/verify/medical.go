@@ -100,6 +100,7 @@ func (c *check) settle(p *person, claim, result []byte) {
 
 // endPerson reports tallies that are not there.
 func (c *check) endPerson(p *person) {
+	defer c.inOrder()()
 	for key, want := range p.tallies {
 		c.fault(MedicalYear, tallyName(p.token, key), "it is not there; the settlements make %d, deductible %d, fund %d", want.Settlements, want.DeductibleFen, want.FundFen)
 	}

@@ -256,6 +256,7 @@ func (s *staff) sealed(e *chain.AuditEntry) (key people.PublicKey, err error) {
 
 // compare holds the rows of a table against what the audit makes.
 func compare[K comparable, V comparable](c *check, table string, want, is map[K]V) {
+	defer c.inOrder()()
 	for key, row := range is {
 		if wanted, there := want[key]; !there {
 			c.fault(StaffRow, fmt.Sprintf("%s %v", table, key), "the audit makes no such row")

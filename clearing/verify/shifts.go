@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -117,13 +118,13 @@ func (c *check) shifts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for number := range c.shiftsOf.notes {
+	for _, number := range slices.Sorted(maps.Keys(c.shiftsOf.notes)) {
 		c.fault(ShiftRow, fmt.Sprintf("shift %d", number), "the journal has notes of it, and it is not kept")
 	}
-	for number := range c.taken {
+	for _, number := range slices.Sorted(maps.Keys(c.taken)) {
 		c.fault(ShiftRow, fmt.Sprintf("shift %d", number), "loads are of it, and it is not kept")
 	}
-	for number := range c.shiftsOf.steps {
+	for _, number := range slices.Sorted(maps.Keys(c.shiftsOf.steps)) {
 		c.fault(ShiftRow, fmt.Sprintf("shift %d", number), "steps of cards are in it, and it is not kept")
 	}
 	return nil
@@ -251,7 +252,7 @@ func (c *check) loadsOf(s *shiftSeen, fen ledger.Fen) string {
 	if of.fen != fen || of.unit != "" && of.unit != s.unit {
 		return fmt.Sprintf("%d fen of loads; those at its terminals have %d", fen, of.fen)
 	}
-	for terminal := range of.terminals {
+	for _, terminal := range slices.Sorted(maps.Keys(of.terminals)) {
 		if !slices.Contains(strings.Fields(s.terminals), terminal) {
 			return fmt.Sprintf("it has loads of terminal %s, which is none of its", terminal)
 		}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"citycard/clearing/cards"
@@ -72,11 +73,7 @@ func (c *check) stockNotes(ctx context.Context) error {
 	if noted {
 		c.fault(StockAct, "the last note", "it is not kept")
 	}
-	for of, n := range s.told {
-		if n > 0 {
-			c.fault(StockAct, fmt.Sprintf("%s of %s", of.act, of.first), "the audit has it %d times more: %s", n, of.of)
-		}
-	}
+	c.toldMore(s)
 	if err := c.stockOrders(ctx); err != nil {
 		return err
 	}
@@ -84,6 +81,16 @@ func (c *check) stockNotes(ctx context.Context) error {
 		return err
 	}
 	return c.issuedCards(ctx)
+}
+
+// toldMore reports acts that the audit has and the rows do not.
+func (c *check) toldMore(s *shelves) {
+	defer c.inOrder()()
+	for of, n := range s.told {
+		if n > 0 {
+			c.fault(StockAct, fmt.Sprintf("%s of %s", of.act, of.first), "the audit has it %d times more: %s", n, of.of)
+		}
+	}
 }
 
 // stockAct holds an act against its note and the audit, and does it once more.
@@ -200,7 +207,8 @@ func (c *check) stockLots(ctx context.Context, s *shelves) error {
 			seen[stock.Kind(kind)]++
 			return nil
 		})
-	for kind, want := range s.lots {
+	for _, kind := range slices.Sorted(maps.Keys(s.lots)) {
+		want := s.lots[kind]
 		if n := seen[kind]; n < len(want) {
 			c.fault(StockLot, string(kind), "%d lots are kept; the acts have left %d", n, len(want))
 		}

@@ -147,6 +147,7 @@ func (t *taking) name(id []byte) string {
 
 // endTaking reports what is not kept.
 func (c *check) endTaking(of *taking) {
+	defer c.inOrder()()
 	for id := range of.open {
 		c.fault(TerminalLoad, of.name([]byte(id)), "at which terminal it was paid is not kept")
 	}

@@ -1,9 +1,11 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,6 +98,23 @@ func Tables(ctx context.Context, tx pgx.Tx, report func(books.Fault)) error {
 
 func (c *check) fault(kind books.Kind, where, format string, args ...any) {
 	c.report(books.Fault{Kind: kind, Where: where, Detail: fmt.Sprintf(format, args...)})
+}
+
+// inOrder has the faults that are reported until the answer is called be in order of what they name,
+// and not of a map.
+func (c *check) inOrder() (report func()) {
+	was := c.report
+	var found []books.Fault
+	c.report = func(f books.Fault) { found = append(found, f) }
+	return func() {
+		c.report = was
+		slices.SortFunc(found, func(a, b books.Fault) int {
+			return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Where, b.Where), cmp.Compare(a.Detail, b.Detail))
+		})
+		for _, f := range found {
+			was(f)
+		}
+	}
 }
 
 // each runs a query, scans each of its rows into the values and calls fn.
