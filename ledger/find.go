@@ -47,6 +47,20 @@ func (l *Ledger) FindAll(ctx context.Context, keys []Key) ([]*Row, error) {
 	return rows, nil
 }
 
+// RowsOf passes the rows of a purpose that subjects have on days, with one query. Of the keys the
+// ids do not count.
+func (l *Ledger) RowsOf(ctx context.Context, keys []Key, purpose Purpose, fn func(Row) error) error {
+	days, subjects, _ := columnsOf(keys)
+	err := l.Look(ctx, func(tx pgx.Tx) error {
+		return EachRow(ctx, tx, fn, `(SELECT j.* FROM (SELECT DISTINCT on_day, of_subject FROM unnest($1::INT4[], $2::BYTEA[]) AS u (on_day, of_subject)) AS k
+			JOIN journal j ON j.effective_day = k.on_day AND j.subject = k.of_subject WHERE j.purpose = $3) AS found`, days, subjects, purpose)
+	})
+	if err != nil {
+		return fmt.Errorf("read the rows of %d subjects: %w", len(keys), err)
+	}
+	return nil
+}
+
 // columnsOf are keys as a query wants them.
 func columnsOf(keys []Key) (days []int32, subjects, ids [][]byte) {
 	days, subjects, ids = make([]int32, len(keys)), make([][]byte, len(keys)), make([][]byte, len(keys))

@@ -141,7 +141,8 @@ func (s *slow) Personalise(ctx context.Context, b keyservice.Blank) (keyservice.
 	return s.Backend.Personalise(ctx, b)
 }
 
-// A token that is slow with one card keeps no other card back, and nobody who asks how many there are.
+// A token that is slow with one card keeps no other card back, and nobody who asks how many there
+// are.
 func TestSlowToken(t *testing.T) {
 	o := newOffice(t)
 	o.ordered(twoOrders)

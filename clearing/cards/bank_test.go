@@ -117,8 +117,9 @@ func TestBankForged(t *testing.T) {
 	})
 }
 
-// TestBankReplacedForged alters what the bank has said of a card in the step that replaces it, in the
-// note of the journal and the rows alike: verify names it, as it names a new card that would begin so.
+// TestBankReplacedForged alters what the bank has said of a card in the step that replaces it, in
+// the note of the journal and the rows alike: verify names it, as it names a new card that would
+// begin so.
 func TestBankReplacedForged(t *testing.T) {
 	c := newCounter(t)
 	c.open()

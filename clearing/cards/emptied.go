@@ -3,6 +3,7 @@ package cards
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"google.golang.org/protobuf/proto"
@@ -13,42 +14,42 @@ import (
 	"citycard/ledger"
 )
 
-// tapsThat reports of which claims the taps are booked: each is that of its card, terminal and time,
-// and took just that to the channel. Another tap, of an act that was given up, is none of them.
+// claimed is a tap as a claim names it.
+type claimed struct {
+	card ledger.Subject
+	unit ledger.AccountID
+	fen  ledger.Fen
+	tap  string
+}
+
+// tapsThat reports of which claims the taps are booked: each is that of its card, terminal and
+// time, and took just that to the channel. Another tap, of an act that was given up, is none of
+// them.
 func (o *Office) tapsThat(ctx context.Context, claims []emptied) ([]bool, error) {
-	booked := make([]bool, len(claims))
-	cards, days := make([][]byte, len(claims)), make([]int64, len(claims))
+	keys, there := make([]ledger.Key, len(claims)), map[claimed]bool{}
 	for i, of := range claims {
-		cards[i] = []byte(of.Card)
-		if _, err := fmt.Sscanf(of.Tap, "%12s-%8d", new(string), &days[i]); err != nil {
-			days[i] = int64(identity.NoDay)
+		keys[i] = ledger.Key{Day: identity.NoDay, Subject: of.Card}
+		if _, at, ok := strings.Cut(of.Tap, "-"); ok && len(at) > 8 {
+			if day, err := ledger.ParseDay(at[:8]); err == nil {
+				keys[i].Day = day
+			}
 		}
 	}
-	rows, err := o.Ledger.Pool().Query(ctx, `SELECT c.n, j.credit, j.amount, j.evidence FROM unnest($1::INT8[], $2::BYTEA[], $3::INT4[]) AS c (n, card, day)
-		JOIN journal AS j ON j.effective_day = c.day AND j.subject = c.card WHERE j.purpose = $4 AND j.kind IS NULL`, upTo(len(claims)), cards, days, chart.PurposeEmptied)
-	if err == nil {
-		var n, credit, fen int64
-		var evidence []byte
-		_, err = pgx.ForEachRow(rows, []any{&n, &credit, &fen, &evidence}, func() error {
-			of := &claims[n]
-			if ledger.AccountID(credit) == ledger.IDOfCode(of.Unit) && ledger.Fen(fen) == of.Fen && TapOf(evidence) == of.Tap {
-				booked[n] = true
-			}
-			return nil
-		})
-	}
+	// Look may run it again, and then it only finds more.
+	err := o.Ledger.RowsOf(ctx, keys, chart.PurposeEmptied, func(row ledger.Row) error {
+		if !row.IsMemo() {
+			there[claimed{row.Subject, row.Credit, row.Amount, TapOf(row.Evidence)}] = true
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read the taps that emptied purses: %w", err)
 	}
-	return booked, nil
-}
-
-func upTo(n int) []int64 {
-	all := make([]int64, n)
-	for i := range all {
-		all[i] = int64(i)
+	booked := make([]bool, len(claims))
+	for i, of := range claims {
+		booked[i] = there[claimed{of.Card, ledger.IDOfCode(of.Unit), of.Fen, of.Tap}]
 	}
-	return all
+	return booked, nil
 }
 
 // TapOf is the name of the tap of which a row of the journal has the evidence; empty where that is

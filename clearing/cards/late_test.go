@@ -209,8 +209,8 @@ func TestTornAfterAll(t *testing.T) {
 	c.hold()
 }
 
-// TestTornIsAskedBack has somebody propose to give a torn load of a replaced card back to its channel:
-// nothing goes over before that is decided.
+// TestTornIsAskedBack has somebody propose to give a torn load of a replaced card back to its
+// channel: nothing goes over before that is decided.
 func TestTornIsAskedBack(t *testing.T) {
 	c := newCounter(t)
 	c.open()

@@ -34,8 +34,8 @@ type Order struct {
 	Cash ledger.Fen
 	// Certificate is the number of the holder's certificate, of a registered card. It is not kept.
 	Certificate string
-	// Emptied is what the purse of a returned card had, which a tap at the counter took, and Tap which
-	// one that was (TapName).
+	// Emptied is what the purse of a returned card had, which a tap at the counter took, and Tap
+	// which one that was (TapName).
 	Emptied ledger.Fen
 	Tap     string
 	// Salt is random, 64 hexadecimal digits. What is signed binds the whole numbers by digests:

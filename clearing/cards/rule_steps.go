@@ -182,8 +182,8 @@ func (s *byRule) follows(ctx context.Context, tx pgx.Tx, b *ledger.Batch, due bo
 	return s.fill(b, back)
 }
 
-// askedBack reports whether it waits for two people whether a torn load of the card is given back to
-// its channel, which has given its cash back: they decide before anything goes over.
+// askedBack reports whether it waits for two people whether a torn load of the card is given back
+// to its channel, which has given its cash back: they decide before anything goes over.
 func (s *byRule) askedBack(ctx context.Context, tx pgx.Tx) (bool, error) {
 	if len(s.torn) == 0 {
 		return false, nil

@@ -17,8 +17,8 @@ const (
 	ActIssued = "registry follows issued cards"
 )
 
-// Follower makes changes of the registry one after another. It reads the registry once, at the first
-// one.
+// Follower makes changes of the registry one after another. It reads the registry once, at the
+// first one.
 type Follower struct {
 	ledger *ledger.Ledger
 	store  *Store

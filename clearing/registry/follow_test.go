@@ -32,7 +32,7 @@ func TestFollower(t *testing.T) {
 	a.must(f.Follow(t.Context(), registry.ActIssued, card(1), done(2)))
 	var record string
 	a.must(a.ledger.Pool().QueryRow(t.Context(), "UPDATE registry_rows SET record = 'x' || record WHERE change = 1 AND kind = 9 RETURNING record").Scan(&record))
-	a.must(f.Follow(t.Context(), registry.ActIssued, card(2), done(3))) // whoever reads it again finds a row that was altered
+	a.must(f.Follow(t.Context(), registry.ActIssued, card(2), done(3))) // another read would find a row that was altered
 	a.must(f.Follow(t.Context(), registry.ActIssued, card(2), done(0)))
 	_, err := a.ledger.Pool().Exec(t.Context(), "UPDATE registry_rows SET record = $1 WHERE change = 1 AND kind = 9 AND record = $2", record[1:], record)
 	a.must(err)

@@ -57,7 +57,8 @@ func (p paid) left(account string) (fen ledger.Fen) {
 	return fen
 }
 
-// emptyingTap is a tap that emptied a purse: the account of its channel, what it took, and its name.
+// emptyingTap is a tap that emptied a purse: the account of its channel, what it took, and its
+// name.
 type emptyingTap struct {
 	channel, fen int64
 	name         string

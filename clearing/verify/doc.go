@@ -30,7 +30,8 @@
 //	                     rows of the journal, and the note of a load's batch has its shift
 //	stock, stock_acts, stock_orders, issued_cards   each act with pieces of stock is a note of the
 //	                     journal and in the audit
-//	load_invoices        each change is a note of the journal, and what was asked for is in the audit
+//	load_invoices        each change is a note of the journal, and what was asked for is in the
+//	                     audit
 //	load_invoice_files, load_invoice_rejects   as the bank's files
 //	editions, edition_documents, document_contents   the audit names each edition and who proposed
 //	                     and approved it; documents have the hashes that it has

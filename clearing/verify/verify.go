@@ -100,8 +100,8 @@ func (c *check) fault(kind books.Kind, where, format string, args ...any) {
 	c.report(books.Fault{Kind: kind, Where: where, Detail: fmt.Sprintf(format, args...)})
 }
 
-// inOrder has the faults that are reported until the answer is called be in order of what they name,
-// and not of a map.
+// inOrder has the faults that are reported until the answer is called be in order of what they
+// name, and not of a map.
 func (c *check) inOrder() (report func()) {
 	was := c.report
 	var found []books.Fault

@@ -58,7 +58,8 @@ func (o *Office) List(ctx context.Context, f Filter, each func(*Proposal) error)
 	}
 }
 
-// Requests are what the proposals of a kind ask for that wait for a second person, in a transaction.
+// Requests are what the proposals of a kind ask for that wait for a second person, in a
+// transaction.
 func Requests[T any](ctx context.Context, tx pgx.Tx, kind string) (all []T, err error) {
 	rows, err := tx.Query(ctx, "SELECT body FROM proposals WHERE state = 'waiting' AND kind = $1 AND expires > "+secondNow+" ORDER BY number", kind)
 	if err == nil {

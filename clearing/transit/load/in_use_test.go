@@ -133,8 +133,8 @@ func TestGroupAtAnotherTerminal(t *testing.T) {
 	c.sound()
 }
 
-// TestShiftEndsMeanwhile places orders whose shift ends between the look at it and the booking: they
-// are refused, and nothing is booked.
+// TestShiftEndsMeanwhile places orders whose shift ends between the look at it and the booking:
+// they are refused, and nothing is booked.
 func TestShiftEndsMeanwhile(t *testing.T) {
 	for name, test := range map[string]struct {
 		asks  int // what contracts say, before the shift is looked at
@@ -169,7 +169,8 @@ func TestShiftEndsMeanwhile(t *testing.T) {
 	}
 }
 
-// meeting is a key service that has two loads go on at once. As the first one meets, its shift ends.
+// meeting is a key service that has two loads go on at once. As the first one meets, its shift
+// ends.
 type meeting struct {
 	service load.KeyService // nil: any MAC will do
 	both    *sync.WaitGroup
