@@ -235,8 +235,13 @@ func (q *tapQuery) find(ctx context.Context, r *tapReader, add func(ruled) error
 	found := 0
 	each := func(row ledger.Row) error {
 		item, ok := r.read(&row)
-		if !ok || !q.matches(item) || q.flagged && !r.flags(&row, &item) {
+		if !ok || !q.matches(item) {
 			return nil
+		}
+		if q.flagged && !r.flags(&row, &item) {
+			if wrong, err := r.claimsFalsely(ctx, &row, &item); err != nil || !wrong {
+				return err
+			}
 		}
 		if found++; found > q.limit {
 			return errEnough

@@ -78,6 +78,9 @@ func (item ruled) chargeCells(l language.Language) []string {
 }
 
 func (c *charge) why(l language.Language) string {
+	if text, ok := claimWhy(c.Why, l); ok {
+		return text
+	}
 	switch c.Why {
 	case fare.AmountDiffers.String():
 		return l.Coded(c.Why, "another price than the table's", "与票价表不符")

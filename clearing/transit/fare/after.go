@@ -55,3 +55,13 @@ func (t *Table) NumberOf(operator string, number uint32) bool {
 	}
 	return true
 }
+
+// Number is what cards' records call an operator of the registry; 0 where the rules do not say.
+func (t *Table) Number(operator string) uint32 {
+	for _, o := range t.rules.Operators {
+		if o.Operator == operator {
+			return o.Number
+		}
+	}
+	return 0
+}
