@@ -172,19 +172,26 @@ func lastPrice(series []entry, p Price) (int64, bool) {
 	return 0, false
 }
 
-// compare compares a table with the one in force. What the table has in common with the one before
+// compare compares a table with the one in force, a price in a band that this one lacks with its
+// price outside all bands. What the table has in common with the one before
 // it was compared, or accepted, with that one.
 func (c *Change) compare(now, before *Table, e *entry) {
 	if now == before {
 		return
 	}
-	now.each(func(p Price, was int64) {
-		is, there := e.table.price(p)
-		if !there || is == was {
-			return
-		}
-		if already, there := before.price(p); !there || already != is {
+	take := func(p Price, was, is int64) {
+		if already, there := before.price(p); was != is && (!there || already != is) {
 			c.take(p, was, is, e.from)
+		}
+	}
+	now.each(func(p Price, was int64) {
+		if is, there := e.table.price(p); there {
+			take(p, was, is)
+		}
+	})
+	e.table.each(func(p Price, is int64) {
+		if was, there := now.price(p); there && p.Band != "" && !now.has(p.Band) {
+			take(p, was, is)
 		}
 	})
 }
@@ -193,10 +200,10 @@ func (c *Change) compare(now, before *Table, e *entry) {
 // share that needs to be accepted.
 func (c *Change) turn(before, e *entry) {
 	if was, is := before.rules.times(), e.rules.times(); was != is {
-		c.Bands, c.Over = Turn[string]{was, is, e.from.String()}, true
+		c.Bands, c.Over = further(c.Bands, was, is, e.from), true
 	}
 	if was, is := before.rules.transfers(), e.rules.transfers(); was != is {
-		c.Transfers, c.Over = Turn[string]{was, is, e.from.String()}, true
+		c.Transfers, c.Over = further(c.Transfers, was, is, e.from), true
 	}
 	was, is := before.table.message.GetMetroLimitMinutes(), e.table.message.GetMetroLimitMinutes()
 	shorter := is < was
@@ -211,6 +218,18 @@ func (c *Change) turn(before, e *entry) {
 		c.Share = Turn[string]{wasShare.String(), isShare.String(), e.from.String()}
 	}
 	c.Over = c.Over || shorter || larger
+}
+
+// further adds a turn to those of the tables before it, so that none is left out.
+func further(so Turn[string], was, is string, from rulefile.Moment) Turn[string] {
+	if so.From == "" {
+		return Turn[string]{was, is, from.String()}
+	}
+	if is == "" {
+		is = "none"
+	}
+	so.After += "; from " + from.String() + " on: " + is
+	return so
 }
 
 // take keeps a change of a price if it is larger than the one that is kept.

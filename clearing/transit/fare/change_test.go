@@ -132,6 +132,28 @@ func TestChangeByDetour(t *testing.T) {
 	}
 }
 
+// TestChangeOfBandsInSteps: a band that begins changes a price by less than the limit, and changes
+// again by less; against the fares in force both are more. Every turn of the bands and of the
+// transfers is kept.
+func TestChangeOfBandsInSteps(t *testing.T) {
+	banded := func(version, from, to, share, minutes string) *strings.Replacer {
+		return strings.NewReplacer(`"zz-2013"`, `"`+version+`"`, `"20131223"`, `"`+from+`"`, `"limit_minutes": 180`, `"limit_minutes": 180, "band_by": "exit"`,
+			`"cards": [`, `"bands": [{"name": "night", "from": "22:00", "to": "`+to+`", "source": "invented"}],
+			"transfers": [{"name": "on", "from": {"mode": "bus"}, "to": {"mode": "bus"}, "minutes": `+minutes+`, "repeat": "once", "off": "0.1", "floor_fen": 0, "bearer": "city", "apply": "terminal", "source": "invented"}],
+			"cards": [`,
+			`"bus": "0.80", "example": false`, `"bus": "0.80", "bands": [{"band": "night", "bus": "`+share+`"}], "example": false`)
+	}
+	c := tablesOf(t, banded("one", "20270101", "23:00", "0.6", "30"), banded("two", "20280101", "24:00", "0.5", "60")).ChangeFrom(tablesOf(t), eve)
+	if !c.Large || c.Band != "night" || c.Before != 160 || c.After != 100 || c.From != "20280101" {
+		t.Errorf("the largest change is %+v", c)
+	}
+	for _, turn := range []Turn[string]{c.Bands, c.Transfers} {
+		if turn.Before != "" || turn.From != "20270101" || !strings.Contains(turn.After, "; from 20280101 on: ") {
+			t.Errorf("a turn is %+v", turn)
+		}
+	}
+}
+
 // TestChangeOnceAccepted has fares to come in force whose buses cost half more. A proposal after
 // them that makes the metro dearer by one fen is not charged with the buses again. A return ride of
 // the metro costs 190 -> 191 (190.95) and 100 -> 101 (100.5).
