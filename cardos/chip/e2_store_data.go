@@ -88,6 +88,12 @@ func (c *Chip) group(g personalisation.Group) (func(), apdu.Status) {
 		}
 		tries, limit := g.Data[0], g.Data[1]
 		return func() { d.pin.tries, d.pin.limit = tries, limit }, apdu.OK
+	case g.ID == personalisation.GroupOverdraft && d.ep != nil:
+		if len(g.Data) != 3 || d.ep.funds != d.ep.limit { // the purse of a blank holds nothing
+			return nil, apdu.WrongData
+		}
+		limit := uint32(g.Data[0])<<16 | uint32(g.Data[1])<<8 | uint32(g.Data[2])
+		return func() { d.ep.funds, d.ep.limit = limit, limit }, apdu.OK
 	default:
 		return nil, apdu.KeyNotFound
 	}

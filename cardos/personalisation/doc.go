@@ -18,8 +18,9 @@
 // bytes in the order of [keys.Role], 3DES. No source was found for the following, which is
 // therefore ours: the three bytes before each key (key type as FMCOS numbers it, version,
 // algorithm), the encryption of the key itself (3DES-ECB under a key that is derived from the
-// transport key and the challenge, [SealKey]), and the grouping B0C0 of the social-security
-// card. Nor was a source found for how a maker derives the transport key of each chip from that
-// of its batch: here all blanks of a batch have the batch's. 8010 and 9010 are the PIN
-// groupings of the EMV specification.
+// transport key and the challenge, [SealKey]), the grouping B0C0 of the social-security card,
+// and B0D0, the purse's overdraft limit (later UPDATE OVERDRAFT LIMIT changes it). Nor was a
+// source found for how a maker derives the transport key of each chip from that of its batch: here
+// all blanks of a batch have the batch's. 8010 and 9010 are the PIN groupings of the EMV
+// specification.
 package personalisation

@@ -16,7 +16,16 @@ const (
 	GroupSocialKeys  uint16 = 0xB0C0
 	GroupPIN         uint16 = 0x8010 // the PIN, packed digits
 	GroupPINTries    uint16 = 0x9010 // tries left1, limit1
+	GroupOverdraft   uint16 = 0xB0D0 // how far below zero the purse may go, 3 bytes, fen; ours
 )
+
+// MostOverdraft is the largest limit of an overdraft, which has three bytes, in fen.
+const MostOverdraft = 1<<24 - 1
+
+// Overdraft is the grouping of a limit.
+func Overdraft(fen uint32) Group {
+	return Group{ID: GroupOverdraft, Data: []byte{byte(fen >> 16), byte(fen >> 8), byte(fen)}}
+}
 
 // Group is one data grouping: identifier2, length1 (or FF and length2), data.
 type Group struct {

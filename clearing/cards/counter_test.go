@@ -249,6 +249,34 @@ func TestSoldAndReturned(t *testing.T) {
 	c.hold()
 }
 
+// TestOverdrawnAndReturned: of a deposit of 10 yuan, a card that owes 2 for its last trip gives 8
+// back; one that was loaded with 50 meanwhile holds 48, and gives all 10 back. Nothing of either is
+// left in the books.
+func TestOverdrawnAndReturned(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	for n, load := range []ledger.Fen{0, 5000} {
+		c.does(cards.Sell, number(n), product("ordinary"), cash(1000))
+		c.loads(number(n), 200)
+		c.loads(number(n), -400) // the last trip
+		back := ledger.Fen(-800)
+		if load > 0 {
+			c.loads(number(n), load)
+			back = -1000
+		}
+		c.does(cards.Return, number(n), cash(back), emptied(max(load-200, 0)))
+		if load > 0 {
+			c.loads(number(n), 200-load) // the tap that emptied the purse
+		}
+		for _, account := range []string{chart.Float, chart.Deposits, chart.Overdrawn} {
+			if left := c.left(account, number(n)); left != 0 {
+				t.Errorf("%d fen are left of card %d on %s", left, n, account)
+			}
+		}
+	}
+	c.hold()
+}
+
 // TestDepositIsCut sells a card for 30 yuan before the cut of 2016-07-20, and gives 20 back after.
 func TestDepositIsCut(t *testing.T) {
 	c := newCounter(t)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"citycard/clearing/rulefile"
+	"citycard/clearing/transit/load"
 	"citycard/ledger"
 )
 
@@ -53,6 +54,7 @@ type Product struct {
 	InactiveMonths    int        `json:"inactive_months" jsonschema:"minimum=0,maximum=600" doc:"Months without a use after which it is inactive; 0: never"`                                                                              // months without a use after which it is inactive; 0: never
 	NoticeDays        int        `json:"notice_days,omitempty" jsonschema:"minimum=0,maximum=3650" doc:"Days after that until its balance goes to an account of its own, where it stays until the card is used; 0: never"`                // days after that until its balance goes to another account; 0: never
 	AloneFen          ledger.Fen `json:"alone_fen,omitempty" jsonschema:"minimum=0,maximum=100000000" doc:"What one clerk gives back alone, or has go over to another card; more takes two people, and all of it where this is left out"` // what one clerk gives back alone, or has go over to another card; more takes two people, and all of it where this is left out
+	OverdraftFen      ledger.Fen `json:"overdraft_fen,omitempty" jsonschema:"minimum=0,maximum=16777215" doc:"How far below zero its purse is made to go; 0: not at all"`                                                                 // with which limit its cards are made; 0: none
 	SocialSecurity    bool       `json:"social_security,omitempty" doc:"It has a social-security function, and a bank's"`                                                                                                                 // true if it has a social-security function, and a bank's
 }
 
@@ -88,6 +90,8 @@ const (
 	mostDays   = 60
 	mostNotice = 3650
 	mostListed = 1_000_000
+
+	mostOverdraft = 1<<24 - 1 // the card has three bytes for it
 )
 
 // check names what is wrong with a version.
@@ -130,6 +134,7 @@ func (p *Product) check(at string) (faults []error) {
 		rulefile.Range(at+".inactive_months", p.InactiveMonths, 0, mostMonths),
 		rulefile.Range(at+".alone_fen", p.AloneFen, 0, mostFen),
 		rulefile.Range(at+".notice_days", p.NoticeDays, 0, mostNotice),
+		rulefile.Range(at+".overdraft_fen", p.OverdraftFen, 0, mostOverdraft),
 	)
 }
 
@@ -157,6 +162,22 @@ func (r *Rules) Product(id string, day ledger.Day) (Product, bool) {
 		}
 	}
 	return Product{}, false
+}
+
+// Overdraft is how far below zero cards of a type, or of any, may be, by all versions that have
+// begun: a card keeps the limit with which it was made.
+func (r *Rules) Overdraft(cardType int, at rulefile.Moment) (most ledger.Fen) {
+	for i, v := range r.versions {
+		if i > 0 && v.Begins() > at {
+			break
+		}
+		for _, p := range v.Products {
+			if cardType == load.AnyType || int(p.CardType) == cardType {
+				most = max(most, p.OverdraftFen)
+			}
+		}
+	}
+	return most
 }
 
 // Examples names the versions that the file marks as examples.

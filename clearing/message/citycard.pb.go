@@ -2298,11 +2298,15 @@ type FareTable struct {
 	MetroStations     uint32                 `protobuf:"varint,3,opt,name=metro_stations,json=metroStations,proto3" json:"metro_stations,omitempty"` // stations are numbered 1..n across all lines
 	Fares             []*CardFares           `protobuf:"bytes,4,rep,name=fares,proto3" json:"fares,omitempty"`
 	MetroLimitMinutes uint32                 `protobuf:"varint,5,opt,name=metro_limit_minutes,json=metroLimitMinutes,proto3" json:"metro_limit_minutes,omitempty"`
-	MaximumFen        uint32                 `protobuf:"varint,6,opt,name=maximum_fen,json=maximumFen,proto3" json:"maximum_fen,omitempty"`         // what a purse may hold while the table is in force: no price is above it
-	MetroClass        []byte                 `protobuf:"bytes,7,opt,name=metro_class,json=metroClass,proto3" json:"metro_class,omitempty"`          // n*n, row = entry station - 1, column = exit station - 1: place of the price in metro_fen
-	Bands             []*Band                `protobuf:"bytes,8,rep,name=bands,proto3" json:"bands,omitempty"`                                      // at most one holds at a time
-	MetroByEntry      bool                   `protobuf:"varint,9,opt,name=metro_by_entry,json=metroByEntry,proto3" json:"metro_by_entry,omitempty"` // a trip has the band of its entry, else that of its exit
-	Transfers         []*Transfer            `protobuf:"bytes,10,rep,name=transfers,proto3" json:"transfers,omitempty"`                             // the first that fits holds
+	MaximumFen        uint32                 `protobuf:"varint,6,opt,name=maximum_fen,json=maximumFen,proto3" json:"maximum_fen,omitempty"`                   // what a purse may hold while the table is in force: no price is above it
+	MetroClass        []byte                 `protobuf:"bytes,7,opt,name=metro_class,json=metroClass,proto3" json:"metro_class,omitempty"`                    // n*n, row = entry station - 1, column = exit station - 1: place of the price in metro_fen
+	Bands             []*Band                `protobuf:"bytes,8,rep,name=bands,proto3" json:"bands,omitempty"`                                                // at most one holds at a time
+	MetroByEntry      bool                   `protobuf:"varint,9,opt,name=metro_by_entry,json=metroByEntry,proto3" json:"metro_by_entry,omitempty"`           // a trip has the band of its entry, else that of its exit
+	Transfers         []*Transfer            `protobuf:"bytes,10,rep,name=transfers,proto3" json:"transfers,omitempty"`                                       // the first that fits holds
+	MetroMinimumFen   uint32                 `protobuf:"varint,20,opt,name=metro_minimum_fen,json=metroMinimumFen,proto3" json:"metro_minimum_fen,omitempty"` // a card that holds less may not enter
+	MetroOverdraft    bool                   `protobuf:"varint,21,opt,name=metro_overdraft,json=metroOverdraft,proto3" json:"metro_overdraft,omitempty"`      // a trip may end in the card's overdraft allowance, once
+	BusMinimumFen     uint32                 `protobuf:"varint,22,opt,name=bus_minimum_fen,json=busMinimumFen,proto3" json:"bus_minimum_fen,omitempty"`       // a card that holds less may not board
+	BusOverdraft      bool                   `protobuf:"varint,23,opt,name=bus_overdraft,json=busOverdraft,proto3" json:"bus_overdraft,omitempty"`            // a ride may be paid out of the allowance, once
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -2405,6 +2409,34 @@ func (x *FareTable) GetTransfers() []*Transfer {
 		return x.Transfers
 	}
 	return nil
+}
+
+func (x *FareTable) GetMetroMinimumFen() uint32 {
+	if x != nil {
+		return x.MetroMinimumFen
+	}
+	return 0
+}
+
+func (x *FareTable) GetMetroOverdraft() bool {
+	if x != nil {
+		return x.MetroOverdraft
+	}
+	return false
+}
+
+func (x *FareTable) GetBusMinimumFen() uint32 {
+	if x != nil {
+		return x.BusMinimumFen
+	}
+	return 0
+}
+
+func (x *FareTable) GetBusOverdraft() bool {
+	if x != nil {
+		return x.BusOverdraft
+	}
+	return false
 }
 
 // Transfer makes a ride cheaper that begins no later than some minutes after another one was paid.
@@ -4137,7 +4169,7 @@ const file_citycard_proto_rawDesc = "" +
 	"\x06person\x18\x01 \x01(\fR\x06person\x12\x1d\n" +
 	"\n" +
 	"amount_fen\x18\x02 \x01(\x03R\tamountFen\x12\x14\n" +
-	"\x05cause\x18\x03 \x01(\tR\x05cause\"\x97\x03\n" +
+	"\x05cause\x18\x03 \x01(\tR\x05cause\"\xb9\x04\n" +
 	"\tFareTable\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12%\n" +
 	"\x0eeffective_from\x18\x02 \x01(\tR\reffectiveFrom\x12%\n" +
@@ -4151,7 +4183,11 @@ const file_citycard_proto_rawDesc = "" +
 	"\x05bands\x18\b \x03(\v2\x11.citycard.v1.BandR\x05bands\x12$\n" +
 	"\x0emetro_by_entry\x18\t \x01(\bR\fmetroByEntry\x123\n" +
 	"\ttransfers\x18\n" +
-	" \x03(\v2\x15.citycard.v1.TransferR\ttransfers\"\xc3\x02\n" +
+	" \x03(\v2\x15.citycard.v1.TransferR\ttransfers\x12*\n" +
+	"\x11metro_minimum_fen\x18\x14 \x01(\rR\x0fmetroMinimumFen\x12'\n" +
+	"\x0fmetro_overdraft\x18\x15 \x01(\bR\x0emetroOverdraft\x12&\n" +
+	"\x0fbus_minimum_fen\x18\x16 \x01(\rR\rbusMinimumFen\x12#\n" +
+	"\rbus_overdraft\x18\x17 \x01(\bR\fbusOverdraft\"\xc3\x02\n" +
 	"\bTransfer\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12%\n" +
 	"\x04from\x18\x02 \x01(\x0e2\x11.citycard.v1.ModeR\x04from\x12%\n" +

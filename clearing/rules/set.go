@@ -81,6 +81,7 @@ func Read(contents map[Kind][]byte) (*Set, error) {
 	}
 	if len(faults) == 0 {
 		s.Pension = s.Pension.With(s.Calendar)
+		s.Loads = s.Loads.With(s.Products.Overdraft)
 		var err error
 		if s.Tables, err = fare.Build(fares, networks, s.Loads.Terms(), s.Loads.PurseMaximum, s.Calendar.Message()); err != nil {
 			faults = append(faults, inFile(Fares, err)...)

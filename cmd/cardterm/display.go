@@ -28,6 +28,7 @@ const (
 	outcomeUnknown      = "unknown"
 	outcomeListed       = "listed"
 	outcomeShort        = "short"
+	outcomeMinimum      = "below_minimum"
 	outcomeExpired      = "expired"
 	outcomeInside       = "inside"
 	outcomeNotInside    = "not_inside"

@@ -26,6 +26,7 @@ func refusal(err error) (outcome string, sound int) {
 		outcome string
 	}{
 		{card.ErrInsufficient, outcomeShort},
+		{card.ErrMinimum, outcomeMinimum},
 		{card.ErrExpired, outcomeExpired},
 		{card.ErrBlocked, outcomeBlocked},
 		{card.ErrAlgorithm, outcomeAlgorithm},
@@ -57,6 +58,8 @@ func (s *shown) words() *language.Text {
 		return language.Textf("this card is blocked: please go to the service desk")
 	case outcomeShort:
 		return language.Textf("the balance does not suffice: please load the card")
+	case outcomeMinimum:
+		return language.Textf("the balance is below the minimum to start a trip: please load the card")
 	case outcomeExpired:
 		return language.Textf("this card is not valid today: please go to the service desk")
 	case outcomeInside:

@@ -24,6 +24,10 @@ type charge struct {
 // unknownTable is why a tap is flagged whose price may be right, but not the table that it names.
 const unknownTable = "unknown_table"
 
+// beyondOverdraft is why a tap is flagged whose price is right, but whose card is further below
+// zero than its product allows.
+const beyondOverdraft = "beyond_overdraft"
+
 // tables are what taps are priced by.
 type tables struct {
 	edition *index.Edition
@@ -60,7 +64,10 @@ func (r *tapReader) flags(row *ledger.Row, item *ruled) bool {
 		table := ledger.Fen(found.ExpectedFen)
 		item.Charge.Table = &table
 	}
-	if found.OK() {
+	switch {
+	case found.OK() && found.Beyond > 0:
+		item.Charge.Why = beyondOverdraft
+	case found.OK():
 		item.Charge.Why = unknownTable
 	}
 	return true
@@ -84,6 +91,8 @@ func (c *charge) why(l language.Language) string {
 	switch c.Why {
 	case fare.AmountDiffers.String():
 		return l.Coded(c.Why, "another price than the table's", "与票价表不符")
+	case beyondOverdraft:
+		return l.Coded(c.Why, "the card is further below zero than its product allows", "透支超出产品限额")
 	case unknownTable:
 		return l.Coded(c.Why, "it names a fare table that there never was", "所称票价表从未存在")
 	}

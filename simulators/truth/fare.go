@@ -62,7 +62,15 @@ type metroRule struct {
 	Steps        []metroStep `json:"steps"`
 	LimitMinutes int         `json:"limit_minutes"`
 	BandBy       string      `json:"band_by"` // entry or exit
+	purseRule
 	document.Source
+}
+
+// purseRule is what a card must hold to begin, and whether it may end below zero. No price depends
+// on it: cards of the city load before they hold too little.
+type purseRule struct {
+	MinimumFen int64 `json:"minimum_fen"`
+	Overdraft  bool  `json:"overdraft"`
 }
 
 // metroStep is a range of distance with a price of its own.
@@ -99,6 +107,7 @@ type busRule struct {
 		Last  uint32 `json:"last"`
 		Fen   int64  `json:"fen"`
 	} `json:"lines"`
+	purseRule
 	document.Source
 }
 

@@ -11,6 +11,7 @@ import (
 type Sale struct {
 	Amount uint32 // fen, 0 at an entry
 	Time   [7]byte
+	Terms  card.Terms
 	// Trip is the record of file 001A; P1 of its update is the low byte of the record's
 	// identifier, as seen in reader traffic.
 	Trip [tunion.TripSize]byte
@@ -28,7 +29,7 @@ type Sale struct {
 // Payment is the payment that the card is asked for.
 func (s Sale) Payment() card.Payment {
 	return card.Payment{
-		Kind: purse.TypeCAPP, Amount: s.Amount, Time: s.Time, Tap: s.Tap, Before: s.Before,
+		Kind: purse.TypeCAPP, Amount: s.Amount, Time: s.Time, Terms: s.Terms, Tap: s.Tap, Before: s.Before,
 		Updates: func(terminal [6]byte, balance int32) []card.Update {
 			j := s.Journey
 			j.Terminal, j.Amount, j.Balance, j.Time = tunion.LongTerminal(terminal), s.Amount, uint32(max(balance, 0)), s.Time

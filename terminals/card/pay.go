@@ -21,6 +21,8 @@ const keyIndex = 1
 var (
 	// ErrInsufficient: the purse does not hold the amount.
 	ErrInsufficient = errors.New("the balance does not suffice")
+	// ErrMinimum: the purse holds less than it must before.
+	ErrMinimum = errors.New("the balance is below the minimum")
 	// ErrAlgorithm: the purse computes its codes with another algorithm than 3DES. How one with SM4
 	// does is not public (cards.md D, H).
 	ErrAlgorithm = errors.New("the card's algorithm is not known here")
@@ -31,6 +33,7 @@ type Payment struct {
 	Kind   byte   // purse.TypeCAPP or purse.TypeEPPurchase
 	Amount uint32 // fen, 0 at an entry
 	Time   [7]byte
+	Terms  Terms
 	// Updates are records that a composite purchase leaves on the card; nil where there are none.
 	Updates func(terminal [6]byte, balance int32) []Update
 	// Tap is what is recorded besides the payment; Pay adds debit, card counter and balance.
@@ -39,6 +42,25 @@ type Payment struct {
 	// make it durable, so that a payment is known whatever happens next. After an error the card is
 	// not told. Nil where nothing is to be done.
 	Before func(*message.Tap) error
+}
+
+// Terms are what a purse must hold before a payment, and after it.
+type Terms struct {
+	Minimum   *uint32 // fen, before; nil: it may be below zero
+	Overdraft bool    // it may go below zero as far as the card lets it, from zero or above
+}
+
+// allow says whether a payment may be made: nil, ErrMinimum or ErrInsufficient.
+func (t Terms) allow(start *purse.PurchaseStart, amount uint32) error {
+	own := int64(start.Own())
+	left := own - int64(amount)
+	switch {
+	case t.Minimum != nil && own < int64(*t.Minimum):
+		return fmt.Errorf("%w: %d fen, %d are wanted", ErrMinimum, own, *t.Minimum)
+	case amount == 0 || left >= 0, t.Overdraft && own >= 0 && -left <= int64(start.OverdraftLimit):
+		return nil
+	}
+	return fmt.Errorf("%w: %d fen, the fare is %d", ErrInsufficient, own, amount)
 }
 
 // Update is a record that the debit makes permanent. If there are several, all become permanent or
@@ -73,8 +95,8 @@ func (e *UnknownError) Error() string {
 func (e *UnknownError) Unwrap() error { return e.Err }
 
 // Pay carries out a payment. The package comment says what it returns; when both a tap and an error
-// come back, the card has paid. Errors before the debit: ErrInsufficient, a blocked purse, a
-// *sam.Error, that of pay.Before, or the card's and the transport's.
+// come back, the card has paid. Errors before the debit: ErrInsufficient, ErrMinimum, a blocked
+// purse, a *sam.Error, that of pay.Before, or the card's and the transport's.
 func (p *Purse) Pay(ctx context.Context, module *sam.Module, pay Payment) (*message.Tap, error) {
 	terminal, id := module.Terminal(), p.ID()
 	start, err := p.begin(ctx, pay.Kind, pay.Amount, terminal)
@@ -84,13 +106,12 @@ func (p *Purse) Pay(ctx context.Context, module *sam.Module, pay Payment) (*mess
 	if start.Algorithm != 0 {
 		return nil, fmt.Errorf("%w: it wants algorithm %d, this terminal knows 0 (3DES)", ErrAlgorithm, start.Algorithm)
 	}
-	left := int64(start.Own()) - int64(pay.Amount)
-	if left < 0 && pay.Amount > 0 {
-		return nil, fmt.Errorf("%w: %d fen, the fare is %d", ErrInsufficient, start.Own(), pay.Amount)
+	if err := pay.Terms.allow(&start, pay.Amount); err != nil {
+		return nil, err
 	}
 	tap := &message.Tap{}
 	proto.Merge(tap, pay.Tap)
-	tap.CardCounter, tap.BalanceFen = uint32(start.OfflineSequence), int32(left)
+	tap.CardCounter, tap.BalanceFen = uint32(start.OfflineSequence), start.Own()-int32(pay.Amount)
 	tap.Debit = &message.Debit{
 		Card: id.ASN[:], Issuer: id.Issuer[:], Type: uint32(pay.Kind), AmountFen: pay.Amount, Terminal: terminal[:],
 		Time: pay.Time[:], KeyVersion: uint32(start.KeyVersion), Algorithm: uint32(start.Algorithm),
@@ -116,11 +137,11 @@ func (p *Purse) Pay(ctx context.Context, module *sam.Module, pay Payment) (*mess
 	return p.debit(ctx, module, tap, sold.MAC1)
 }
 
-// Counter is how many payments the card has made. It begins a payment of nothing, and the card
-// forgets that with the next command; nothing on it changes.
-func (p *Purse) Counter(ctx context.Context) (uint16, error) {
-	start, err := p.begin(ctx, purse.TypeCAPP, 0, [6]byte{})
-	return start.OfflineSequence, err
+// Start is what the card says before a payment: its balance, its counter, and how far below zero it
+// lets itself go. It begins a payment of nothing, and the card forgets that with the next command;
+// nothing on it changes.
+func (p *Purse) Start(ctx context.Context) (purse.PurchaseStart, error) {
+	return p.begin(ctx, purse.TypeCAPP, 0, [6]byte{})
 }
 
 // begin initializes a payment; it changes nothing on the card.

@@ -165,6 +165,12 @@ func orderOf(names, cells []string) (Order, error) {
 				return Order{}, fmt.Errorf("%w: card_type: %q, want a number", ErrOrder, cell)
 			}
 			fields[name] = strconv.AppendUint(nil, n, 10)
+		case name == "overdraft_fen":
+			n, err := strconv.ParseUint(cell, 10, 32)
+			if err != nil {
+				return Order{}, fmt.Errorf("%w: overdraft_fen: %q, want a number", ErrOrder, cell)
+			}
+			fields[name] = strconv.AppendUint(nil, n, 10)
 		case name == "interoperable":
 			yes, err := strconv.ParseBool(cell)
 			if err != nil {

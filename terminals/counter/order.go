@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"citycard/cardos/bcd"
+	"citycard/cardos/personalisation"
 	"citycard/cardos/ssc"
 	"citycard/cardos/tunion"
 )
@@ -47,6 +48,8 @@ type TransitOrder struct {
 	HolderName    string `json:"holder_name,omitempty"` // of registered kinds alone
 	HolderID      string `json:"holder_id,omitempty"`
 	PIN           string `json:"pin"` // 4 to 12 digits
+	// OverdraftFen is how far below zero its purse may go, as its product says; 0: not at all.
+	OverdraftFen uint32 `json:"overdraft_fen,omitempty"`
 }
 
 // SocialSecurityOrder is a social-security card.
@@ -115,6 +118,9 @@ func (o TransitOrder) content() (c transitContent, err error) {
 	}
 	if c.holder, err = tunion.NewHolder(o.HolderName, o.HolderID, 0); err != nil {
 		f.fail("holder_name, holder_id", errors.New("they do not fit file 0016")) // the error would quote the person
+	}
+	if o.OverdraftFen > personalisation.MostOverdraft {
+		f.fail("overdraft_fen", fmt.Errorf("%d, want at most %d", o.OverdraftFen, personalisation.MostOverdraft))
 	}
 	c.pin = f.pin(o.PIN)
 	return c, f.err

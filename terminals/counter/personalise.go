@@ -150,7 +150,11 @@ func personaliseTransit(ctx context.Context, card apdu.Card, by Maker, o Transit
 	if err != nil {
 		return Issued{}, err
 	}
-	steps, err := storeSteps(group, personalisation.Group{ID: personalisation.GroupPIN, Data: c.pin})
+	groups := []personalisation.Group{group, {ID: personalisation.GroupPIN, Data: c.pin}}
+	if o.OverdraftFen > 0 {
+		groups = append(groups, personalisation.Overdraft(o.OverdraftFen))
+	}
+	steps, err := storeSteps(groups...)
 	if err != nil {
 		return Issued{}, err
 	}

@@ -98,10 +98,13 @@ func (g *Gate) Enter(ctx context.Context, c apdu.Card, at time.Time) (*message.T
 			return nil, fmt.Errorf("%w: at station %d since %s", ErrInside, p.last.Station(), entered.Format(time.TimeOnly))
 		}
 	}
-	now := bcd.Time(at)
+	now, terms := bcd.Time(at), p.table.ToEnter()
+	if p.modes.Has(message.ServiceMode_SERVICE_MODE_NO_FARE) {
+		terms = card.Terms{}
+	}
 	return p.Pay(ctx, g.module, capp.Sale{
 		Before: g.before,
-		Time:   now, Journey: g.journey(tunion.JourneyEntry), Trip: g.entryTrip(now, p.highest).Encode(),
+		Time:   now, Terms: terms, Journey: g.journey(tunion.JourneyEntry), Trip: g.entryTrip(now, p.highest).Encode(),
 		Tap: g.tap(p, &message.Tap{Movement: message.Movement_MOVEMENT_ENTRY}),
 	}.Payment())
 }
@@ -127,7 +130,8 @@ func (g *Gate) Exit(ctx context.Context, c apdu.Card, at time.Time) (*message.Ta
 	now := bcd.Time(at)
 	return p.Pay(ctx, g.module, capp.Sale{
 		Before: g.before,
-		Amount: fare, Time: now, Journey: g.journey(tunion.JourneyExit), Trip: g.exitTrip(p.last, now, p.highest).Encode(),
+		Amount: fare, Time: now, Terms: p.table.ToLeave(p.Region.City == g.place.City),
+		Journey: g.journey(tunion.JourneyExit), Trip: g.exitTrip(p.last, now, p.highest).Encode(),
 		Tap: g.tap(p, tap),
 	}.Payment())
 }

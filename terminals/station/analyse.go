@@ -46,6 +46,7 @@ const (
 	Clock        Fault = "clock"
 	ExitTimeout  Fault = "exit_timeout"
 	OverTravel   Fault = "over_travel"
+	BelowMinimum Fault = "below_minimum"
 )
 
 // Here is a station, with the fares and the hotlist that hold there.
@@ -68,6 +69,7 @@ type Finding struct {
 	Fen     uint32         // what a gate takes for the trip; without an entry the highest fare
 	Balance int32          // of the card; below 0: overdrawn
 	before  message.Before // of the trip, where a transfer from it makes it cheaper
+	Minimum uint32         // what it must hold to get in
 	table   *tariff.Table
 	modes   modes.Set
 }
@@ -167,6 +169,7 @@ func (h *Here) accepts(p *card.Purse, inForce modes.Set, at time.Time) error {
 func (h *Here) outside(f *Finding, r *Reading, at time.Time) {
 	took, entered := f.trip(r, at)
 	if !entered || took < 0 || f.modes.Has(message.ServiceMode_SERVICE_MODE_NO_ORDER) {
+		f.minimum(r)
 		return
 	}
 	f.Fault, f.Reason = HasEntry, message.UpdateReason_UPDATE_REASON_HAS_ENTRY
@@ -194,9 +197,23 @@ func (h *Here) inside(f *Finding, r *Reading, at time.Time) {
 	switch {
 	case f.Fault == ExitTimeout && f.Fen == 0: // a gate takes nothing
 		f.Fault, f.Reason = Nothing, message.UpdateReason_UPDATE_REASON_UNSPECIFIED
-	case f.Fault == Nothing && f.Fen > 0 && int64(f.Fen) > int64(f.Balance):
+	case f.Fault == Nothing && !h.pays(f, r, f.Fen):
 		f.Fault, f.Reason = OverTravel, message.UpdateReason_UPDATE_REASON_OVER_TRAVEL
 	}
+}
+
+// minimum looks whether the card holds what it needs to get in.
+func (f *Finding) minimum(r *Reading) {
+	if needs := f.table.ToEnter(); !f.modes.Has(message.ServiceMode_SERVICE_MODE_NO_FARE) && int64(r.Balance) < int64(*needs.Minimum) {
+		f.Fault, f.Minimum = BelowMinimum, *needs.Minimum
+	}
+}
+
+// pays reports whether a gate lets the card out for an amount, out of its overdraft where it may.
+func (h *Here) pays(f *Finding, r *Reading, fen uint32) bool {
+	left := int64(r.Balance) - int64(fen)
+	may := f.table.ToLeave(r.Region.City == h.Place.City).Overdraft && r.Balance >= 0
+	return fen == 0 || left >= 0 || may && -left <= int64(r.Overdraft)
 }
 
 // unentered looks at a card that wants to get out and has no entry. While the order is not checked
@@ -204,7 +221,7 @@ func (h *Here) inside(f *Finding, r *Reading, at time.Time) {
 func (h *Here) unentered(f *Finding, r *Reading, at time.Time) {
 	if f.modes.Unentered > message.ExitWithoutEntry_EXIT_WITHOUT_ENTRY_REFUSED {
 		fen, err := h.withoutEntry(f, r, at)
-		if err == nil && (fen == 0 || int64(fen) <= int64(f.Balance)) {
+		if err == nil && h.pays(f, r, fen) {
 			f.Fen = fen
 			return
 		}

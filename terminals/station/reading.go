@@ -17,6 +17,7 @@ type Reading struct {
 	Last        tunion.Journey          // the newest; empty on a card that was never used
 	Earlier     [earlier]tunion.Journey // those before it, newest first
 	Balance     int32                   // fen; below 0: overdrawn
+	Overdraft   uint32                  // how far below zero the card lets itself go, fen
 	Counter     uint16                  // payments that the card has made
 }
 
@@ -58,11 +59,10 @@ func read(ctx context.Context, c apdu.Card) (r Reading, p *card.Purse) {
 			return r, nil
 		}
 	}
-	if r.Balance, r.Err = p.Balance(ctx); r.Err != nil {
+	start, err := p.Start(ctx)
+	if r.Err = err; err != nil {
 		return r, nil
 	}
-	if r.Counter, r.Err = p.Counter(ctx); r.Err != nil {
-		return r, nil
-	}
+	r.Balance, r.Overdraft, r.Counter = start.Own(), start.OverdraftLimit, start.OfflineSequence
 	return r, p
 }

@@ -84,6 +84,8 @@ func (f *Finding) Text() *language.Text {
 		return language.Textf("the card got in at %s, which is in the future: this clock or the gate's is wrong", entered)
 	case ExitTimeout:
 		return language.Textf("the card got in at station %d at %s, longer ago than a trip may take: a gate, or update 01, takes the highest fare, %s yuan; the card holds %s", f.Entry, entered, yuan(f.Fen), yuan(f.Balance))
+	case BelowMinimum:
+		return language.Textf("the card holds %s yuan, and needs %s to get in: load it", yuan(f.Balance), yuan(f.Minimum))
 	case OverTravel:
 		return language.Textf("the trip from station %d costs %s yuan, and the card holds %s: load it, or update 02 takes cash", f.Entry, yuan(f.Fen), yuan(f.Balance))
 	}

@@ -15,6 +15,7 @@ import (
 	"citycard/cardos/bcd"
 	"citycard/clearing/message"
 	"citycard/language"
+	"citycard/terminals/card"
 )
 
 // maxStations limits a table; the clearing centre has the same limit.
@@ -168,6 +169,23 @@ func (t *Table) Message() *message.FareTable { return t.message }
 
 // Limit is how long a metro trip may take before the highest fare is due.
 func (t *Table) Limit() time.Duration { return t.limit }
+
+// ToEnter is what a purse must hold to get into the metro.
+func (t *Table) ToEnter() card.Terms {
+	minimum := t.message.GetMetroMinimumFen()
+	return card.Terms{Minimum: &minimum}
+}
+
+// ToLeave are the terms of the fare at an exit: only a card of the city itself may go below zero.
+func (t *Table) ToLeave(own bool) card.Terms {
+	return card.Terms{Overdraft: own && t.message.GetMetroOverdraft()}
+}
+
+// ToRide are the terms of a ride by bus, likewise.
+func (t *Table) ToRide(own bool) card.Terms {
+	minimum := t.message.GetBusMinimumFen()
+	return card.Terms{Minimum: &minimum, Overdraft: own && t.message.GetBusOverdraft()}
+}
 
 // Station checks that a station is in the table.
 func (t *Table) Station(station uint32) error {

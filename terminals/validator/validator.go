@@ -104,13 +104,17 @@ func (v *Validator) Ride(ctx context.Context, c apdu.Card, at time.Time) (*messa
 	if err != nil {
 		return nil, err
 	}
+	terms := table.ToRide(p.Region.City == v.place.City)
 	if inForce.Has(message.ServiceMode_SERVICE_MODE_NO_FARE) {
 		fare, before = 0, nil
+	}
+	if fare == 0 {
+		terms = card.Terms{}
 	}
 	now := bcd.Time(at)
 	return p.Pay(ctx, v.module, capp.Sale{
 		Before: v.before,
-		Amount: fare, Time: now, Trip: v.trip(fare, now).Encode(),
+		Amount: fare, Time: now, Terms: terms, Trip: v.trip(fare, now).Encode(),
 		Journey: tunion.Journey{
 			Type: tunion.JourneySingle, Industry: tunion.IndustryBus, Place: tunion.Place(v.place.Line, 0, v.place.Operator),
 			City: v.place.City, Institution: v.place.Institution,

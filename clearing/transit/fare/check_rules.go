@@ -36,6 +36,7 @@ func (m metro) check(where string) []error {
 	if !isKM(m.BaseKM) {
 		faults = append(faults, fmt.Errorf("%s.base_km: %s, want 0.001 to %d with at most 3 decimals", where, m.BaseKM, maxKM))
 	}
+	faults = append(faults, rulefile.Range(where+".minimum_fen", m.MinimumFen, 0, maxPriceFen)...)
 	faults = append(faults, rulefile.Range(where+".limit_minutes", m.LimitMinutes, 1, maxLimitMinutes)...)
 	faults = append(faults, m.CheckSource(where)...)
 	if len(m.Steps) == 0 {
@@ -61,7 +62,7 @@ func (m metro) check(where string) []error {
 }
 
 func (b bus) check(where string) []error {
-	faults := b.CheckSource(where)
+	faults := append(b.CheckSource(where), rulefile.Range(where+".minimum_fen", b.MinimumFen, 0, maxPriceFen)...)
 	var below uint32
 	for i, r := range b.Lines {
 		row := fmt.Sprintf("%s.lines[%d]", where, i)

@@ -74,6 +74,10 @@ func (v *version) table(where string, network *Network, full func() classes, fro
 		Bands:             v.published(),
 		MetroByEntry:      len(v.Bands) > 0 && v.Metro.BandBy == byEntry,
 		Transfers:         v.publishedTransfers(),
+		MetroMinimumFen:   uint32(v.Metro.MinimumFen),
+		MetroOverdraft:    v.Metro.Overdraft,
+		BusMinimumFen:     uint32(v.Bus.MinimumFen),
+		BusOverdraft:      v.Bus.Overdraft,
 	}
 	for i := range v.Cards {
 		c := &v.Cards[i]
@@ -113,6 +117,11 @@ func (v *version) unfit(where string, network *Network, metro classes, purse int
 	if highest := metro.highest(); highest > purse {
 		faults = append(faults, fmt.Errorf("%s.metro: highest fare %d fen over network %s, want at most %d, which a purse may hold", where, highest, network.Version, purse))
 	}
+	for i, minimum := range []int64{v.Metro.MinimumFen, v.Bus.MinimumFen} {
+		if minimum > purse {
+			faults = append(faults, fmt.Errorf("%s.%s.minimum_fen: %d, want at most %d, which a purse may hold", where, [...]string{"metro", "bus"}[i], minimum, purse))
+		}
+	}
 	for _, line := range network.BusLines {
 		switch full, ok := v.Bus.line(line); {
 		case !ok:
@@ -127,9 +136,9 @@ func (v *version) unfit(where string, network *Network, metro classes, purse int
 // contentHash is the first 8 hexadecimal digits of a SHA-256 over every field that prices a tap:
 // the beginning as documents write it, then big-endian 32-bit numbers in the order of the
 // message, each list after its length. The prices outside all bands are those of each pair of
-// stations; bands, and the classes and prices in them, and transfers with theirs, follow where
-// there are any. It does not use the protobuf encoding, whose bytes may change between library
-// versions.
+// stations; bands, and the classes and prices in them, and transfers with theirs, and what purses
+// must hold, follow where there are any. It does not use the protobuf encoding, whose bytes may
+// change between library versions.
 func contentHash(table *message.FareTable) string {
 	from, _ := rulefile.ParsePacked(table.EffectiveFrom) // newTable has looked at it
 	h := hashed(from.String())
@@ -147,6 +156,7 @@ func contentHash(table *message.FareTable) string {
 	if len(table.Transfers) > 0 {
 		h.transfers(table)
 	}
+	h.balances(table)
 	sum := sha256.Sum256(h)
 	return hex.EncodeToString(sum[:4])
 }
@@ -164,6 +174,19 @@ func (h *hashed) bus(lines []*message.BusFare) {
 	h.numbers(uint32(len(lines)))
 	for _, line := range lines {
 		h.numbers(line.Line, line.Fen)
+	}
+}
+
+// balances adds what purses must hold: metro, then bus, each its minimum and 1 for an overdraft.
+func (h *hashed) balances(table *message.FareTable) {
+	all := []uint32{table.MetroMinimumFen, 0, table.BusMinimumFen, 0}
+	for i, may := range []bool{table.MetroOverdraft, table.BusOverdraft} {
+		if may {
+			all[2*i+1] = 1
+		}
+	}
+	if slices.Max(all) > 0 {
+		h.numbers(all...)
 	}
 }
 

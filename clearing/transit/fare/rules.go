@@ -56,6 +56,11 @@ type metro struct {
 	Steps []step `json:"steps" jsonschema:"minItems=1"`
 	// LimitMinutes is how long a trip may last; a longer one costs the highest fare.
 	LimitMinutes uint32 `json:"limit_minutes" jsonschema:"minimum=1,maximum=1440"`
+	// MinimumFen is what a card must hold to get in. One below zero never gets in.
+	MinimumFen int64 `json:"minimum_fen,omitempty" jsonschema:"minimum=0,maximum=2147483647"`
+	// Overdraft lets a card that holds too little pay an exit, once, out of the allowance that its
+	// product gives it; the next load covers it.
+	Overdraft bool `json:"overdraft,omitempty"`
 	// BandBy is by which of its seconds a trip is in a band; must be given where there are bands.
 	BandBy bandBy `json:"band_by,omitempty" jsonschema:"enum=entry,enum=exit"`
 	rulefile.Figures
@@ -72,6 +77,10 @@ type step struct {
 type bus struct {
 	// Lines are ranges of line numbers, in their order and apart from each other.
 	Lines []lineRange `json:"lines"`
+	// MinimumFen is what a card must hold to board. One below zero never boards.
+	MinimumFen int64 `json:"minimum_fen,omitempty" jsonschema:"minimum=0,maximum=2147483647"`
+	// Overdraft lets a card pay a ride, once, out of its allowance.
+	Overdraft bool `json:"overdraft,omitempty"`
 	rulefile.Figures
 }
 

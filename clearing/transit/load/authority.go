@@ -291,8 +291,8 @@ func (a *Authority) check(r *message.LoadRequest) (keys.LoadOrder, error) {
 	if amount <= 0 || amount%rule.MultipleOfFen != 0 && r.GetPlacer() == "" {
 		return invalid("amount_fen", "is %d fen, want a multiple of %d", amount, rule.MultipleOfFen)
 	}
-	if ledger.Fen(o.OldBalance)+amount > rule.MaximumFen {
-		return keys.LoadOrder{}, &Refusal{verdict.AboveLimit, fmt.Sprintf("%d + %d fen exceeds %d", o.OldBalance, amount, rule.MaximumFen)}
+	if own := rules.own(o.OldBalance, r.GetOverdraftFen(), at); own+amount > rule.MaximumFen {
+		return keys.LoadOrder{}, &Refusal{verdict.AboveLimit, fmt.Sprintf("%d + %d fen exceeds %d", own, amount, rule.MaximumFen)}
 	}
 	return o, nil
 }

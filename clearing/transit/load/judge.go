@@ -170,6 +170,15 @@ func (r *Rules) maximum(l *written, clearing ledger.Day) ledger.Fen {
 	return r.PurseMaximum(l.at)
 }
 
+// holds is what the purse holds after the load without its overdraft allowance.
+func (r *Rules) holds(l *written, clearing ledger.Day) ledger.Fen {
+	at := l.at
+	if l.day == identity.NoDay {
+		at = rulefile.StartOf(clearing)
+	}
+	return r.own(l.signed.NewBalance, l.message.GetOverdraftFen(), at)
+}
+
 func decode(record docket.Record) (written, verdict.Reason) {
 	m := &message.Load{}
 	l := written{record: record, message: m}
@@ -228,7 +237,7 @@ func (j *Judge) post(rules *Rules, l *written, paid ledger.Fen, first bool, d *d
 		reason = verdict.LoadNotPaid
 	case paid != ledger.Fen(l.signed.Amount):
 		reason = verdict.LoadAmount
-	case ledger.Fen(l.signed.NewBalance) > rules.maximum(l, d.Source.Day):
+	case rules.holds(l, d.Source.Day) > rules.maximum(l, d.Source.Day):
 		reason = verdict.LoadTooHigh
 	}
 	if reason != verdict.LoadNotPaid {

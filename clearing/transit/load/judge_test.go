@@ -12,6 +12,7 @@ import (
 	"citycard/clearing/docket"
 	"citycard/clearing/identity"
 	"citycard/clearing/message"
+	"citycard/clearing/rulefile"
 	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
@@ -81,8 +82,9 @@ func TestTACInEitherHalfOfAProof(t *testing.T) {
 // 500 yuan, and in that second. What nobody paid keeps that reason.
 func TestLoadBeyondThePurse(t *testing.T) {
 	town := clearingtest.New(t, nil)
-	paid := map[uint16]ledger.Fen{1: 5000, 2: 5000, 3: 5000, 4: 5000, 5: 0, 6: 4000}
-	judge := &load.Judge{TACs: keys.NewTACs(town.Keys.Held()), Rules: func() (*load.Rules, string) { return datedRules(t), "" }, Paid: func(_ context.Context, orders []ledger.Key) ([]ledger.Fen, error) {
+	limit := func(int, rulefile.Moment) ledger.Fen { return 800 }
+	paid := map[uint16]ledger.Fen{1: 5000, 2: 5000, 3: 5000, 4: 5000, 5: 0, 6: 4000, 7: 5000, 8: 5000, 9: 5000}
+	judge := &load.Judge{TACs: keys.NewTACs(town.Keys.Held()), Rules: func() (*load.Rules, string) { return datedRules(t).With(limit), "" }, Paid: func(_ context.Context, orders []ledger.Key) ([]ledger.Fen, error) {
 		amounts := make([]ledger.Fen, len(orders))
 		for i := range orders {
 			if order, authorised := identity.AuthorisedLoad(orders[i].ID); authorised {
@@ -95,19 +97,24 @@ func TestLoadBeyondThePurse(t *testing.T) {
 	tests := []struct {
 		sequence uint16
 		holds    uint32
+		claims   uint32 // of that, as an overdraft allowance
 		at       time.Time
 		reason   verdict.Reason
 	}{
-		{1, 100_000, four.Add(-time.Second), verdict.None},
-		{2, 100_001, four.Add(-time.Second), verdict.LoadTooHigh},
-		{3, 50_000, four, verdict.None},
-		{4, 50_001, four, verdict.LoadTooHigh},
-		{5, 100_001, four.Add(-time.Second), verdict.LoadNotPaid},
-		{6, 100_001, four.Add(-time.Second), verdict.LoadAmount},
+		{1, 100_000, 0, four.Add(-time.Second), verdict.None},
+		{2, 100_001, 0, four.Add(-time.Second), verdict.LoadTooHigh},
+		{3, 50_000, 0, four, verdict.None},
+		{4, 50_001, 0, four, verdict.LoadTooHigh},
+		{7, 50_800, 800, four, verdict.None},        // 50,000 and the limit
+		{8, 50_801, 800, four, verdict.LoadTooHigh}, // one fen more
+		{9, 50_801, 801, four, verdict.LoadTooHigh}, // more than any product gives
+		{5, 100_001, 0, four.Add(-time.Second), verdict.LoadNotPaid},
+		{6, 100_001, 0, four.Add(-time.Second), verdict.LoadAmount},
 	}
 	records := make([]docket.Record, len(tests))
 	for i, test := range tests {
 		m := town.Load(clearingtest.Card, test.sequence, 5000, test.holds, test.at)
+		m.OverdraftFen = test.claims
 		records[i] = docket.Record{Offset: int64(i), Value: clearingtest.Encode(m)}
 	}
 	d := docket.New(docket.Source{Stream: "loads/0", Day: 20260105}, len(records))

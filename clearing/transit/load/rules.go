@@ -16,7 +16,16 @@ var example []byte
 type Document = rulefile.File[Rule]
 
 // Rules are all versions of what a purse may hold and how it is loaded, by their beginnings.
-type Rules struct{ versions []Rule }
+type Rules struct {
+	versions  []Rule
+	overdraft Overdraft
+}
+
+// Overdraft is how far below zero products let cards of a type go, or of any type, up to a moment.
+type Overdraft func(cardType int, at rulefile.Moment) ledger.Fen
+
+// AnyType is the type of a card that is not known.
+const AnyType = -1
 
 // Rule is one version. It is in force until the next begins. A moment before the first version
 // is judged by the first, so that none is without a bound.
@@ -56,7 +65,7 @@ func LoadRules(data []byte) (*Rules, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Rules{versions}, nil
+	return &Rules{versions: versions}, nil
 }
 
 // check names what is wrong with the figures of a version.
@@ -102,6 +111,23 @@ func (r *Rules) At(at rulefile.Moment) *Rule { return rulefile.At(r.versions, at
 
 // PurseMaximum is what a purse may hold at a moment.
 func (r *Rules) PurseMaximum(at rulefile.Moment) ledger.Fen { return r.At(at).MaximumFen }
+
+// With are the same rules where products let cards go below zero.
+func (r *Rules) With(overdraft Overdraft) *Rules { return &Rules{r.versions, overdraft} }
+
+// Overdraft is how far below zero a card of a type may be at a moment.
+func (r *Rules) Overdraft(cardType int, at rulefile.Moment) ledger.Fen {
+	if r.overdraft == nil {
+		return 0
+	}
+	return r.overdraft(cardType, at)
+}
+
+// own is a balance that a card has signed, without the allowance that is said to be counted in: as
+// far as products give one.
+func (r *Rules) own(signed, claimed uint32, at rulefile.Moment) ledger.Fen {
+	return ledger.Fen(signed) - min(ledger.Fen(claimed), r.Overdraft(AnyType, at))
+}
 
 // Examples names the versions that the file marks as examples.
 func (r *Rules) Examples() []string { return rulefile.Examples(r.versions) }
