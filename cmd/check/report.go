@@ -12,6 +12,7 @@ import (
 	"citycard/clearing/transit/unconfirmed"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
+	"citycard/ledger/shadow"
 	"citycard/simulators/truth"
 )
 
@@ -86,6 +87,7 @@ type reserveSums struct {
 	ChannelsFen  ledger.Fen `json:"channels_fen"`
 	CentreFen    ledger.Fen `json:"centre_fen"`
 	FloatFen     ledger.Fen `json:"float_fen"`
+	OverdrawnFen ledger.Fen `json:"overdrawn_fen,omitempty"` // what cards below zero owe, which float_fen is short of
 	UnwrittenFen ledger.Fen `json:"unwritten_fen"`
 	SuspenseFen  ledger.Fen `json:"suspense_fen"`
 	OperatorsFen ledger.Fen `json:"operators_fen"`
@@ -248,6 +250,13 @@ func (r *Report) Compare(ctx context.Context, l *ledger.Ledger, dir string) erro
 	r.PurseMismatches = int64(found.Purses)
 	for _, fault := range found.Faults() {
 		r.Fault("%s", fault)
+	}
+	err = shadow.Balances(ctx, l, ledger.IDOfCode(chart.Float), func(_ ledger.Subject, fen ledger.Fen) error {
+		r.Reserve.OverdrawnFen += max(-fen, 0)
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	r.Reserve.PursesFen = ledger.Fen(found.PursesFen)
 	unbooked := ledger.Fen(found.UnbookedFen)
