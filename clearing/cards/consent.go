@@ -6,10 +6,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
 	"citycard/cardos/tunion"
+	"citycard/clearing/chart"
+	"citycard/clearing/people"
 	"citycard/clearing/people/proposal"
 	"citycard/language"
 	"citycard/ledger"
@@ -135,7 +138,7 @@ func (d *doing) consented(ctx context.Context, tx pgx.Tx) error {
 }
 
 // change is what two people sign: how the card stands, and what the order does.
-func (c *Consent) change(state, purse, deposit string) *proposal.Change {
+func (c *Consent) change(state, purse, deposit string, approves people.Unit) *proposal.Change {
 	row := proposal.RowOf("card", c.Number, state).Alters("act", "", string(c.Do)).Alters("cash", "", c.Cash.String()).Alters("at most", "", c.Most.String()).
 		Alters("shadow balance", purse, purse).Alters("deposit", deposit, deposit)
 	if c.Emptied > 0 {
@@ -144,7 +147,7 @@ func (c *Consent) change(state, purse, deposit string) *proposal.Change {
 	if c.NewNumber != "" {
 		row = row.Alters("new card", "", c.NewNumber)
 	}
-	return &proposal.Change{Unit: c.Unit, Rows: []proposal.Row{row}}
+	return &proposal.Change{Unit: c.Unit, Approves: approves, Rows: []proposal.Row{row}}
 }
 
 // showConsent reads how the card stands, and refuses what could not be done or what one clerk does
@@ -186,7 +189,7 @@ func (o *Office) showConsent(ctx context.Context, c Consent) (*proposal.Change, 
 	case m.Two == nil:
 		return nil, refusal(language.Textf("one clerk does this alone"), language.Textf("have it done at the counter"))
 	}
-	return c.change(fmt.Sprintf("%s, step %d", card.was.State, card.steps), card.purse.String(), card.was.Deposit.String()), nil
+	return c.change(fmt.Sprintf("%s, step %d", card.was.State, card.steps), card.purse.String(), card.was.Deposit.String(), figures.approves(strings.TrimPrefix(string(c.Unit), chart.Channel("")))), nil
 }
 
 // consent keeps what two people have let be done. An order that was done, or let be done as
@@ -236,6 +239,6 @@ func ConsentEntry() proposal.Entry {
 		if err != nil {
 			return nil, err
 		}
-		return c.change(row.State, row.Is("shadow balance"), row.Is("deposit")), c.check()
+		return c.change(row.State, row.Is("shadow balance"), row.Is("deposit"), issuers(shown.Approves)), c.check()
 	}, func(c Consent, _ *proposal.Change, said string) error { return proposal.ExpectJSON(said, c.given()) })
 }

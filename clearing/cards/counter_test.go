@@ -312,7 +312,7 @@ func (c *counter) refused(o *cards.Order, why string) {
 func (c *counter) rows() (all string) {
 	c.Helper()
 	c.must(c.Ledger.Pool().QueryRow(c.Context(), `SELECT concat_ws('/', (SELECT count(*) FROM journal), (SELECT count(*) FROM audit), (SELECT count(*) FROM cards),
-		(SELECT count(*) FROM card_steps), (SELECT count(*) FROM card_orders), (SELECT sum(steps_fen) FROM shifts), (SELECT count(*) FROM registry_dues))`).Scan(&all))
+		(SELECT count(*) FROM card_steps), (SELECT count(*) FROM card_orders), (SELECT sum(steps_fen) FROM shifts), (SELECT count(*) FROM shift_cash), (SELECT sum(handed_fen + later_fen) FROM shifts), (SELECT count(*) FROM registry_dues))`).Scan(&all))
 	return all
 }
 

@@ -14,6 +14,9 @@
 //	refunded        float:own → channel:ID      shadow balance, after the days of the product
 //	                deposits:own → channel:ID   deposit
 //
+// A shift books what is over and short in its drawer (channel:ID → differences:own), and what is
+// handed over and the bank has not received (channel:ID → handed:ID).
+//
 // By rule, without anybody:
 //
 //	transferred     float:own → waiting:own      what a replaced card has, for the last one

@@ -84,7 +84,7 @@ func TestShiftsForged(t *testing.T) {
 	c.open()
 	c.does(cards.Sell, number(0), product("ordinary"), cash(1000))
 	c.paysAt("491030000001", number(0), 3000)
-	c.shifted("cara", c.handing(1000))
+	c.twice("cara", c.handing(1000))
 	c.shifted("cara", c.closing("1", 2000, 2900))
 	if found := c.faults(); len(found) > 0 {
 		t.Fatalf("before any change: %q", found)
@@ -104,6 +104,20 @@ func TestShiftsForged(t *testing.T) {
 		{"UPDATE shifts SET closed = 0", verify.ShiftRow},
 		{"UPDATE shifts SET number = 2", verify.ShiftRow},
 		{"UPDATE terminal_loads SET shift = 0", verify.ShiftRow},
+		{"DELETE FROM shift_cash WHERE what = 'close'", verify.ShiftRow},
+		{"DELETE FROM shift_cash WHERE what = 'hand_over'", verify.ShiftRow},
+		{"UPDATE shift_cash SET fen = fen + 1 WHERE what = 'close'", verify.ShiftRow},
+		{"UPDATE shift_cash SET what = 'open' WHERE what = 'close'", verify.ShiftRow},
+		{"UPDATE shift_cash SET person = 'bob' WHERE what = 'close'", verify.ShiftRow},
+		{"UPDATE shift_cash SET second = 'tom' WHERE what = 'close'", verify.ShiftRow},
+		{"UPDATE shift_cash SET second = 'bob' WHERE what = 'hand_over'", verify.ShiftRow},
+		{"UPDATE shift_cash SET place = 'bank' WHERE what = 'hand_over'", verify.ShiftRow},
+		{"UPDATE shift_cash SET day = 20260101", verify.ShiftRow},
+		{"UPDATE shift_cash SET at = at + 1", verify.ShiftRow},
+		{"UPDATE shift_cash SET shift = 2", verify.ShiftRow},
+		{"UPDATE shift_cash SET number = 'o-99' WHERE what = 'close'", verify.ShiftRow},
+		{"UPDATE shift_cash SET entry = 7 WHERE what = 'close'", verify.ShiftRow},
+		{"INSERT INTO shift_cash SELECT 3, unit, 'o-1', 1, 'open', at, day, person, '', '', 100 FROM shift_cash WHERE entry = 1", verify.ShiftRow},
 		{"INSERT INTO shift_terminals VALUES ('\\x491030000001', 'channel:counter', 1)", verify.ShiftRow},
 		{"INSERT INTO shift_terminals VALUES ('\\x491030000001', 'channel:shop', 7)", verify.ShiftRow},
 		{fmt.Sprintf("UPDATE registry_rows SET record = 'x' WHERE kind = %d", registry.Counters), verify.RegistryRow},

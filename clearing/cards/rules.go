@@ -25,8 +25,11 @@ type Rules struct{ versions []Rule }
 type Rule struct {
 	rulefile.SinceDay
 	Products []Product `json:"products" jsonschema:"minItems=1"` // what is sold
-	// ShiftDifferenceFen is what the cash of a shift may be over or short; more takes two people.
-	ShiftDifferenceFen ledger.Fen `json:"shift_difference_fen,omitempty" jsonschema:"minimum=0,maximum=100000000" doc:"What the cash of a shift may be over or short; more takes two people"`
+	// ShiftDifferenceFen is what one person says alone in a day that shifts are over or short,
+	// together; more takes two people.
+	ShiftDifferenceFen ledger.Fen `json:"shift_difference_fen,omitempty" jsonschema:"minimum=0,maximum=100000000" doc:"What one person says alone in a day that the cash of shifts is over or short, together; more takes two people"`
+	// MonthDifferenceFen is the same of a month; 0: as much as in a day.
+	MonthDifferenceFen ledger.Fen `json:"month_difference_fen,omitempty" jsonschema:"minimum=0,maximum=100000000" doc:"The same in a month; left out: as much as in a day"`
 	// ListingsClerk is how many cards a clerk may have listed a day of which nobody shows that they
 	// are theirs; 0: any number.
 	ListingsClerk int64 `json:"listings_clerk,omitempty" jsonschema:"minimum=0,maximum=1000000" doc:"Cards that a clerk may have listed a day without a proof of whose they are; 0: any number"`
@@ -101,6 +104,7 @@ func (r *Rule) check(where string) []error {
 		faults = append(faults, fmt.Errorf("%s.products: empty, want at least one", where))
 	}
 	faults = append(faults, rulefile.Range(where+".shift_difference_fen", r.ShiftDifferenceFen, 0, mostFen)...)
+	faults = append(faults, rulefile.Range(where+".month_difference_fen", r.MonthDifferenceFen, 0, mostFen)...)
 	faults = append(faults, rulefile.Range(where+".listings_clerk", r.ListingsClerk, 0, mostListed)...)
 	faults = append(faults, rulefile.Range(where+".listings_channel", r.ListingsChannel, 0, mostListed)...)
 	seen, names := map[string]bool{}, rulefile.Names{}

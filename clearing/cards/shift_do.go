@@ -1,6 +1,7 @@
 package cards
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -28,22 +29,25 @@ type shifting struct {
 	by      ledger.Approval
 	content [sha256.Size]byte
 	now     time.Time
-	most    ledger.Fen // difference that one person books
+	day     ledger.Day // of now, in the city's zone
+	// most and mostMonth are what one person says alone that is over or short.
+	most, mostMonth ledger.Fen
 	// terminals are the counter's by the registry, of a shift that opens.
 	terminals string
 	shift     Shift
 
-	expected *ledger.Fen // that two people were shown
+	shown *cashState // to two people
 }
 
-// Shift does something with a shift. What a closed one is over or short is booked; a larger
-// difference than the products' figure takes two people.
+// Shift does something with a shift. What one is over or short at its close, or as it is opened
+// otherwise, is booked; more than the products' figures takes two people. So does cash that is
+// handed over, which somebody receives.
 func (o *Office) Shift(ctx context.Context, order *ShiftOrder, by ledger.Approval) (*Shift, error) {
 	return o.shift(ctx, order, by, nil)
 }
 
-// shift does it; of a close by two, expected is the cash that both were shown.
-func (o *Office) shift(ctx context.Context, order *ShiftOrder, by ledger.Approval, expected *ledger.Fen) (*Shift, error) {
+// shift does it; of what two do, shown is how the shift stood as both were shown it.
+func (o *Office) shift(ctx context.Context, order *ShiftOrder, by ledger.Approval, shown *cashState) (*Shift, error) {
 	err := order.Check()
 	if err == nil && by.Second == "" {
 		err = by.ValidateAlone()
@@ -55,7 +59,7 @@ func (o *Office) shift(ctx context.Context, order *ShiftOrder, by ledger.Approva
 	if err != nil {
 		return nil, err
 	}
-	s.expected = expected
+	s.shown = shown
 	if again, err := s.again(ctx, o.Ledger.Pool()); again != nil || err != nil {
 		return again, err
 	}
@@ -85,15 +89,16 @@ func (o *Office) shifts(ctx context.Context, order *ShiftOrder, by ledger.Approv
 	if err != nil {
 		return nil, err
 	}
+	rule := figures.Products.On(figures.today())
 	s := &shifting{
 		office: o, order: order, by: by, now: figures.Now, content: order.Content(),
-		most: figures.Products.On(figures.today()).ShiftDifferenceFen,
+		most: rule.ShiftDifferenceFen, mostMonth: cmp.Or(rule.MonthDifferenceFen, rule.ShiftDifferenceFen),
 	}
 	if !by.At.IsZero() {
 		s.now = by.At
 	}
-	if order.Do == Opens {
-		s.terminals, err = o.terminalsAt(ctx, order.Channel, order.Counter, ledger.DayOf(s.now.In(figures.Now.Location())))
+	if s.day = ledger.DayOf(s.now.In(figures.Now.Location())); order.Do == Opens {
+		s.terminals, err = o.terminalsAt(ctx, order.Channel, order.Counter, s.day)
 	}
 	return s, err
 }
@@ -136,6 +141,9 @@ func (s *shifting) prepare(ctx context.Context, tx pgx.Tx, b *ledger.Batch) erro
 	}
 	last, err := lastShift(ctx, tx, o.Unit(), o.Counter, locking)
 	if err != nil {
+		return err
+	}
+	if err := s.asShown(ctx, tx, last); err != nil {
 		return err
 	}
 	b.Transfers = nil
@@ -190,7 +198,7 @@ func (s *shifting) follows(ctx context.Context, tx pgx.Tx) error {
 		return refusal(language.Textf("the shift before has left %s yuan in the drawer, and not %s", s.shift.Due.String(), o.Start.String()),
 			language.Textf("count again; a supervisor may open it otherwise, with a reason"))
 	}
-	return nil
+	return s.alone(ctx, tx)
 }
 
 // atTerminals is an open shift that has one of the shift's terminals: one that stood at another
@@ -241,16 +249,10 @@ func (s *shifting) closes(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	of.Claimed, of.Counted, of.Closed, of.ClosedBy = o.Loaded, o.Counted, second(s.now), s.by.First
-	if s.expected != nil && *s.expected != of.Expected() {
-		return refusal(language.Textf("%s yuan are expected by now, and not %s", of.Expected().String(), s.expected.String()), language.Textf("propose it once more"))
-	}
-	if more := of.Difference(); s.by.Second == "" && (more > s.most || -more > s.most) {
-		return &TwoError{KindClose, language.Textf("%s yuan are expected and %s are counted: a difference of more than %s yuan takes two people", of.Expected().String(), of.Counted.String(), s.most.String())}
-	}
-	return nil
+	return s.alone(ctx, tx)
 }
 
-// handsOver takes cash out of the drawer.
+// handsOver takes cash out of the drawer, which somebody else receives.
 func (s *shifting) handsOver(ctx context.Context, tx pgx.Tx) error {
 	o, of := s.order, &s.shift
 	if of.Number == 0 {
@@ -270,6 +272,9 @@ func (s *shifting) handsOver(ctx context.Context, tx pgx.Tx) error {
 		of.Handed += o.Handed
 	} else {
 		of.Later += o.Handed
+	}
+	if s.by.Second == "" {
+		return &TwoError{KindCash, language.Textf("who receives the %s yuan signs as well", o.Handed.String())}
 	}
 	return nil
 }
@@ -302,21 +307,12 @@ func (s *shifting) note() ShiftNote {
 	}
 }
 
-// fill makes the note of the order, and the transfer of what is over or short.
+// fill makes the note of the order, and the transfer of what it books.
 func (s *shifting) fill(b *ledger.Batch) {
 	channel, id := chart.Channel(s.order.Channel), identity.CardStep(string(s.order.Unit()), s.order.Number)
 	text, _ := json.Marshal(s.note()) // it has nothing that cannot be written
 	note := ledger.Transfer{Day: b.Day, Subject: ledger.Subject(channel), ID: id, Act: ledger.KeepMemo, Evidence: text}
-	money := ledger.Transfer{
-		Day: b.Day, Subject: ledger.Subject(channel), ID: identity.CardMoney(0, id), Purpose: chart.PurposeShiftDifference,
-		Debit: ledger.IDOfCode(channel), Credit: ledger.IDOfCode(chart.Differences),
-	}
-	if s.order.Do == Closes {
-		money.Amount = s.shift.Difference()
-	}
-	if money.Amount < 0 {
-		money.Debit, money.Credit, money.Amount = money.Credit, money.Debit, -money.Amount
-	}
+	money := s.money(b.Day, id)
 	if money.Amount == 0 {
 		b.Transfers = []ledger.Transfer{note}
 		return
@@ -342,6 +338,9 @@ func (s *shifting) finish(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) e
 	if err != nil {
 		return err
 	}
+	if err := s.keepCash(ctx, tx); err != nil {
+		return err
+	}
 	if _, err := tx.Exec(ctx, "INSERT INTO card_orders (unit, number, content, card, step) VALUES ($1, $2, $3, $4, $5)",
 		string(s.order.Unit()), s.order.Number, s.content[:], []byte{}, s.shift.Number); err != nil {
 		return fmt.Errorf("keep an order: %w", err)
@@ -351,7 +350,7 @@ func (s *shifting) finish(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) e
 		return err
 	}
 	if s.by.Second != "" {
-		return ledger.Approve(ctx, tx, ActCloseByTwo, string(text), s.by)
+		return ledger.Approve(ctx, tx, ActByTwo, string(text), s.by)
 	}
 	return ledger.Record(ctx, tx, s.order.Act(), string(text), s.by)
 }

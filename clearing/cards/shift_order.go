@@ -12,13 +12,14 @@ import (
 	"citycard/ledger"
 )
 
-// The acts of a shift. ActAnothers is none by itself: the policy says by it who may do acts of a
-// shift that somebody else has opened.
+// The acts of a shift. Nobody does ActHandOver alone: who receives the cash signs ActByTwo, and
+// under ActHandOver one person asks whether that was done. ActAnothers is none by itself: the
+// policy says by it who may do acts of a shift that somebody else has opened.
 const (
 	ActOpenShift  = "open shift"
 	ActOpenOther  = "open shift otherwise" // than the one before has left it
 	ActCloseShift = "close shift"
-	ActCloseByTwo = "close shift with difference"
+	ActByTwo      = "shift cash by two people"
 	ActHandOver   = "hand cash over"
 	ActAnothers   = "work in another's shift"
 )
@@ -129,5 +130,5 @@ func IsShift(act string) bool { return slices.Contains(ShiftActs(), act) }
 
 // ShiftActs are the acts on shifts.
 func ShiftActs() []string {
-	return []string{ActOpenShift, ActOpenOther, ActCloseShift, ActCloseByTwo, ActHandOver}
+	return []string{ActOpenShift, ActOpenOther, ActCloseShift, ActByTwo, ActHandOver}
 }

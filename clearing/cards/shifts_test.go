@@ -1,6 +1,7 @@
 package cards_test
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -14,9 +15,12 @@ import (
 	"citycard/clearing/chart"
 	"citycard/clearing/identity"
 	"citycard/clearing/message"
+	"citycard/clearing/people"
 	"citycard/clearing/people/proposal"
+	"citycard/clearing/schema"
 	"citycard/clearing/transit/load"
 	"citycard/ledger"
+	"citycard/ledger/ledgertest"
 )
 
 // paysAt has the load authority book a load that is paid at a terminal.
@@ -66,6 +70,34 @@ func (c *counter) notShifted(who string, o *cards.ShiftOrder, why string) {
 	}
 	if after := c.rows(); after != before {
 		c.Errorf("%s was refused, and changed the books: %s -> %s", o.What(), before, after)
+	}
+}
+
+// byTwo is the signature of two, the second of whom receives the cash, or looks at it.
+func (c *counter) byTwo(first string) ledger.Approval {
+	return ledger.Approval{First: first, Second: "tom", Reason: "test", At: c.now}
+}
+
+// twice does an order of a shift by two, as they are shown it.
+func (c *counter) twice(who string, o *cards.ShiftOrder) {
+	c.Helper()
+	kind := cards.CashKind(c.Office)
+	body, err := proposal.Body(o)
+	c.must(err)
+	shown, err := kind.Show(c.Context(), body)
+	c.must(err)
+	c.must(cards.CashEntry().Fits(body, shown))
+	_, err = kind.Do(c.Context(), body, shown, c.byTwo(who))
+	c.must(err)
+}
+
+// shiftTakesTwo wants an order not to be done by one.
+func (c *counter) shiftTakesTwo(who string, o *cards.ShiftOrder, why string) {
+	c.Helper()
+	c.notShifted(who, o, why)
+	_, err := c.Shift(c.Context(), o, ledger.Approval{First: who, At: c.now})
+	if two := (*cards.TwoError)(nil); !errors.As(err, &two) || two.Kind != cards.KindCash {
+		c.Errorf("%s: %v", o.What(), err)
 	}
 }
 
@@ -141,14 +173,25 @@ func TestCashIsHandedOver(t *testing.T) {
 	c.does(cards.Sell, number(0), product("ordinary"), cash(1000))
 	c.paysAt("491030000001", number(0), 5000)
 	c.notShifted("cara", c.handing(6001), "60.00 yuan should be in the drawer")
-	if s := c.shifted("cara", c.handing(2000)); s.Handed != 2000 {
+	first := c.handing(2000)
+	c.shiftTakesTwo("cara", first, "who receives the 20.00 yuan signs")
+	c.twice("cara", first)
+	if s := c.shifted("cara", first); !s.Repeated || s.Handed != 2000 {
 		t.Errorf("%+v", s)
+	}
+	if handed, owes := c.balance(chart.Handed("counter")), c.balance(chart.Channel("counter")); handed != -2000 || owes != -4000 {
+		t.Errorf("%d fen are handed over, and the channel owes %d", -handed, -owes)
 	}
 	if s := c.shifted("cara", c.closing("1", 5000, 4000)); s.Difference() != 0 {
 		t.Errorf("%+v", s)
 	}
-	if s := c.shifted("cara", c.handing(3000)); s.Left() != 1000 {
-		t.Errorf("%+v", s)
+	c.twice("cara", c.handing(3000))
+	list, err := c.HandedOver(t.Context(), "channel:counter", 0, 5)
+	if err != nil || len(list) != 2 || list[0].Fen != 3000 || list[0].Person != "cara" || list[0].Second != "tom" || list[1].Order != first.Number || list[1].To != cards.ToSafe {
+		t.Errorf("%+v %v", list, err)
+	}
+	if list, err := c.HandedOver(t.Context(), "", list[0].Entry, 5); err != nil || len(list) != 1 {
+		t.Errorf("%+v %v", list, err)
 	}
 	c.notShifted("cara", c.handing(1001), "10.00 yuan should be in the drawer")
 	c.notShifted("dora", c.opening("1", 4000), "has left 10.00 yuan")
@@ -201,8 +244,79 @@ func TestOpensOtherwise(t *testing.T) {
 	other := c.opening("1", 20_000)
 	c.notShifted("cara", other, "has left 0.00 yuan in the drawer")
 	other.Otherwise = true
-	if s := c.shifted("sue", other); s.Start != 20_000 || s.Due != 0 {
+	c.shiftTakesTwo("sue", other, "0.00 yuan were left and 200.00 are there: more than 50.00 yuan of a day")
+	c.twice("sue", other)
+	if s := c.shifted("sue", other); !s.Repeated || s.Start != 20_000 || s.Due != 0 {
 		t.Errorf("%+v", s)
+	}
+	c.shifted("sue", c.closing("1", 0, 20_000))
+	c.now = c.now.Add(time.Hour)
+	less := c.opening("1", 15_000) // what is gone is of who says so
+	less.Otherwise = true
+	c.shifted("sue", less)
+	if got, owes := c.balance(chart.Differences), c.balance(chart.Channel("counter")); got != 15_000 || owes != -15_000 {
+		t.Errorf("differences of %d fen, and the channel owes %d", got, -owes)
+	}
+	of, err := c.Differences(t.Context(), cards.DifferencesAsked{From: today, To: today, Limit: 5})
+	if want := (cards.DifferencesOf{Person: "sue", Unit: "channel:counter", Times: 2, Over: 20_000, Short: 5000, Alone: 5000}); err != nil || len(of) != 1 || of[0] != want {
+		t.Errorf("%+v %v", of, err)
+	}
+	c.hold()
+}
+
+// TestMeanwhile has two people sign what is not so any more as it is done.
+func TestMeanwhile(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	c.does(cards.Sell, number(0), product("ordinary"), cash(1000))
+	kind := cards.CashKind(c.Office)
+	body, err := proposal.Body(c.handing(1000))
+	c.must(err)
+	shown, err := kind.Show(t.Context(), body)
+	c.must(err)
+	c.shifted("cara", c.closing("1", 0, 1000))
+	before := c.rows()
+	if _, err := kind.Do(t.Context(), body, shown, c.byTwo("cara")); err == nil || !strings.Contains(err.Error(), "opened or closed at the counter meanwhile") {
+		t.Error(err)
+	}
+	if after := c.rows(); after != before {
+		t.Errorf("it changed the books: %s -> %s", before, after)
+	}
+	c.hold()
+}
+
+// TestSmallDifferences books differences that are each below the figure: together they may not be
+// above it, nor above the month's.
+func TestSmallDifferences(t *testing.T) {
+	c := newCounter(t)
+	drawer := ledger.Fen(0)
+	short := func(fen ledger.Fen) *cards.ShiftOrder {
+		c.shifted("cara", c.opening("1", drawer))
+		c.paysAt("491030000001", number(0), 10_000)
+		drawer += 10_000 - fen
+		return c.closing("1", 0, drawer)
+	}
+	c.shifted("cara", short(3000))
+	c.shifted("cara", short(-2000))
+	order := short(1)
+	c.shiftTakesTwo("cara", order, "more than 50.00 yuan of a day together")
+	c.twice("cara", order)
+	for range 3 {
+		c.now = c.now.AddDate(0, 0, 1)
+		c.shifted("cara", short(5000))
+	}
+	c.now = c.now.AddDate(0, 0, 1)
+	order = short(-1)
+	c.shiftTakesTwo("cara", order, "more than 200.00 yuan of a month together takes two people (cara has said 0.00 yuan of the day and 200.00 of the month alone before)")
+	c.twice("cara", order)
+	c.now = c.now.AddDate(0, 1, 0)
+	c.shifted("cara", short(5000))
+	of, err := c.Differences(t.Context(), cards.DifferencesAsked{Unit: "channel:counter", From: today, To: 20260131, Limit: 5})
+	if want := (cards.DifferencesOf{Person: "cara", Unit: "channel:counter", Times: 7, Over: 2001, Short: 18_001, Alone: 20_000}); err != nil || len(of) != 1 || of[0] != want {
+		t.Errorf("%+v %v", of, err)
+	}
+	if _, err := c.Differences(t.Context(), cards.DifferencesAsked{From: 20260201, To: today, Limit: 5}); err == nil {
+		t.Error("a month that ends before it begins is added up")
 	}
 	c.hold()
 }
@@ -231,12 +345,12 @@ func TestDifferenceByTwo(t *testing.T) {
 	c.open()
 	c.paysAt("491030000001", number(0), 10_000)
 	order := c.closing("1", 0, 4999)
-	c.notShifted("cara", order, "a difference of more than 50.00 yuan takes two people")
+	c.notShifted("cara", order, "100.00 yuan are expected and 49.99 are counted: more than 50.00 yuan of a day together takes two people")
 	_, err := c.Shift(t.Context(), order, ledger.Approval{First: "cara", At: c.now})
-	if two := (*cards.TwoError)(nil); !errors.As(err, &two) || two.Kind != cards.KindClose {
+	if two := (*cards.TwoError)(nil); !errors.As(err, &two) || two.Kind != cards.KindCash {
 		t.Errorf("%v", err)
 	}
-	kind := cards.CloseKind(c.Office)
+	kind := cards.CashKind(c.Office)
 	body, err := proposal.Body(order)
 	c.must(err)
 	shown, err := kind.Show(t.Context(), body)
@@ -244,7 +358,7 @@ func TestDifferenceByTwo(t *testing.T) {
 	if len(shown.Transfers) != 1 || shown.Transfers[0] != (proposal.Transfer{Debit: chart.Differences, Credit: chart.Channel("counter"), Fen: 5001}) {
 		t.Errorf("%+v", shown)
 	}
-	c.must(cards.CloseEntry().Fits(body, shown))
+	c.must(cards.CashEntry().Fits(body, shown))
 	by := ledger.Approval{First: "cara", Second: "sue", Reason: "test", At: c.now}
 	c.paysAt("491030000001", number(0), 1) // meanwhile
 	if _, err := kind.Do(t.Context(), body, shown, by); err == nil || !strings.Contains(err.Error(), "100.01 yuan are expected by now") {
@@ -276,5 +390,85 @@ func TestBadShifts(t *testing.T) {
 		o := c.opening("1", 0)
 		edit(o)
 		c.notShifted("cara", o, why)
+	}
+}
+
+// TestShiftCut cuts the connection around the commits of what shifts do with their cash, before and
+// behind them, and has each asked again: it is done once.
+func TestShiftCut(t *testing.T) {
+	url := ledgertest.New(t)
+	if err := schema.Apply(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	cutter, through := ledgertest.NewCutter(t, url)
+	c := counterAt(t, url, through)
+	drawer, differences := ledger.Fen(0), ledger.Fen(0)
+	for commit := 1; commit <= 2; commit++ {
+		for _, answered := range []bool{false, true} {
+			otherwise := c.opening("1", drawer+200)
+			otherwise.Otherwise = true
+			hands := c.handing(150)
+			for _, o := range []*cards.ShiftOrder{otherwise, hands, c.closing("1", 0, drawer+40)} {
+				by := ledger.Approval{First: "cara", At: c.now}
+				if o.Do == cards.HandsOver {
+					by = c.byTwo("cara")
+				}
+				cutter.Arm(commit, answered)
+				for tries := 0; ; tries++ {
+					if _, err := c.Shift(t.Context(), o, by); err == nil {
+						break
+					} else if tries == 5 {
+						t.Fatal(err)
+					}
+				}
+				cutter.Disarm()
+			}
+			drawer, differences = drawer+40, differences+200-10
+		}
+	}
+	if got := c.balance(chart.Handed("counter")); got != -4*150 {
+		t.Errorf("%d fen are handed over, want 600", -got)
+	}
+	if got := c.balance(chart.Differences); got != differences {
+		t.Errorf("differences of %d fen, want %d", got, differences)
+	}
+	c.hold()
+}
+
+// TestAgents has the second person at a counter that is not the issuer's be the issuer's.
+func TestAgents(t *testing.T) {
+	c := newCounter(t)
+	c.open()
+	c.does(cards.Sell, number(0), product("ordinary"), cash(1000))
+	c.loads(number(0), 30_000)
+	returns := c.order(cards.Return, number(0), cash(-1000), emptied(30_000)).Consent(31_000)
+	inForce := c.InForce
+	for kind, want := range map[string]people.Unit{"counter": "", "agent": people.Issuer} {
+		contracts, err := load.LoadContracts(fmt.Appendf(nil, `{"versions": [{"version": "c", "effective_from": "20130101", "source": "test", "contracts": [
+			{"channel": "counter", "kind": %q, "commission_share": "0", "commission_fen": 0, "limit_fen": 100000, "acts": ["sell"]}]}]}`, kind))
+		c.must(err)
+		c.Office.InForce = func(ctx context.Context) (*cards.Figures, error) {
+			f, err := inForce(ctx)
+			if err == nil {
+				f.Contracts = contracts
+			}
+			return f, err
+		}
+		body, err := proposal.Body(c.handing(1000))
+		c.must(err)
+		shown, err := cards.CashKind(c.Office).Show(t.Context(), body)
+		c.must(err)
+		c.must(cards.CashEntry().Fits(body, shown))
+		if shown.Approves != want || shown.Unit != "channel:counter" {
+			t.Errorf("%s: of cash that is handed over approves %q, want %q", kind, shown.Approves, want)
+		}
+		body, err = proposal.Body(returns)
+		c.must(err)
+		shown, err = cards.ConsentKind(c.Office).Show(t.Context(), body)
+		c.must(err)
+		c.must(cards.ConsentEntry().Fits(body, shown))
+		if shown.Approves != want {
+			t.Errorf("%s: of a large refund approves %q, want %q", kind, shown.Approves, want)
+		}
 	}
 }

@@ -53,7 +53,8 @@ func Accounts(r *index.Edition) []ledger.Account {
 			ledger.Account{Code: Pending(o.ID), Kind: ledger.Liability, Owner: o.ID, Shards: hotShards})
 	}
 	for _, c := range r.Channels() {
-		accounts = append(accounts, ledger.Account{Code: Channel(c.ID), Kind: ledger.Asset, Owner: c.ID, Flags: guarded, Cap: ledger.MaxAmount})
+		accounts = append(accounts, ledger.Account{Code: Channel(c.ID), Kind: ledger.Asset, Owner: c.ID, Flags: guarded, Cap: ledger.MaxAmount},
+			ledger.Account{Code: Handed(c.ID), Kind: ledger.Asset, Owner: c.ID, Flags: ledger.CreditsMustNotExceedDebits})
 	}
 	for _, h := range r.Hospitals() {
 		accounts = append(accounts, ledger.Account{Code: Hospital(h.ID), Kind: ledger.Liability, Owner: h.ID, Flags: ledger.MustReturnToZero})

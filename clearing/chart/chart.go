@@ -66,6 +66,7 @@ const (
 	PurposeOverdrawn
 	PurposeInactive
 	PurposeTornAgain
+	PurposeHandedOver
 )
 
 // Purposes of what operators take in cash themselves. It is theirs, and no transfer: a desk's cash
@@ -133,6 +134,8 @@ func PurposeName(p ledger.Purpose) string {
 		return "inactive"
 	case PurposeTornAgain:
 		return "torn_again"
+	case PurposeHandedOver:
+		return "handed_over"
 	case PurposeRelease:
 		return "release"
 	case PurposeCorrection:
@@ -173,10 +176,11 @@ func Operator(id string) string {
 	return "operator:" + id
 }
 
-// Pending, Channel, Hospital, Fund and Suspense are codes of accounts
+// Pending, Channel, Handed, Hospital, Fund and Suspense are codes of accounts
 // that exist once per owner or reason.
 func Pending(operator string) string        { return "pending:" + operator }
 func Channel(id string) string              { return "channel:" + id }
+func Handed(id string) string               { return "handed:" + id } // cash of its counters, until the bank has it
 func Hospital(id string) string             { return "hospital:" + id }
 func Fund(insurance string) string          { return "fund:" + insurance }
 func Suspense(reason verdict.Reason) string { return "suspense:" + string(reason) }

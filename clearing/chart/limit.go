@@ -32,6 +32,8 @@ func UnitOf(code string) people.Unit {
 		return people.Unit("operator:" + owner)
 	case (kind == "channel" || kind == "hospital") && owner != "":
 		return people.Unit(code)
+	case kind == "handed" && owner != "":
+		return people.Unit(Channel(owner))
 	case kind == "pension" || code == BankPension:
 		return people.Pension
 	}

@@ -121,11 +121,11 @@ func Positions(ctx context.Context, l *ledger.Ledger, r *index.Edition, day ledg
 }
 
 // counts reports whether a turnover booked on a day belongs to that day's accounts with its
-// participants. Openings, the bank's receipts, and a payout of an earlier day that was released on
-// this one do not belong to it.
+// participants. Openings, the bank's receipts, cash on its way to the bank, and a payout of an
+// earlier day that was released on this one do not belong to it.
 func counts(t ledger.Turnover, day ledger.Day) bool {
 	switch t.Purpose {
-	case chart.PurposeOpening, chart.PurposeReceipt:
+	case chart.PurposeOpening, chart.PurposeReceipt, chart.PurposeHandedOver:
 		return false
 	case chart.PurposeSettlement:
 		return t.Day == day

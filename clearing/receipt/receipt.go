@@ -47,14 +47,14 @@ func New(account string, fen ledger.Fen, reference string) (Receipt, error) {
 	}
 	r := Receipt{Account: account, Fen: fen, Reference: number}
 	switch {
-	case strings.HasPrefix(account, "channel:"), account == chart.Deposits, account == chart.Passes, account == chart.Fees:
+	case strings.HasPrefix(account, "channel:"), strings.HasPrefix(account, "handed:"), account == chart.Deposits, account == chart.Passes, account == chart.Fees:
 		r.Bank = chart.Reserve
 	case strings.HasPrefix(account, "fund:"):
 		r.Bank = chart.BankMedical
 	case account == chart.PensionFund:
 		r.Bank = chart.BankPension
 	default:
-		return Receipt{}, language.Textf("--account %q: want channel:ID, %s, %s, %s, fund:ID or %s", account, chart.Deposits, chart.Passes, chart.Fees, chart.PensionFund)
+		return Receipt{}, language.Textf("--account %q: want channel:ID, handed:ID, %s, %s, %s, fund:ID or %s", account, chart.Deposits, chart.Passes, chart.Fees, chart.PensionFund)
 	}
 	return r, nil
 }
@@ -181,7 +181,11 @@ func refusal(effect *Effect, decision ledger.Decision) error {
 	case decision.Result != ledger.Refused:
 		return nil
 	case is && (denied.Reason == ledger.ExceedsCredits || denied.Reason == ledger.ExceedsDebits):
-		return refused(language.Textf("%s has not %s yuan left: the money of reference %s is used", effect.Debit, effect.Fen, effect.Reference),
+		account := effect.Debit
+		if denied.Reason == ledger.ExceedsDebits {
+			account = effect.Credit
+		}
+		return refused(language.Textf("%s has not %s yuan left: the money of reference %s is used", account, effect.Fen, effect.Reference),
 			language.Textf("citycard account shows what is available there"))
 	}
 	return refused(language.Textf("the ledger refused: %v", decision.Err), language.Textf("look at the accounts with citycard account"))

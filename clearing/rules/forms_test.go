@@ -134,8 +134,8 @@ func forms(kind rules.Kind) map[string]form {
 		return head(form{sort: day}, figures("", map[string]form{
 			"products": {sort: list, min: 1}, "products[]": {sort: object},
 			"products[].id": {sort: label}, "products[].name": {sort: name}, "products[].name_en": {sort: translation, optional: true}, "products[].card_type": {sort: whole, max: 255},
-			"shift_difference_fen": {sort: whole, max: 100_000_000, optional: true},
-			"listings_clerk":       {sort: whole, max: 1_000_000, optional: true}, "listings_channel": {sort: whole, max: 1_000_000, optional: true},
+			"shift_difference_fen": {sort: whole, max: 100_000_000, optional: true}, "month_difference_fen": {sort: whole, max: 100_000_000, optional: true},
+			"listings_clerk": {sort: whole, max: 1_000_000, optional: true}, "listings_channel": {sort: whole, max: 1_000_000, optional: true},
 			"products[].price_fen": fen, "products[].deposit_fen": fen, "products[].fee_fen": fen, "products[].replacement_fee_fen": fen,
 			"products[].extend_months": months, "products[].inactive_months": months,
 			"products[].alone_fen":     {sort: whole, max: 100_000_000, optional: true},

@@ -47,7 +47,8 @@ type stepAct struct {
 type shiftAct struct {
 	entry   *chain.AuditEntry
 	content string // hash of the order
-	shift   int64  // as the journal's note has it; 0: there is none
+	said    cards.ShiftOrder
+	shift   int64 // as the journal's note has it; 0: there is none
 }
 
 // counterActs checks that who acted at a counter signed just what was done, and notes the acts.
@@ -69,11 +70,11 @@ func (c *check) counterActs(context.Context) error {
 	c.toldOfBank()
 	for _, act := range cards.ShiftActs() {
 		told(c, act, func(e *chain.AuditEntry, of cards.ShiftOrder) {
-			if act != cards.ActCloseByTwo { // there the proposal says it
+			if act != cards.ActByTwo { // there the proposal says it
 				c.signedWhat(e, of.What())
 			}
 			content := of.Content()
-			c.acted.shifts[orderKey{of.Unit(), of.Number}] = &shiftAct{entry: e, content: hex.EncodeToString(content[:])}
+			c.acted.shifts[orderKey{of.Unit(), of.Number}] = &shiftAct{entry: e, content: hex.EncodeToString(content[:]), said: of}
 		})
 	}
 	return nil

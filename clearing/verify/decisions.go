@@ -27,7 +27,7 @@ import (
 
 // Entries are those of all kinds of proposals.
 func Entries() []offered.Entry {
-	return slices.Concat(offered.StaffEntries(), []offered.Entry{chart.LimitEntry(), chart.MarkEntry(), dayclose.ReopenEntry(), dayclose.PinEntry(), dayclose.WithoutEntry(), quarantine.JudgeEntry(), registry.ChangeEntry(), registry.PublishEntry(), rules.ChangeEntry(), unconfirmed.Entry(), load.WithdrawEntry(), cards.CloseEntry(), cards.ConsentEntry()}, receipt.Entries(), release.Entries(), stock.Entries())
+	return slices.Concat(offered.StaffEntries(), []offered.Entry{chart.LimitEntry(), chart.MarkEntry(), dayclose.ReopenEntry(), dayclose.PinEntry(), dayclose.WithoutEntry(), quarantine.JudgeEntry(), registry.ChangeEntry(), registry.PublishEntry(), rules.ChangeEntry(), unconfirmed.Entry(), load.WithdrawEntry(), cards.CashEntry(), cards.ConsentEntry()}, receipt.Entries(), release.Entries(), stock.Entries())
 }
 
 // Transfers that two people decide: refunds of loads (ids that begin with 04), withdrawals of those

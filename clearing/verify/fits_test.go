@@ -188,7 +188,7 @@ func releaseFits() []fitting {
 			proposal.RowOf("unconfirmed tap", lost, "open").Alters("state", "open", "not debited")),
 			proposal.Effectf("no later record of the card says whether it was debited"),
 			proposal.Effectf("nothing moves; if its TAC comes, the tap is booked like any other"), proposal.Effectf("because: %s", "the camera")), nil},
-		{cards.KindClose, cards.ShiftOrder{Number: "7", Channel: "shop", Counter: "1", Do: cards.Closes, Counted: 500}, booking(changeOf("channel:shop",
+		{cards.KindCash, cards.ShiftOrder{Number: "7", Channel: "shop", Counter: "1", Do: cards.Closes, Counted: 500}, booking(changeOf("channel:shop",
 			proposal.RowOf("shift", "3", "open").Alters("expected", "12.00", "12.00").Alters("counted", "", "5.00")),
 			proposal.Transfer{Debit: chart.Differences, Credit: "channel:shop", Fen: 700}), []string{"row 0 key"}},
 		{

@@ -22,17 +22,18 @@ import (
 
 // shiftBooks is what journal and audit have of shifts: a few lines of each.
 type shiftBooks struct {
-	notes map[int64][]shiftNote
+	notes map[int64][]*shiftNote
 	steps map[int64]ledger.Fen       // cash of the steps in a shift
 	last  map[string]*shiftSeen      // by unit and counter
 	seats map[string][]index.Counter // at which counters terminals stood, by the registry
 	sits  map[int64][]string         // terminals whose loads are an open shift's
 }
 
-// shiftNote is a note of the journal, with what it books as over or short.
+// shiftNote is a note of the journal, with what it books as over or short, and as handed over.
 type shiftNote struct {
 	cards.ShiftNote
-	over ledger.Fen
+	over, handed ledger.Fen
+	kept         bool // its row of shift_cash was seen
 }
 
 // shiftSeen is a shift's row.
@@ -45,7 +46,7 @@ type shiftSeen struct {
 }
 
 func newShiftBooks() shiftBooks {
-	return shiftBooks{map[int64][]shiftNote{}, map[int64]ledger.Fen{}, map[string]*shiftSeen{}, map[string][]index.Counter{}, map[int64][]string{}}
+	return shiftBooks{map[int64][]*shiftNote{}, map[int64]ledger.Fen{}, map[string]*shiftSeen{}, map[string][]index.Counter{}, map[int64][]string{}}
 }
 
 // shiftNotes takes up the notes of a channel.
@@ -57,10 +58,14 @@ func (c *check) shiftNotes(l *life) {
 			continue
 		}
 		note := shiftNote{ShiftNote: of}
+		handed := ledger.IDOfCode(chart.Handed(strings.TrimPrefix(string(of.Unit), "channel:")))
 		for _, money := range l.paid[id[1:]] {
-			if money.Credit == ledger.IDOfCode(chart.Differences) {
+			switch {
+			case money.Debit == handed:
+				note.handed += money.Amount
+			case money.Credit == ledger.IDOfCode(chart.Differences):
 				note.over += money.Amount
-			} else {
+			default:
 				note.over -= money.Amount
 			}
 		}
@@ -68,7 +73,7 @@ func (c *check) shiftNotes(l *life) {
 		if act := c.acted.shifts[orderKey{of.Unit, of.Order}]; act != nil {
 			act.shift = of.Shift
 		}
-		c.shiftsOf.notes[of.Shift] = append(c.shiftsOf.notes[of.Shift], note)
+		c.shiftsOf.notes[of.Shift] = append(c.shiftsOf.notes[of.Shift], &note)
 	}
 	if len(l.paid) > 0 {
 		c.fault(ShiftRow, l.name(), "the journal has money of %d orders of shifts without their notes", len(l.paid))
@@ -96,6 +101,9 @@ func (c *check) shifts(ctx context.Context) error {
 			c.shiftsOf.sits[sits] = append(c.shiftsOf.sits[sits], hex.EncodeToString(terminal))
 			return nil
 		}); err != nil {
+		return err
+	}
+	if err := c.shiftCash(ctx); err != nil {
 		return err
 	}
 	var s shiftSeen
@@ -136,9 +144,12 @@ func (c *check) shiftWrong(s *shiftSeen) string {
 	opens, closes := -1, -1
 	var handed, later ledger.Fen
 	for i := range notes {
-		n := &notes[i]
+		n := notes[i]
 		if string(n.Unit) != s.unit || n.Counter != s.counter || n.Terminals != s.terminals {
 			return "a note of it is of another counter"
+		}
+		if wrong := c.cashOf(n); wrong != "" {
+			return wrong
 		}
 		switch {
 		case n.Do == cards.Opens:
@@ -161,13 +172,13 @@ func (c *check) shiftWrong(s *shiftSeen) string {
 	case c.shiftsOf.steps[s.number] != s.steps:
 		return fmt.Sprintf("%d fen of steps; the steps in it have %d", s.steps, c.shiftsOf.steps[s.number])
 	}
-	if wrong := c.opened(s, &notes[opens]); wrong != "" {
+	if wrong := c.opened(s, notes[opens]); wrong != "" {
 		return wrong
 	}
 	if wrong := c.sits(s); wrong != "" || closes < 0 {
 		return wrong
 	}
-	return c.closed(s, &notes[closes])
+	return c.closed(s, notes[closes])
 }
 
 // sits says what is wrong with the terminals whose loads are a shift's.
@@ -209,8 +220,10 @@ func (c *check) opened(s *shiftSeen, n *shiftNote) string {
 		return fmt.Sprintf("%q opened it at second %d; the audit has %q at %d", s.openedBy, s.opened, act.First, act.At.Unix())
 	case before != nil && before.closed == 0 || left != s.due:
 		return fmt.Sprintf("%d fen were there before; the shift before has left %d, or is open", s.due, left)
-	case s.start != s.due && act.Act != cards.ActOpenOther:
+	case s.start != s.due && act.Act != cards.ActOpenOther && act.Act != cards.ActByTwo:
 		return fmt.Sprintf("it begins with %d fen, and the shift before has left %d", s.start, s.due)
+	case n.over != s.start-s.due:
+		return fmt.Sprintf("the journal has %d fen over as it begins, and the shift %d", n.over, s.start-s.due)
 	}
 	for _, terminal := range strings.Fields(s.terminals) {
 		if !c.stoodAt(s, terminal) {

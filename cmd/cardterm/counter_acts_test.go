@@ -166,7 +166,17 @@ func TestCounterActsAtTheCentre(t *testing.T) {
 	if out := s.fails(7, "shift", "hand-over", "--amount", "60.01"); !strings.Contains(out, "60.00 yuan should be in the drawer") { // the load is in the books
 		t.Error(out)
 	}
-	if out := s.gives("shift", "hand-over", "--amount", "20", "--to", "bank"); !strings.Contains(out, "handed over to the bank; 40.00 yuan are left") {
+	hands := []string{"hand-over", "--amount", "20", "--to", "bank"}
+	for range 2 {
+		if out := s.gives("shift", hands...); !strings.Contains(out, "this takes two people: proposal ") {
+			t.Error(out)
+		}
+	}
+	if out := s.fails(7, "shift", "close", "--counted", "60"); !strings.Contains(out, "who receives it has not signed proposal") {
+		t.Error(out)
+	}
+	c.approves("ann")
+	if out := s.gives("shift", hands...); !strings.Contains(out, "handed over to the bank; 40.00 yuan are left") {
 		t.Error(out)
 	}
 	if said := s.refusesPIN(); !strings.Contains(said, "has signed no permit for it") || !strings.Contains(said, "the centre has done it") {
@@ -208,7 +218,7 @@ func TestCounterActsAtTheCentre(t *testing.T) {
 	}
 	// 60 were paid and given back, and 20 handed over, which somebody else had put in.
 	for range 2 {
-		if out := s.gives("shift", "close", "--counted", "40"); !strings.Contains(out, "the difference takes two people: proposal ") {
+		if out := s.gives("shift", "close", "--counted", "40"); !strings.Contains(out, "this takes two people: proposal ") {
 			t.Error(out)
 		}
 	}

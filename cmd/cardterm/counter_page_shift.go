@@ -49,7 +49,7 @@ func (c *clerk) planOpen(r page.Request) (*page.Plan, error) {
 			if err != nil {
 				return nil, officeError(err)
 			}
-			return &page.Did{Title: language.Textf("shift %d is open, with %s yuan in the drawer", s.Number, s.Start.String())}, nil
+			return &page.Did{Title: openText(&s)}, nil
 		},
 	}
 	if why != "" {
@@ -71,7 +71,7 @@ func (c *clerk) planHandOver(r page.Request) (*page.Plan, error) {
 			if err != nil {
 				return nil, officeError(err)
 			}
-			return &page.Did{Title: language.Textf("cash is handed over; %s yuan are left in the drawer", s.Left.String())}, nil
+			return &page.Did{Title: handedText(&s, fen, to)}, nil
 		},
 	}, nil
 }

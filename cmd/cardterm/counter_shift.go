@@ -36,32 +36,36 @@ func (t *till) closing() error {
 }
 
 // openShift opens a shift at the centre, and here. otherwise says that it begins with other cash
-// than the one before has left, which is a supervisor's act.
-func (t *till) openShift(ctx context.Context, start uint32, otherwise bool, reason string) (api.Shift, error) {
+// than the one before has left, which is a supervisor's act, and of two people where the difference
+// is large.
+func (t *till) openShift(ctx context.Context, start uint32, otherwise bool, reason string) (shifted, error) {
 	if t.office == nil {
-		return api.Shift{}, errNoOffice
+		return shifted{}, errNoOffice
 	}
 	if s, open := t.drawer.Shift(); open {
-		return api.Shift{}, service.Refuse("nothing was done").Todo("close it first").Because(language.Textf("shift %d is open at this counter", s.Number))
+		return shifted{}, service.Refuse("nothing was done").Todo("close it first").Because(language.Textf("shift %d is open at this counter", s.Number))
 	}
 	kept := keptShift{Order: cards.ShiftOrder{
 		Channel: t.till.channel, Counter: t.till.counter, Do: cards.Opens, Start: ledger.Fen(start), Otherwise: otherwise,
 	}}
 	if err := t.kept("opening", &kept); err != nil {
-		return api.Shift{}, err
+		return shifted{}, err
 	}
 	order := &kept.Order
 	if order.Start != ledger.Fen(start) || order.Otherwise != otherwise {
-		return api.Shift{}, openingFirst(order)
+		return shifted{}, openingFirst(order)
 	}
 	shift, err := t.office.client.OpenShift(ctx, order, reason, false)
+	if takesTwo(err) {
+		return t.proposeCash(ctx, "opening", &kept, reason, err)
+	}
 	if err != nil {
-		return shift, t.forget("opening", err)
+		return shifted{}, t.forget("opening", err)
 	}
 	err = t.drawer.Begin(counter.Shift{
 		Number: shift.Number, Order: order.Number, By: shift.OpenedBy, Opened: shift.Opened.Format(time.RFC3339), Start: int64(shift.Start),
 	})
-	return shift, errors.Join(err, t.forget("opening", nil))
+	return shifted{Shift: shift}, errors.Join(err, t.forget("opening", nil))
 }
 
 // openingFirst: another shift is being opened, as an order says.
@@ -75,68 +79,100 @@ func openingFirst(o *cards.ShiftOrder) error {
 	return failed.Because(language.Textf("a shift is being opened, and the centre has not answered: that comes first"))
 }
 
-// handOver hands cash over, of the shift that is open or of what the last one has left.
-func (t *till) handOver(ctx context.Context, fen uint32, to, reason string) (api.Shift, error) {
+// handOver hands cash over, of the shift that is open or of what the last one has left. Who
+// receives it signs as well: it is proposed, and done here as the same is asked for once more.
+func (t *till) handOver(ctx context.Context, fen uint32, to, reason string) (shifted, error) {
 	if t.office == nil {
-		return api.Shift{}, errNoOffice
+		return shifted{}, errNoOffice
 	}
 	if err := t.closing(); err != nil {
-		return api.Shift{}, err
+		return shifted{}, err
 	}
 	kept := keptShift{Order: cards.ShiftOrder{Channel: t.till.channel, Counter: t.till.counter, Do: cards.HandsOver, Handed: ledger.Fen(fen), To: to}}
 	if err := t.kept("handing", &kept); err != nil {
-		return api.Shift{}, err
+		return shifted{}, err
 	}
 	order := &kept.Order
 	if order.Handed != ledger.Fen(fen) || order.To != to {
-		return api.Shift{}, service.Refuse("nothing was done").Todo("give cardterm counter shift hand-over --amount %s --to %s", order.Handed.String(), order.To).
-			Because(language.Textf("cash is being handed over, and the centre has not answered: that comes first"))
+		return shifted{}, handingFirst(&kept)
 	}
 	shift, err := t.office.client.HandOver(ctx, order, reason, false)
+	if takesTwo(err) {
+		return t.proposeCash(ctx, "handing", &kept, reason, err)
+	}
 	if err != nil {
-		return shift, t.forget("handing", err)
+		return shifted{}, t.forget("handing", err)
 	}
 	t.shiftReceipt(order, counter.Line{What: counter.WhatHanded, Fen: int64(order.Handed)})
-	return shift, t.forget("handing", nil)
+	return shifted{Shift: shift}, t.forget("handing", nil)
 }
 
-// closed is what became of the close of a shift.
-type closed struct {
+// handingFirst: other cash is being handed over, as an order says.
+func handingFirst(kept *keptShift) error {
+	failed := service.Refuse("nothing was done").Todo("give cardterm counter shift hand-over --amount %s --to %s", kept.Order.Handed.String(), kept.Order.To)
+	if kept.Proposal != 0 {
+		return failed.Because(language.Textf("cash is being handed over, and who receives it has not signed proposal %d: that comes first, or is withdrawn", kept.Proposal))
+	}
+	return failed.Because(language.Textf("cash is being handed over, and the centre has not answered: that comes first"))
+}
+
+// handing refuses to close a shift while cash of it is being handed over: whether that is still in
+// the drawer, nobody could say.
+func (t *till) handing() error {
+	content, err := os.ReadFile(t.dir.Join("handing"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var kept keptShift
+	if err == nil {
+		err = json.Unmarshal(content, &kept)
+	}
+	if err != nil {
+		return err
+	}
+	return handingFirst(&kept)
+}
+
+// shifted is what became of an order of a shift.
+type shifted struct {
 	api.Shift
-	Proposal int64 `json:"proposal,omitempty"` // it is open until somebody else has approved this
+	Proposal int64 `json:"proposal,omitempty"` // it is not done until somebody else has approved this
 }
 
 // closeShift closes the shift at the centre, and here. A large difference is proposed: then the
 // shift is closed here once somebody else has approved it, and the same is asked for again.
-func (t *till) closeShift(ctx context.Context, counted uint32, reason string) (closed, error) {
+func (t *till) closeShift(ctx context.Context, counted uint32, reason string) (shifted, error) {
 	if t.office == nil {
-		return closed{}, errNoOffice
+		return shifted{}, errNoOffice
+	}
+	if err := t.handing(); err != nil {
+		return shifted{}, err
 	}
 	if _, open := t.drawer.Shift(); !open {
-		return closed{}, service.Refuse("nothing was done").Because(counter.ErrNoShift)
+		return shifted{}, service.Refuse("nothing was done").Because(counter.ErrNoShift)
 	}
 	if p, err := t.pending(); err != nil || p != nil {
-		return closed{}, errors.Join(err, service.Refuse("nothing was done").Todo("give cardterm counter again").Because(errPending))
+		return shifted{}, errors.Join(err, service.Refuse("nothing was done").Todo("give cardterm counter again").Because(errPending))
 	}
 	kept := keptShift{Order: cards.ShiftOrder{
 		Channel: t.till.channel, Counter: t.till.counter, Do: cards.Closes, Loaded: ledger.Fen(t.drawer.Loaded()), Counted: ledger.Fen(counted),
 	}}
 	if err := t.kept("closing", &kept); err != nil {
-		return closed{}, err
+		return shifted{}, err
 	}
 	order := &kept.Order
 	if was := order.Counted; was != ledger.Fen(counted) {
-		return closed{}, service.Refuse("nothing was done").Todo("give cardterm counter shift close --counted %s", was.String()).Because(errClosing)
+		return shifted{}, service.Refuse("nothing was done").Todo("give cardterm counter shift close --counted %s", was.String()).Because(errClosing)
 	}
 	shift, err := t.office.client.CloseShift(ctx, order, reason, false)
 	if takesTwo(err) {
-		return t.proposeClose(ctx, &kept, reason, err)
+		return t.proposeCash(ctx, "closing", &kept, reason, err)
 	}
 	if err != nil {
-		return closed{}, t.forget("closing", err)
+		return shifted{}, t.forget("closing", err)
 	}
 	t.shiftReceipt(order, counter.Line{What: counter.WhatExpected, Fen: int64(shift.Expected)}, counter.Line{What: counter.WhatCounted, Fen: int64(shift.Counted)})
-	return closed{Shift: shift}, errors.Join(t.drawer.End(), t.forget("closing", nil))
+	return shifted{Shift: shift}, errors.Join(t.drawer.End(), t.forget("closing", nil))
 }
 
 // takesTwo reports whether the centre wants a proposal.
@@ -145,32 +181,32 @@ func takesTwo(err error) bool {
 	return ok && p.Type == api.TwoPeople
 }
 
-// proposeClose proposes to close the shift with its difference, unless that waits already. One that
-// was decided otherwise is forgotten: the clerk counts again.
-func (t *till) proposeClose(ctx context.Context, kept *keptShift, reason string, why error) (closed, error) {
+// proposeCash proposes what a kept order of a shift does with its cash, unless that waits already.
+// One that was decided otherwise is forgotten: the clerk counts again.
+func (t *till) proposeCash(ctx context.Context, name string, kept *keptShift, reason string, why error) (shifted, error) {
 	client := t.office.client
-	client.Knows([]proposal.Entry{cards.CloseEntry()})
+	client.Knows([]proposal.Entry{cards.CashEntry()})
 	if kept.Proposal != 0 {
 		v, err := client.Show(ctx, kept.Proposal)
 		switch {
 		case err != nil:
-			return closed{}, err
+			return shifted{}, err
 		case v.State == proposal.Waiting:
-			return closed{Proposal: kept.Proposal}, nil
+			return shifted{Proposal: kept.Proposal}, nil
 		}
-		return closed{}, errors.Join(service.Refuse("nothing was done").Todo("count, and close the shift again").
-			Because(language.Textf("proposal %d is %s: %w", kept.Proposal, string(v.State), why)), t.forget("closing", nil))
+		return shifted{}, errors.Join(service.Refuse("nothing was done").Todo("count, and give it again").
+			Because(language.Textf("proposal %d is %s: %w", kept.Proposal, string(v.State), why)), t.forget(name, nil))
 	}
 	body, err := proposal.Body(kept.Order)
 	if err != nil {
-		return closed{}, err
+		return shifted{}, err
 	}
-	view, err := t.propose(ctx, cards.KindClose, body, reason)
+	view, err := t.propose(ctx, cards.KindCash, body, reason)
 	if err != nil {
-		return closed{}, t.forget("closing", err)
+		return shifted{}, t.forget(name, err)
 	}
 	kept.Proposal = view.Number
-	return closed{Proposal: view.Number}, t.rewrite("closing", kept)
+	return shifted{Proposal: view.Number}, t.rewrite(name, kept)
 }
 
 // propose proposes what takes two people.
@@ -191,13 +227,23 @@ func (t *till) shiftReceipt(order *cards.ShiftOrder, lines ...counter.Line) {
 	}
 }
 
-// closedText says what became of the close of a shift.
-func closedText(c *closed) *language.Text {
-	if c.Proposal != 0 {
-		return language.Textf("the difference takes two people: proposal %d waits for a supervisor (citycard proposal approve %[1]d); give the same once more when it is approved", c.Proposal)
+// text says what became of an order of a shift: it waits, or is done as it says.
+func (s *shifted) text(done *language.Text) *language.Text {
+	if s.Proposal != 0 {
+		return askedText(s.Proposal)
 	}
-	return differenceText(&c.Shift)
+	return done
 }
+
+func openText(s *shifted) *language.Text {
+	return s.text(language.Textf("shift %d is open, with %s yuan in the drawer", s.Number, s.Start.String()))
+}
+
+func handedText(s *shifted, fen uint32, to string) *language.Text {
+	return s.text(language.Textf("%s yuan are handed over %w; %s yuan are left in the drawer", ledger.Fen(fen).String(), placeText(to), s.Left.String()))
+}
+
+func closedText(s *shifted) *language.Text { return s.text(differenceText(&s.Shift)) }
 
 // differenceText says what is over or short.
 func differenceText(s *api.Shift) *language.Text {
@@ -240,11 +286,12 @@ func counterShiftCommand() *ffcli.Command {
 				if p.json {
 					return printJSON(os.Stdout, s)
 				}
-				p.Print("shift %d is open, with %s yuan in the drawer", s.Number, s.Start.String())
+				p.Print("%w", openText(&s))
 				return p.Printed()
 			}),
 			shiftCommand(&ffcli.Command{
 				Name: "hand-over", ShortUsage: "cardterm counter shift hand-over --amount YUAN --to safe|bank [flags]", ShortHelp: "hand cash of the drawer over to the safe or the bank",
+				LongHelp: "Who receives the cash signs as well: a supervisor approves the proposal that this makes. Given once more after\nthat, it is done. What the bank has not received yet is the balance of the account handed:CHANNEL.",
 			}, func(p *shiftProgram, flags *flag.FlagSet) {
 				flags.Var(&p.cash, "amount", "`YUAN` that are handed over")
 				flags.StringVar(&p.to, "to", cards.ToSafe, "`PLACE`: safe or bank")
@@ -256,7 +303,7 @@ func counterShiftCommand() *ffcli.Command {
 				if p.json {
 					return printJSON(os.Stdout, s)
 				}
-				p.Print("%s yuan are handed over %w; %s yuan are left in the drawer", yuan(p.cash.fen), placeText(p.to), s.Left.String())
+				p.Print("%w", handedText(&s, p.cash.fen, p.to))
 				return p.Printed()
 			}),
 			shiftCommand(&ffcli.Command{

@@ -217,7 +217,7 @@ func (r *Report) ReadTrial(ctx context.Context, l *ledger.Ledger, day ledger.Day
 			r.Reserve.Differences += owed
 		case kind == "pending":
 			r.Reserve.PendingFen += owed
-		case kind == "channel":
+		case kind == "channel", kind == "handed":
 			r.Reserve.ChannelsFen -= owed
 		case kind == "operator":
 			r.Reserve.OperatorsFen += owed

@@ -18,7 +18,7 @@ func registerReference(flags *flag.FlagSet) *string {
 
 func receiveCommand() *ffcli.Command {
 	p := newProposing("receive", "--account CODE --amount YUAN --reference TEXT", "propose to book money that arrived at the bank", "")
-	account := p.flags.String("account", "", "`account` that the money belongs to: channel:ID, deposits:own, passes:own, fees:own, fund:ID or pension:fund")
+	account := p.flags.String("account", "", "`account` that the money belongs to: channel:ID, handed:ID, deposits:own, passes:own, fees:own, fund:ID or pension:fund")
 	amount := p.flags.String("amount", "", "`yuan`, such as 1200.50")
 	reference := registerReference(p.flags)
 	var r receipt.BookRequest

@@ -241,6 +241,6 @@ func (g *glance) readCloses(ctx context.Context, v *view, days []ledger.DayStatu
 
 func isControl(code string) bool {
 	return slices.Contains([]string{
-		"reserve", "float", "deposits", "passes", "fees", "unwritten", "centre", "channel", "operator", "pending", "hospital", "suspense", "bank", "fund", "pension",
+		"reserve", "float", "deposits", "passes", "fees", "unwritten", "centre", "channel", "handed", "operator", "pending", "hospital", "suspense", "bank", "fund", "pension",
 	}, chart.KindOf(code))
 }

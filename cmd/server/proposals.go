@@ -38,7 +38,7 @@ func Proposals(l *ledger.Ledger) (*proposal.Office, error) {
 	kinds = append(kinds, unconfirmed.Kind(&unconfirmed.Office{Ledger: l, Owner: OwnerName()}))
 	counters := cardsOffice(l, new(inForce), func(ctx context.Context) (*time.Location, error) { return Zone(ctx, l) }, nil)
 	kinds = append(kinds, counters.Stock().Kinds()...)
-	kinds = append(kinds, cards.CloseKind(counters), cards.ConsentKind(counters))
+	kinds = append(kinds, cards.CashKind(counters), cards.ConsentKind(counters))
 	kinds = append(kinds, registryKind(l), registry.PublishKind(l, func(ctx context.Context) (index.Moment, error) { return moment(ctx, l) }), rules.ChangeKind(&rules.Store{Ledger: l}))
 	return &proposal.Office{Ledger: l, People: store, Kinds: kinds}, nil
 }

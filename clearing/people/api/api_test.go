@@ -47,7 +47,7 @@ func officeOf(t testing.TB, l *ledger.Ledger) *proposal.Office {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &proposal.Office{Ledger: l, People: store, Kinds: append(proposal.Staff(store), chart.LimitKind(l))}
+	return &proposal.Office{Ledger: l, People: store, Kinds: append(proposal.Staff(store), chart.LimitKind(l), cards.CashKind(cardsAt(l, counterDay)))}
 }
 
 func newTown(t testing.TB, rate int) *town {

@@ -80,7 +80,8 @@ func (c *Client) CloseShift(ctx context.Context, o *cards.ShiftOrder, reason str
 	})
 }
 
-// HandOver signs that cash is taken out of the drawer.
+// HandOver asks for the shift out of whose drawer two people have let cash be taken; it is refused
+// until they have.
 func (c *Client) HandOver(ctx context.Context, o *cards.ShiftOrder, reason string, dry bool) (Shift, error) {
 	o.Do = cards.HandsOver
 	return c.shift(ctx, o, "/v1/shifts/hand-over", reason, dry, func(signed Signature) (json.RawMessage, error) {
@@ -98,6 +99,32 @@ func (c *Client) shift(ctx context.Context, o *cards.ShiftOrder, path, reason st
 		return Shift{}, err
 	}
 	return ask[Shift](ctx, c, call{method: http.MethodPost, path: path + rehearsed(dry), body: text})
+}
+
+// HandedOver asks for cash that was handed over, the newest first: of a channel where that is not
+// empty, and with before of what has lower entries.
+func (c *Client) HandedOver(ctx context.Context, channel string, before int64, limit int) (HandedPage, error) {
+	query := url.Values{"limit": {strconv.Itoa(limit)}}
+	if channel != "" {
+		query.Set("channel", channel)
+	}
+	if before != 0 {
+		query.Set("before", strconv.FormatInt(before, 10))
+	}
+	return ask[HandedPage](ctx, c, call{method: http.MethodGet, path: "/v1/shifts/handed?" + query.Encode(), looks: true})
+}
+
+// Differences asks for what was over and short by person, by their names: of a channel where that
+// is not empty, and of those behind after.
+func (c *Client) Differences(ctx context.Context, channel string, from, to ledger.Day, after string, limit int) (DifferencesPage, error) {
+	query := url.Values{"limit": {strconv.Itoa(limit)}, "from": {from.String()}, "to": {to.String()}}
+	if channel != "" {
+		query.Set("channel", channel)
+	}
+	if after != "" {
+		query.Set("after", after)
+	}
+	return ask[DifferencesPage](ctx, c, call{method: http.MethodGet, path: "/v1/shifts/differences?" + query.Encode(), looks: true})
 }
 
 // Shifts asks for shifts, the newest first: of a channel and at a counter where these are not

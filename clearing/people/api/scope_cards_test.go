@@ -19,6 +19,7 @@ import (
 	"citycard/clearing/people/access"
 	"citycard/clearing/people/api"
 	"citycard/clearing/people/peopletest"
+	"citycard/clearing/people/proposal"
 	"citycard/clearing/rules"
 	"citycard/clearing/verify"
 	"citycard/ledger"
@@ -239,8 +240,10 @@ func (r *realm) seesShifts(row scopeRow) {
 	r.Helper()
 	for _, m := range r.members {
 		may, before := row.may[m.ID] == 'l', r.traces()
-		if kind, _ := r.look(m.ID, http.MethodGet, "/v1/shifts?channel=counter", ""); (kind == "") != may || !may && kind != api.Denied {
-			r.Errorf("%s sees shifts: %q, want them shown: %t", m.ID, kind, may)
+		for _, path := range []string{"/v1/shifts?channel=counter", "/v1/shifts/handed?channel=counter", "/v1/shifts/differences?channel=counter&from=20260101&to=20260131"} {
+			if kind, _ := r.look(m.ID, http.MethodGet, path, ""); (kind == "") != may || !may && kind != api.Denied {
+				r.Errorf("%s asks for %s: %q, want it shown: %t", m.ID, path, kind, may)
+			}
 		}
 		if after := r.traces(); before != after {
 			r.Errorf("the looks of %s leave %s -> %s", m.ID, before, after)
@@ -284,11 +287,13 @@ func stepOf(act string) (do cards.Do, ok bool) {
 	return "", false
 }
 
-// clerk enrols a clerk of the channel, who signs as a client.
+// clerk enrols a clerk of the channel, who signs as a client, and a supervisor.
 func (w *town) clerk() *api.Client {
 	w.Helper()
-	e := people.Enrolment{ID: "cara", Name: "Cara", Unit: access.Channel("counter"), Role: people.Clerk, Key: peopletest.Key(w, "cara").Public().String()}
-	w.must(w.staff.Enrol(w.Context(), e, w.staff.Two(w, "kim", "lee", people.ActEnrol, e.ID, "test")))
+	for id, role := range map[string]people.Role{"cara": people.Clerk, "sue": people.Supervisor} {
+		e := people.Enrolment{ID: id, Name: id, Unit: access.Channel("counter"), Role: role, Key: peopletest.Key(w, id).Public().String()}
+		w.must(w.staff.Enrol(w.Context(), e, w.staff.Two(w, "kim", "lee", people.ActEnrol, e.ID, "test")))
+	}
 	w.must(w.ledger.OpenAccounts(w.Context(), chart.Accounts(clearingtest.New(w, blanks).Registry.Current())))
 	return w.client("cara")
 }
@@ -334,8 +339,24 @@ func (w *town) answersOfCards(count, refused func(string, error)) {
 	refused("close-shift", err)
 	_, err = cara.HandOver(w.Context(), &cards.ShiftOrder{Number: "6", Channel: "counter", Counter: "1", Handed: 1001, To: cards.ToSafe}, "", false)
 	refused("hand-over", err)
-	_, err = cara.HandOver(w.Context(), &cards.ShiftOrder{Number: "7", Channel: "counter", Counter: "1", Handed: 500, To: cards.ToSafe}, "", false)
+	hands := &cards.ShiftOrder{Number: "7", Channel: "counter", Counter: "1", Do: cards.HandsOver, Handed: 500, To: cards.ToSafe}
+	_, err = cara.HandOver(w.Context(), hands, "", false)
+	if refused("hand-over", err); w.kind(err) != api.TwoPeople {
+		w.Errorf("cash that nobody receives is %q", w.kind(err))
+	}
+	w.byTwo(cara, hands)
+	shift, err := cara.HandOver(w.Context(), hands, "", false)
 	count("hand-over", err)
+	if !shift.Repeated || shift.Handed != 500 || shift.Left != 500 {
+		w.Errorf("the shift is %+v", shift)
+	}
+	handed, err := cara.HandedOver(w.Context(), "counter", 0, 10)
+	count("shifts-handed", err)
+	if len(handed.Handed) != 1 || handed.Handed[0].By != "cara" || handed.Handed[0].Received != "sue" || handed.Handed[0].Fen != 500 || handed.Next != 0 {
+		w.Errorf("handed over is %+v", handed)
+	}
+	_, p := w.answered(w.server.Remote(), httptest.NewRequest(http.MethodGet, "/v1/shifts/handed", nil)) // nobody signed
+	refused("shifts-handed", &p)
 	_, err = cara.CloseShift(w.Context(), &cards.ShiftOrder{Number: "8", Channel: "counter", Counter: "1", Counted: 100_000}, "", false)
 	if refused("close-shift", err); w.kind(err) != api.TwoPeople {
 		w.Errorf("a large difference is %q", w.kind(err))
@@ -345,17 +366,45 @@ func (w *town) answersOfCards(count, refused func(string, error)) {
 	if closed.Expected != 500 || closed.Difference != -100 || closed.Closed == nil {
 		w.Errorf("the shift is %+v", closed)
 	}
+	of, err := cara.Differences(w.Context(), "counter", 20260101, 29991231, "", 10)
+	count("shift-differences", err)
+	if want := (api.PersonDifferences{Person: "cara", Unit: "channel:counter", Times: 1, Short: 100, Alone: 100}); len(of.Persons) != 1 || of.Persons[0] != want {
+		w.Errorf("the differences are %+v", of)
+	}
+	_, err = cara.Differences(w.Context(), "counter", 20260102, 20260101, "", 10)
+	refused("shift-differences", err)
 	page, err := cara.Shifts(w.Context(), "counter", "1", false, 0, 10)
 	count("shifts", err)
 	if len(page.Shifts) != 1 || page.Shifts[0].Left != 400 || page.Shifts[0].Claimed != -1 || page.Next != 0 {
 		w.Errorf("the shifts are %+v", page)
 	}
-	_, p := w.answered(w.server.Remote(), httptest.NewRequest(http.MethodGet, "/v1/shifts", nil)) // nobody signed
+	_, p = w.answered(w.server.Remote(), httptest.NewRequest(http.MethodGet, "/v1/shifts", nil)) // nobody signed
 	refused("shifts", &p)
 	_, err = books.Books(w.Context(), w.ledger, nil, func(f books.Fault) {
 		if f.Kind == verify.CardStep || f.Kind == verify.ShiftRow || f.Kind == verify.CardRow || f.Kind == verify.Signature {
 			w.Errorf("%+v", f)
 		}
 	}, verify.Tables)
+	w.must(err)
+}
+
+// byTwo has a supervisor approve what a clerk proposes to do with a shift's cash.
+func (w *town) byTwo(clerk *api.Client, o *cards.ShiftOrder) {
+	w.Helper()
+	body, err := proposal.Body(o)
+	w.must(err)
+	sue := w.client("sue")
+	for _, c := range []*api.Client{clerk, sue} {
+		c.Knows([]proposal.Entry{cards.CashEntry()})
+	}
+	draft, err := clerk.Draft(w.Context(), cards.KindCash, body, "evening", false, false)
+	w.must(err)
+	v, err := clerk.Propose(w.Context(), draft, false)
+	w.must(err)
+	_, err = clerk.Approve(w.Context(), v.Number, v.Hash, v.Reason, false)
+	if err == nil {
+		w.Error("who hands cash over receives it")
+	}
+	_, err = sue.Approve(w.Context(), v.Number, v.Hash, v.Reason, false)
 	w.must(err)
 }

@@ -68,6 +68,41 @@ type Shift struct {
 	Repeated   bool        `json:"repeated,omitempty" doc:"It was done before, under this order: nothing was done now"`
 }
 
+// CashHanded is cash that was handed over from a counter's drawer.
+type CashHanded struct {
+	Entry    int64       `json:"entry" doc:"The newest has the highest"`
+	Unit     people.Unit `json:"unit"`
+	Order    string      `json:"order" doc:"The counter's order number"`
+	Shift    int64       `json:"shift"`
+	At       time.Time   `json:"at"`
+	By       string      `json:"by" doc:"Who handed it over"`
+	Received string      `json:"received_by" doc:"Who received it"`
+	To       string      `json:"to" enum:"safe,bank"`
+	Fen      ledger.Fen  `json:"handed_fen"`
+}
+
+// HandedPage is a page of cash that was handed over.
+type HandedPage struct {
+	Handed []CashHanded `json:"handed" doc:"The newest first"`
+	Next   int64        `json:"next,omitempty" doc:"Ask with it as before for those that are older; left out: there are none"`
+}
+
+// PersonDifferences are what one person has said is over and short.
+type PersonDifferences struct {
+	Person string      `json:"person" doc:"Who counted: who closed the shift, or opened it otherwise"`
+	Unit   people.Unit `json:"unit"`
+	Times  int64       `json:"times"`
+	Over   ledger.Fen  `json:"over_fen" doc:"长款"`
+	Short  ledger.Fen  `json:"short_fen" doc:"短款, above zero"`
+	Alone  ledger.Fen  `json:"alone_fen" doc:"Of both together: what nobody else has signed. The products' figures bound it a day and a month"`
+}
+
+// DifferencesPage is a page of differences by person.
+type DifferencesPage struct {
+	Persons []PersonDifferences `json:"persons" doc:"By their names"`
+	Next    string              `json:"next,omitempty" doc:"Ask with it as after for those behind; left out: there are none"`
+}
+
 // ShiftPage is a page of shifts.
 type ShiftPage struct {
 	Shifts []Shift `json:"shifts" doc:"The newest first"`
@@ -77,16 +112,99 @@ type ShiftPage struct {
 func (s *Server) registerShifts() {
 	huma.Register(s.api, look("shifts", http.MethodGet, "/v1/shifts", "cards", "Shifts at counters",
 		"What was expected, counted, handed over and claimed in each, the newest first. Who works for a channel sees its own.", bodyLimit), s.listShifts)
-	open := act("open-shift", "/v1/shifts/open", "Open a shift", "At most one is open at a counter, which the registry has (counters.csv) with its terminals. It begins with what the one before has left.", bodyLimit)
+	open := act("open-shift", "/v1/shifts/open", "Open a shift", "At most one is open at a counter, which the registry has (counters.csv) with its terminals. It begins with what the one before has left; other cash is booked as over or short, and a large difference is refused (two-people) as at a close.", bodyLimit)
 	open.Tags = []string{"cards"}
 	huma.Register(s.api, open, s.openShift)
 	end := act("close-shift", "/v1/shifts/close", "Close a shift",
-		"Books what is over or short, by who has opened it or a supervisor. A larger difference than the products' figure is refused (two-people): it takes a proposal of the kind \"shift close\".", bodyLimit)
+		"Books what is over or short, by who has opened it or a supervisor. A larger difference than the products' figures for a person's day and month is refused (two-people): it takes a proposal of the kind \"shift cash\".", bodyLimit)
 	end.Tags = []string{"cards"}
 	huma.Register(s.api, end, s.closeShift)
-	hand := act("hand-over", "/v1/shifts/hand-over", "Hand cash over", "Takes cash to the safe or the bank, from the shift that is open, or from what the last one has left.", bodyLimit)
+	hand := act("hand-over", "/v1/shifts/hand-over", "Ask about cash that is handed over",
+		"Cash goes to the safe or the bank, from the shift that is open, or from what the last one has left. Who receives it signs as well: that takes a proposal of the kind \"shift cash\". Until it is approved this is refused (two-people); afterwards it answers with the shift.", bodyLimit)
 	hand.Tags = []string{"cards"}
 	huma.Register(s.api, hand, s.handOver)
+	huma.Register(s.api, look("shifts-handed", http.MethodGet, "/v1/shifts/handed", "cards", "Cash that was handed over",
+		"What counters have handed over to safe or bank, by whom and to whom, the newest first. What the bank has not received yet is the balance of the account handed:CHANNEL.", bodyLimit), s.listHanded)
+	huma.Register(s.api, look("shift-differences", http.MethodGet, "/v1/shifts/differences", "cards", "What was over and short, by person",
+		"Adds up 长短款 of the days from from to to for each person who counted.", bodyLimit), s.listDifferences)
+}
+
+// ofShifts is whose shifts somebody sees, of those that are asked for; empty: of all.
+func ofShifts(ctx context.Context, channel string) (unit people.Unit, err error) {
+	c := callerOf(ctx)
+	if err := c.seesCards(); err != nil {
+		return "", err
+	}
+	if channel != "" {
+		unit = access.Channel(channel)
+	}
+	if c.person != nil && access.IsChannel(c.person.Unit) {
+		if unit != "" && unit != c.person.Unit {
+			return "", &people.DeniedError{Person: *c.person, Act: "see shifts", Unit: unit}
+		}
+		unit = c.person.Unit
+	}
+	return unit, nil
+}
+
+func (s *Server) listHanded(ctx context.Context, in *struct {
+	Channel string `query:"channel" maxLength:"32" doc:"Left out: of all that are seen"`
+	Before  int64  `query:"before" minimum:"0" doc:"Only those with lower entries"`
+	Limit   int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
+},
+) (*answer[HandedPage], error) {
+	unit, err := ofShifts(ctx, in.Channel)
+	if err != nil {
+		return nil, s.problem(ctx, err)
+	}
+	office, err := s.counters(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	list, err := office.HandedOver(ctx, unit, in.Before, in.Limit+1)
+	if err != nil {
+		return nil, s.ofCards(ctx, err)
+	}
+	page := HandedPage{Handed: []CashHanded{}}
+	if len(list) > in.Limit {
+		list = list[:in.Limit]
+		page.Next = list[len(list)-1].Entry
+	}
+	for _, h := range list {
+		page.Handed = append(page.Handed, CashHanded{h.Entry, h.Unit, h.Order, h.Shift, h.At.UTC(), h.Person, h.Second, h.To, h.Fen})
+	}
+	return &answer[HandedPage]{page}, nil
+}
+
+func (s *Server) listDifferences(ctx context.Context, in *struct {
+	Channel string     `query:"channel" maxLength:"32" doc:"Left out: of all that are seen"`
+	From    ledger.Day `query:"from" required:"true" doc:"YYYYMMDD"`
+	To      ledger.Day `query:"to" required:"true" doc:"YYYYMMDD"`
+	After   string     `query:"after" maxLength:"64" doc:"Only persons behind this one"`
+	Limit   int        `query:"limit" minimum:"1" maximum:"200" default:"50"`
+},
+) (*answer[DifferencesPage], error) {
+	unit, err := ofShifts(ctx, in.Channel)
+	if err != nil {
+		return nil, s.problem(ctx, err)
+	}
+	office, err := s.counters(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	list, err := office.Differences(ctx, cards.DifferencesAsked{Unit: unit, From: in.From, To: in.To, After: in.After, Limit: in.Limit + 1})
+	if err != nil {
+		return nil, s.ofCards(ctx, err)
+	}
+	page := DifferencesPage{Persons: []PersonDifferences{}}
+	if len(list) > in.Limit {
+		list = list[:in.Limit]
+		page.Next = list[len(list)-1].Person
+	}
+	for _, d := range list {
+		page.Persons = append(page.Persons, PersonDifferences(d))
+	}
+	return &answer[DifferencesPage]{page}, nil
 }
 
 func (s *Server) listShifts(ctx context.Context, in *struct {
@@ -97,20 +215,11 @@ func (s *Server) listShifts(ctx context.Context, in *struct {
 	Limit   int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 },
 ) (*answer[ShiftPage], error) {
-	c := callerOf(ctx)
-	if err := c.seesCards(); err != nil {
+	unit, err := ofShifts(ctx, in.Channel)
+	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
-	asked := cards.ShiftsAsked{Counter: in.Counter, Missing: in.Missing, Before: in.Before, Limit: in.Limit + 1}
-	if in.Channel != "" {
-		asked.Unit = access.Channel(in.Channel)
-	}
-	if c.person != nil && access.IsChannel(c.person.Unit) {
-		if asked.Unit != "" && asked.Unit != c.person.Unit {
-			return nil, s.problem(ctx, &people.DeniedError{Person: *c.person, Act: "see shifts", Unit: asked.Unit})
-		}
-		asked.Unit = c.person.Unit
-	}
+	asked := cards.ShiftsAsked{Unit: unit, Counter: in.Counter, Missing: in.Missing, Before: in.Before, Limit: in.Limit + 1}
 	office, err := s.counters(ctx, false)
 	if err != nil {
 		return nil, err
