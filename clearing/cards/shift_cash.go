@@ -23,7 +23,7 @@ func (s *shifting) over() ledger.Fen {
 		return s.shift.Start - s.shift.Due
 	case Closes:
 		return s.shift.Difference()
-	case HandsOver:
+	case HandsOver, GivesBack:
 	}
 	return 0
 }

@@ -37,6 +37,8 @@ type shifting struct {
 	shift     Shift
 
 	shown *cashState // to two people
+
+	back struct{ card, id []byte } // row of what is given back
 }
 
 // Shift does something with a shift. What one is over or short at its close, or as it is opened
@@ -154,6 +156,8 @@ func (s *shifting) prepare(ctx context.Context, tx pgx.Tx, b *ledger.Batch) erro
 		err = s.closes(ctx, tx)
 	case HandsOver:
 		err = s.handsOver(ctx, tx)
+	case GivesBack:
+		err = s.givesBack(ctx, tx)
 	}
 	if err != nil {
 		return err
@@ -297,13 +301,16 @@ type ShiftNote struct {
 	Handed    ledger.Fen  `json:"handed_fen"`
 	By        ledger.Fen  `json:"by_it_fen"` // handed over by this order
 	Ended     bool        `json:"ended"`     // the shift was closed before it
+	// Load is the order of the load whose cash it gave back, and Back how much.
+	Load string     `json:"load,omitempty"`
+	Back ledger.Fen `json:"back_fen,omitempty"`
 }
 
 func (s *shifting) note() ShiftNote {
 	o, of := s.order, &s.shift
 	return ShiftNote{
 		of.Number, o.Do, of.Unit, of.Counter, of.Terminals, o.Number, of.Start, of.Due, of.Steps, of.Loaded, of.Claimed, of.Counted, of.Handed, o.Handed,
-		o.Do == HandsOver && !of.Closed.IsZero(),
+		o.Do == HandsOver && !of.Closed.IsZero(), o.Load, o.Given,
 	}
 }
 
@@ -334,6 +341,8 @@ func (s *shifting) finish(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) e
 		err = s.shift.sit(ctx, tx)
 	case s.order.Do == Closes:
 		err = s.shift.rise(ctx, tx)
+	case s.order.Do == GivesBack:
+		err = s.gaveBack(ctx, tx)
 	}
 	if err != nil {
 		return err

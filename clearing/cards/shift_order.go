@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"citycard/clearing/identity"
 	"citycard/clearing/people"
 	"citycard/language"
 	"citycard/ledger"
@@ -21,6 +22,7 @@ const (
 	ActCloseShift = "close shift"
 	ActByTwo      = "shift cash by two people"
 	ActHandOver   = "hand cash over"
+	ActGiveBack   = "give cash of load back"
 	ActAnothers   = "work in another's shift"
 )
 
@@ -32,6 +34,7 @@ const (
 	Opens     ShiftDo = "open"
 	Closes    ShiftDo = "close"
 	HandsOver ShiftDo = "hand_over" // cash of the shift that is open or, where none is, of the last one
+	GivesBack ShiftDo = "give_back" // cash of a load that its channel has got back, to the customer
 )
 
 // To where cash is handed over.
@@ -53,6 +56,8 @@ type ShiftOrder struct {
 	Counted   ledger.Fen `json:"counted_fen,omitempty"` // cash that was counted, of one that closes
 	Handed    ledger.Fen `json:"handed_fen,omitempty"`  // cash that is handed over
 	To        string     `json:"to,omitempty"`          // to where
+	Load      string     `json:"load,omitempty"`        // order number of the load whose cash is given back
+	Given     ledger.Fen `json:"given_fen,omitempty"`   // cash that is given back
 }
 
 // Unit is the channel's.
@@ -66,6 +71,8 @@ func (o *ShiftOrder) What() string {
 		return of + fmt.Sprintf("close with %d fen of loads, counted %d fen", o.Loaded, o.Counted)
 	case HandsOver:
 		return of + fmt.Sprintf("hand %d fen over to %s", o.Handed, o.To)
+	case GivesBack:
+		return of + fmt.Sprintf("give %d fen of load order %s back", o.Given, o.Load)
 	case Opens:
 	}
 	of += fmt.Sprintf("open with %d fen", o.Start)
@@ -85,6 +92,8 @@ func (o *ShiftOrder) Act() string {
 		return ActCloseShift
 	case o.Do == HandsOver:
 		return ActHandOver
+	case o.Do == GivesBack:
+		return ActGiveBack
 	case o.Otherwise:
 		return ActOpenOther
 	}
@@ -97,18 +106,20 @@ func (o *ShiftOrder) Check() error {
 	if err := checkPlace(o.Number, o.Unit(), o.Counter); err != nil {
 		return err
 	}
-	for field, fen := range map[string]ledger.Fen{"start_fen": o.Start, "counted_fen": o.Counted, "handed_fen": o.Handed} {
+	for field, fen := range map[string]ledger.Fen{"start_fen": o.Start, "counted_fen": o.Counted, "handed_fen": o.Handed, "given_fen": o.Given} {
 		if fen < 0 || fen > ledger.MaxAmount {
 			return wrong(field, language.Textf("want an amount that is not below zero"))
 		}
 	}
 	switch {
-	case o.Do != Opens && o.Do != Closes && o.Do != HandsOver:
+	case o.Do != Opens && o.Do != Closes && o.Do != HandsOver && o.Do != GivesBack:
 		return wrong("do", language.Textf("%q is nothing that is done with a shift", string(o.Do)))
 	case o.Loaded > ledger.MaxAmount || o.Loaded < -ledger.MaxAmount:
 		return wrong("loaded_fen", language.Textf("want an amount"))
 	case (o.Do == HandsOver) != (o.Handed > 0) || (o.Do == HandsOver) != (o.To == ToSafe || o.To == ToBank):
 		return wrong("handed_fen", language.Textf("want what is handed over to safe or bank, and only there"))
+	case (o.Do == GivesBack) != (o.Given > 0) || (o.Do == GivesBack) != (o.Load != "") || o.Load != "" && !identity.IsName(o.Load, MaxOrder):
+		return wrong("given_fen", language.Textf("want what is given back, and the order number of its load, and only there"))
 	}
 	return nil
 }
@@ -130,5 +141,5 @@ func IsShift(act string) bool { return slices.Contains(ShiftActs(), act) }
 
 // ShiftActs are the acts on shifts.
 func ShiftActs() []string {
-	return []string{ActOpenShift, ActOpenOther, ActCloseShift, ActByTwo, ActHandOver}
+	return []string{ActOpenShift, ActOpenOther, ActCloseShift, ActByTwo, ActHandOver, ActGiveBack}
 }

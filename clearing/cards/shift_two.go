@@ -41,7 +41,7 @@ func (o *ShiftOrder) change(of cashState, approves people.Unit) *proposal.Change
 	case Closes:
 		over = o.Counted - of.expected
 		row = row.Alters("expected", expected, expected).Alters("counted", "", o.Counted.String())
-	case Opens:
+	default:
 		row = row.Alters("left", expected, expected).Alters("at the beginning", "", o.Start.String())
 	}
 	c.Rows = []proposal.Row{row}
@@ -72,8 +72,8 @@ func (o *Office) showCash(ctx context.Context, order ShiftOrder) (change *propos
 	if err := order.Check(); err != nil {
 		return nil, err
 	}
-	if order.Do == Opens && !order.Otherwise {
-		return nil, refusal(language.Textf("a shift that begins as the one before has left it takes one person"), nil)
+	if order.Do == GivesBack || order.Do == Opens && !order.Otherwise {
+		return nil, refusal(language.Textf("one person does this alone"), nil)
 	}
 	figures, err := o.InForce(ctx)
 	if err != nil {
@@ -218,8 +218,19 @@ func CashEntry() proposal.Entry {
 		if err != nil {
 			return nil, err
 		}
-		return order.change(cashState{row.Key, row.State, expectedOf(&order, shown)}, issuers(shown.Approves)), nil
+		return order.change(cashState{row.Key, order.Do.stateOf(row.State), expectedOf(&order, shown)}, issuers(shown.Approves)), nil
 	}, func(order ShiftOrder, _ *proposal.Change, said string) error { return proposal.ExpectJSON(said, order) })
+}
+
+// stateOf is the state that a change may show of a shift with which this is done.
+func (do ShiftDo) stateOf(shown string) string {
+	switch {
+	case do == Closes, do == HandsOver && shown != "closed":
+		return "open"
+	case do == Opens && shown == "none":
+		return shown
+	}
+	return "closed"
 }
 
 // issuers is the unit that approves, if that may be another than the channel's.

@@ -102,15 +102,11 @@ func (s *Shift) addLoads(ctx context.Context, q querier) error {
 	return nil
 }
 
-// sit has loads at the terminals of a shift that opens be its cash, and what was given back there
-// while none was open.
+// sit has loads at the terminals of a shift that opens be its cash.
 func (s *Shift) sit(ctx context.Context, tx pgx.Tx) error {
 	at, err := terminals(s.Terminals)
 	if err == nil {
 		_, err = tx.Exec(ctx, "INSERT INTO shift_terminals (terminal, unit, shift) SELECT t, $2, $3 FROM unnest($1::BYTEA[]) AS t", at, string(s.Unit), s.Number)
-	}
-	if err == nil {
-		_, err = tx.Exec(ctx, "UPDATE terminal_loads SET shift = $3 WHERE unit = $1 AND terminal = ANY($2) AND shift = 0 AND fen < 0", string(s.Unit), at, s.Number)
 	}
 	if err != nil {
 		return fmt.Errorf("take the terminals of a shift: %w", err)

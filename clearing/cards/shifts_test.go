@@ -385,6 +385,7 @@ func TestBadShifts(t *testing.T) {
 		"is nothing that":        func(o *cards.ShiftOrder) { o.Do = "burn" },
 		"loaded_fen: want":       func(o *cards.ShiftOrder) { o.Loaded = ledger.MaxAmount + 1 },
 		"handed_fen: want what":  func(o *cards.ShiftOrder) { o.Handed = 1 },
+		"given_fen: want what":   func(o *cards.ShiftOrder) { o.Load = "l-1" },
 		"is not registered toda": func(o *cards.ShiftOrder) { o.Channel = "tram" },
 	} {
 		o := c.opening("1", 0)

@@ -154,7 +154,7 @@ func (o *Office) order(ctx context.Context, r Refund, card identity.Card) (paidL
 				order, account.Code, row.Amount, row.BookingDay,
 				ledger.Key{Day: row.Day, Subject: row.Subject, ID: row.ID},
 				load.Placer(request.GetPlacer()), request.GetOrder(),
-				load.Taken{Key: order.Refunded(), Channel: request.GetChannel(), Terminal: request.GetTerminal(), Fen: -row.Amount},
+				load.Taken{Key: order.Refunded(), Channel: request.GetChannel(), Order: request.GetOrder(), Terminal: request.GetTerminal(), Fen: -row.Amount},
 			})
 		}
 		return nil

@@ -68,7 +68,7 @@ func (s *staff) inShift(e *chain.AuditEntry, st *people.Statement) {
 				s.owners[at()] = shiftOwner{opened: e.First}
 			case cards.Closes:
 				s.owners[at()] = shiftOwner{of.opened, e.First}
-			case cards.HandsOver:
+			case cards.HandsOver, cards.GivesBack:
 			}
 		})
 	}

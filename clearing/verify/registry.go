@@ -32,7 +32,7 @@ func acts() []string {
 		rules.ActFound, rules.ActApprove, persons.ActImport, persons.ActTry, persons.ActUndo, persons.ActEnd,
 		access.ActIssue, access.ActRevoke, quarantine.ActJudge, quarantine.ActBooked,
 		load.ActAskInvoice, load.ActAnswers, offered.ActPropose, offered.ActReject, offered.ActWithdraw, receipt.ActBook, receipt.ActReverse,
-		cards.ActOpenShift, cards.ActOpenOther, cards.ActCloseShift, cards.ActByTwo, cards.ActHandOver, cards.ActConsent, cards.ActIssue, cards.ActBank, stock.ActReceive, stock.ActMove, stock.ActSpoil, stock.ActCount,
+		cards.ActOpenShift, cards.ActOpenOther, cards.ActCloseShift, cards.ActByTwo, cards.ActHandOver, cards.ActGiveBack, cards.ActConsent, cards.ActIssue, cards.ActBank, stock.ActReceive, stock.ActMove, stock.ActSpoil, stock.ActCount,
 	}
 	for _, do := range cards.Does() {
 		all = append(all, do.Act())

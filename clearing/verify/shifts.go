@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -27,6 +28,17 @@ type shiftBooks struct {
 	last  map[string]*shiftSeen      // by unit and counter
 	seats map[string][]index.Counter // at which counters terminals stood, by the registry
 	sits  map[int64][]string         // terminals whose loads are an open shift's
+	back  map[backOf]ledger.Fen      // cash given back, by its notes and not by its rows
+}
+
+// backOf is what a shift gave back of a load, by the load's order number.
+type backOf struct {
+	shift int64
+	load  string
+}
+
+func (b backOf) compare(other backOf) int {
+	return cmp.Or(cmp.Compare(b.shift, other.shift), cmp.Compare(b.load, other.load))
 }
 
 // shiftNote is a note of the journal, with what it books as over or short, and as handed over.
@@ -46,7 +58,7 @@ type shiftSeen struct {
 }
 
 func newShiftBooks() shiftBooks {
-	return shiftBooks{map[int64][]*shiftNote{}, map[int64]ledger.Fen{}, map[string]*shiftSeen{}, map[string][]index.Counter{}, map[int64][]string{}}
+	return shiftBooks{map[int64][]*shiftNote{}, map[int64]ledger.Fen{}, map[string]*shiftSeen{}, map[string][]index.Counter{}, map[int64][]string{}, map[backOf]ledger.Fen{}}
 }
 
 // shiftNotes takes up the notes of a channel.
@@ -74,6 +86,9 @@ func (c *check) shiftNotes(l *life) {
 			act.shift = of.Shift
 		}
 		c.shiftsOf.notes[of.Shift] = append(c.shiftsOf.notes[of.Shift], &note)
+		if of.Do == cards.GivesBack {
+			c.shiftsOf.back[backOf{of.Shift, of.Load}] += of.Back
+		}
 	}
 	if len(l.paid) > 0 {
 		c.fault(ShiftRow, l.name(), "the journal has money of %d orders of shifts without their notes", len(l.paid))
@@ -125,6 +140,11 @@ func (c *check) shifts(ctx context.Context) error {
 		})
 	if err != nil {
 		return err
+	}
+	for _, of := range slices.SortedFunc(maps.Keys(c.shiftsOf.back), backOf.compare) {
+		if fen := c.shiftsOf.back[of]; fen != 0 {
+			c.fault(ShiftRow, fmt.Sprintf("shift %d", of.shift), "it has given cash of load order %s back; its orders say %d fen more than the loads", of.load, fen)
+		}
 	}
 	for _, number := range slices.Sorted(maps.Keys(c.shiftsOf.notes)) {
 		c.fault(ShiftRow, fmt.Sprintf("shift %d", number), "the journal has notes of it, and it is not kept")

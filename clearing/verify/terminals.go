@@ -15,9 +15,9 @@ import (
 // wait or were withdrawn (05 and 06), and then the rows that say at which terminal their cash was
 // taken or given back.
 const besideTerminals = `
-	SELECT subject AS card, 0 AS what, id, evidence, debit, credit, amount AS fen, '' AS unit, ''::BYTEA AS terminal, 0::INT8 AS shift FROM journal
+	SELECT subject AS card, 0 AS what, id, evidence, debit, credit, amount AS fen, '' AS unit, ''::BYTEA AS terminal, 0::INT8 AS shift, '' AS number FROM journal
 		WHERE kind IS NULL AND id >= '\x03' AND id < '\x07'
-	UNION ALL SELECT card, 1, id, NULL, 0, 0, fen, unit, terminal, shift FROM terminal_loads
+	UNION ALL SELECT card, 1, id, NULL, 0, 0, fen, unit, terminal, shift, number FROM terminal_loads
 	ORDER BY card, what, id`
 
 type terminalRow struct {
@@ -28,6 +28,7 @@ type terminalRow struct {
 	unit               string
 	terminal           []byte
 	shift              int64
+	number             string // of the order, of what is given back
 }
 
 // taking are one card's loads that were paid at terminals, as the journal tells them.
@@ -52,7 +53,7 @@ type takenOf struct {
 func (c *check) terminals(ctx context.Context) error {
 	var r terminalRow
 	of := newTaking(nil)
-	err := c.each(ctx, besideTerminals, []any{&r.card, &r.what, &r.id, &r.evidence, &r.debit, &r.credit, &r.fen, &r.unit, &r.terminal, &r.shift}, func() error {
+	err := c.each(ctx, besideTerminals, []any{&r.card, &r.what, &r.id, &r.evidence, &r.debit, &r.credit, &r.fen, &r.unit, &r.terminal, &r.shift, &r.number}, func() error {
 		if !bytes.Equal(r.card, of.card) {
 			c.endTaking(of)
 			of = newTaking(r.card)
@@ -62,7 +63,7 @@ func (c *check) terminals(ctx context.Context) error {
 			return nil
 		}
 		is, ok := of.open[string(r.id)]
-		if !ok || is.Fen != ledger.Fen(r.fen) || chart.Channel(is.Channel) != r.unit || !bytes.Equal(is.Terminal, r.terminal) {
+		if !ok || is.Fen != ledger.Fen(r.fen) || chart.Channel(is.Channel) != r.unit || !bytes.Equal(is.Terminal, r.terminal) || r.fen < 0 && is.Order != r.number {
 			c.fault(TerminalLoad, of.name(r.id), "the journal does not have it so")
 		}
 		delete(of.open, string(r.id))
@@ -121,7 +122,7 @@ func (c *check) placed(of *taking, r *terminalRow, key ledger.Key) {
 	}
 }
 
-// counts adds what was taken at a terminal to the shift whose cash it is.
+// counts adds what was taken at a terminal, or given back, to the shift whose cash it is.
 func (c *check) counts(r *terminalRow) {
 	if r.shift == 0 {
 		return
@@ -132,7 +133,11 @@ func (c *check) counts(r *terminalRow) {
 		c.taken[r.shift] = of
 	}
 	of.fen += ledger.Fen(r.fen)
-	of.terminals[fmt.Sprintf("%x", r.terminal)] = true
+	if r.fen > 0 {
+		of.terminals[fmt.Sprintf("%x", r.terminal)] = true
+	} else { // any counter of the channel gives it
+		c.shiftsOf.back[backOf{r.shift, r.number}] += ledger.Fen(r.fen)
+	}
 	if of.unit != r.unit {
 		c.fault(ShiftRow, fmt.Sprintf("shift %d", r.shift), "it has loads of %s and of %s", of.unit, r.unit)
 	}

@@ -27,7 +27,7 @@ func counterOrdersCommand() *ffcli.Command {
 	p := &ordersProgram{counterProgram: newCounterProgram()}
 	p.registerCounter(flags, 10*time.Second)
 	flags.StringVar(&p.settled, "settled", "", "end `ORDER`, whose card can prove it no more, after the clearing centre has found out what became of it")
-	flags.StringVar(&p.became, "became", "", "with --settled: `WHAT` became of it, on-card or given-back; so its cash is counted")
+	flags.StringVar(&p.became, "became", "", "with --settled: `WHAT` became of it, on-card or given-back, to the channel")
 	return &ffcli.Command{
 		Name: "orders", ShortUsage: "cardterm counter orders [flags]", ShortHelp: "list the orders whose money is not known to be on its card",
 		FlagSet: flags, Exec: p.exec,
@@ -87,8 +87,9 @@ func (t *till) settle(order, became string) error {
 	case o.Placer != "": // nobody has paid for it here
 	case became == "on-card":
 		err = t.drawer.Wrote(o.Name())
-	default:
+	case t.centre.server == "":
 		err = t.drawer.Gave(o.Name(), int64(o.Load.GetAmountFen()))
+	default: // cardterm counter shift give-back counts it
 	}
 	if err != nil {
 		return err

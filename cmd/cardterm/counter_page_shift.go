@@ -16,6 +16,8 @@ func (c *clerk) planShift(r page.Request) (*page.Plan, error) {
 		return c.planOpen(r)
 	case "hand-over":
 		return c.planHandOver(r)
+	case "give-back":
+		return c.planGiveBack(r)
 	}
 	fen, err := amountOf(r.Values["counted"])
 	if err != nil {
@@ -72,6 +74,24 @@ func (c *clerk) planHandOver(r page.Request) (*page.Plan, error) {
 				return nil, officeError(err)
 			}
 			return &page.Did{Title: handedText(&s, fen, to)}, nil
+		},
+	}, nil
+}
+
+func (c *clerk) planGiveBack(r page.Request) (*page.Plan, error) {
+	fen, err := amountOf(r.Values["amount"])
+	if err != nil {
+		return nil, err
+	}
+	load := r.Values["load"]
+	return &page.Plan{
+		Title: language.Textf("give cash of a load back"), Rows: []page.Row{named(plain(load), inYuan(int64(fen)))},
+		Do: func(ctx context.Context) (*page.Did, error) {
+			s, err := c.giveBack(ctx, load, fen, "counter")
+			if err != nil {
+				return nil, officeError(err)
+			}
+			return &page.Did{Title: givenText(&s, load, fen)}, nil
 		},
 	}, nil
 }

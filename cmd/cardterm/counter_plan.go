@@ -32,7 +32,7 @@ func (c *clerk) planOf(ctx context.Context, r page.Request) (*page.Plan, error) 
 		return nil, service.Refuse("nothing was done").Todo("sign in").Because(language.Textf("nobody is signed in"))
 	}
 	switch r.Act {
-	case "shift-open", "shift-close", "hand-over":
+	case "shift-open", "shift-close", "hand-over", "give-back":
 		return c.planShift(r)
 	case "again":
 		return c.planAgain(r)

@@ -139,13 +139,51 @@ type shifted struct {
 	Proposal int64 `json:"proposal,omitempty"` // it is not done until somebody else has approved this
 }
 
+// giveBack gives a customer the cash of a load that the centre has given back to the channel.
+func (t *till) giveBack(ctx context.Context, load string, fen uint32, reason string) (api.Shift, error) {
+	if t.office == nil {
+		return api.Shift{}, errNoOffice
+	}
+	if err := t.closing(); err != nil {
+		return api.Shift{}, err
+	}
+	kept := keptShift{Order: cards.ShiftOrder{Channel: t.till.channel, Counter: t.till.counter, Do: cards.GivesBack, Load: load, Given: ledger.Fen(fen)}}
+	if err := t.kept("giving", &kept); err != nil {
+		return api.Shift{}, err
+	}
+	order := &kept.Order
+	if order.Load != load || order.Given != ledger.Fen(fen) {
+		return api.Shift{}, service.Refuse("nothing was done").Todo("give cardterm counter shift give-back --load %s --amount %s", order.Load, order.Given.String()).
+			Because(language.Textf("cash is being given back, and the centre has not answered: that comes first"))
+	}
+	shift, err := t.office.client.GiveBack(ctx, order, reason, false)
+	if err != nil {
+		return shift, t.forget("giving", err)
+	}
+	if err := t.drawer.Gave(t.own(load), int64(fen)); err != nil {
+		return shift, err
+	}
+	t.shiftReceipt(order, counter.Line{What: counter.WhatPaidBack, Fen: int64(fen)})
+	return shift, t.forget("giving", nil)
+}
+
+// giving refuses to close a shift while it is not known whether its cash was given back.
+func (t *till) giving() error {
+	_, err := os.Stat(t.dir.Join("giving"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return errors.Join(err, service.Refuse("nothing was done").Todo("give the same cardterm counter shift give-back once more").
+		Because(language.Textf("cash is being given back, and the centre has not answered: that comes first")))
+}
+
 // closeShift closes the shift at the centre, and here. A large difference is proposed: then the
 // shift is closed here once somebody else has approved it, and the same is asked for again.
 func (t *till) closeShift(ctx context.Context, counted uint32, reason string) (shifted, error) {
 	if t.office == nil {
 		return shifted{}, errNoOffice
 	}
-	if err := t.handing(); err != nil {
+	if err := errors.Join(t.handing(), t.giving()); err != nil {
 		return shifted{}, err
 	}
 	if _, open := t.drawer.Shift(); !open {
@@ -243,6 +281,10 @@ func handedText(s *shifted, fen uint32, to string) *language.Text {
 	return s.text(language.Textf("%s yuan are handed over %w; %s yuan are left in the drawer", ledger.Fen(fen).String(), placeText(to), s.Left.String()))
 }
 
+func givenText(s *api.Shift, load string, fen uint32) *language.Text {
+	return language.Textf("give the customer the %s yuan of load order %s; %s yuan are left in the drawer", ledger.Fen(fen).String(), load, s.Left.String())
+}
+
 func closedText(s *shifted) *language.Text { return s.text(differenceText(&s.Shift)) }
 
 // differenceText says what is over or short.
@@ -256,19 +298,20 @@ func differenceText(s *api.Shift) *language.Text {
 	return language.Textf("shift %d is closed: the cash is as expected, %s yuan", s.Number, s.Counted.String())
 }
 
-// shiftProgram is `cardterm counter shift open`, `hand-over` and `close`.
+// shiftProgram is `cardterm counter shift open`, `hand-over`, `give-back` and `close`.
 type shiftProgram struct {
 	counterProgram
 	cash      yuanValue
 	reason    string
 	otherwise bool
 	to        string
+	load      string
 }
 
 func counterShiftCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("cardterm counter shift", flag.ContinueOnError)
 	return &ffcli.Command{
-		Name: "shift", ShortUsage: "cardterm counter shift open|hand-over|close [flags]", ShortHelp: "open and close a shift, with the cash in the drawer", FlagSet: flags,
+		Name: "shift", ShortUsage: "cardterm counter shift open|hand-over|give-back|close [flags]", ShortHelp: "open and close a shift, with the cash in the drawer", FlagSet: flags,
 		Exec: func(context.Context, []string) error {
 			return service.Exit(service.ExitUsage, service.Fail("which command?").Todo("cardterm counter shift --help lists them"))
 		},
@@ -306,6 +349,7 @@ func counterShiftCommand() *ffcli.Command {
 				p.Print("%w", handedText(&s, p.cash.fen, p.to))
 				return p.Printed()
 			}),
+			shiftGiveBackCommand(),
 			shiftCommand(&ffcli.Command{
 				Name: "close", ShortUsage: "cardterm counter shift close --counted YUAN [flags]", ShortHelp: "close the shift: what is over or short is booked",
 			}, func(p *shiftProgram, flags *flag.FlagSet) {
@@ -323,6 +367,26 @@ func counterShiftCommand() *ffcli.Command {
 			}),
 		},
 	}
+}
+
+func shiftGiveBackCommand() *ffcli.Command {
+	return shiftCommand(&ffcli.Command{
+		Name: "give-back", ShortUsage: "cardterm counter shift give-back --load ORDER --amount YUAN [flags]", ShortHelp: "give a customer the cash of a load back",
+		LongHelp: "Of a load that two people have given back to the channel (citycard load refund, load withdraw). It leaves the drawer of\nthe shift that is open here; citycard shift list --owed lists what is still to be given.",
+	}, func(p *shiftProgram, flags *flag.FlagSet) {
+		flags.StringVar(&p.load, "load", "", "order `NUMBER` of the load")
+		flags.Var(&p.cash, "amount", "`YUAN` that were paid for it")
+	}, func(ctx context.Context, t *till, p *shiftProgram) error {
+		s, err := t.giveBack(ctx, p.load, p.cash.fen, p.reason)
+		if err != nil {
+			return officeError(err)
+		}
+		if p.json {
+			return printJSON(os.Stdout, s)
+		}
+		p.Print("%w", givenText(&s, p.load, p.cash.fen))
+		return p.Printed()
+	})
 }
 
 func shiftCommand(c *ffcli.Command, register func(*shiftProgram, *flag.FlagSet), do func(context.Context, *till, *shiftProgram) error) *ffcli.Command {

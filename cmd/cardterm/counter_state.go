@@ -263,6 +263,8 @@ func (c *clerk) officeActs(add func(string, *language.Text, *language.Text, ...p
 		}})
 	add("found", language.Textf("A lost card was found"), nil, numberField(language.Textf("Its number"), false), certificateField())
 	handOverForm(add)
+	add("give-back", language.Textf("Give cash of a load back"), language.Textf("Two people have given it back to the channel."),
+		page.Field{Name: "load", Label: language.Textf("Order number of the load"), Kind: page.KindText, First: true}, page.Field{Name: "amount", Label: language.Textf("Yuan that were paid for it"), Kind: page.KindMoney})
 	add("shift-close", language.Textf("Close the shift"), nil, amountField("counted", language.Textf("Yuan that were counted"), false))
 }
 

@@ -266,8 +266,12 @@ func (t *till) resolve(ctx context.Context) (all []counter.Resolved, err error) 
 		return err
 	})
 	for _, r := range all {
-		if r.Placer == "" && (r.Outcome == counter.GivenBack || r.Outcome == counter.NotBooked) {
+		switch {
+		case r.Placer != "":
+		case r.Outcome == counter.NotBooked || r.Outcome == counter.GivenBack && t.centre.server == "":
 			err = errors.Join(err, t.drawer.Gave(t.own(r.Order), int64(r.Fen)))
+		case r.Outcome == counter.GivenBack: // its cash is in the drawer until it is given back
+			err = errors.Join(err, t.drawer.Wrote(t.own(r.Order)))
 		}
 	}
 	return all, err
@@ -311,7 +315,7 @@ func outcomeText(r *counter.Resolved) *language.Text {
 	case counter.Elsewhere:
 		return language.Textf("order %s: the %s yuan go on waiting, another load of the card comes first; nobody has paid them here", r.Order, yuan(r.Fen))
 	case counter.GivenBack:
-		return language.Textf("order %s: the centre has given the %s yuan back to the channel: give them to the customer", r.Order, yuan(r.Fen))
+		return language.Textf("order %s: the centre has given the %s yuan back to the channel: give them to the customer (cardterm counter shift give-back --load %[1]s)", r.Order, yuan(r.Fen))
 	case counter.NotBooked:
 		return language.Textf("order %s: the %s yuan were never taken: give them back to the customer", r.Order, yuan(r.Fen))
 	}

@@ -46,7 +46,7 @@ func chineseActs() map[string]string {
 		cards.Activate.Act(): "启用社保功能", cards.Suspend.Act(): "停用社保功能",
 		cards.ActIssue: "制卡入账", cards.ActBank: "导入银行功能状态文件", stock.ActReceive: "卡库入库", stock.ActMove: "卡库调拨", stock.ActSpoil: "卡库报废", stock.ActCount: "卡库盘点",
 		cards.ActOpenShift: "开班", cards.ActCloseShift: "结班",
-		cards.ActOpenOther: "不按前班结余开班", cards.ActByTwo: "双人办理班次现金", cards.ActConsent: "同意对卡办理业务", cards.ActHandOver: "上缴现金", cards.ActAnothers: "代办他人班次",
+		cards.ActOpenOther: "不按前班结余开班", cards.ActByTwo: "双人办理班次现金", cards.ActConsent: "同意对卡办理业务", cards.ActHandOver: "上缴现金", cards.ActGiveBack: "退还充值现金", cards.ActAnothers: "代办他人班次",
 		message.ActTopic: "首次发现主题", quarantine.ActJudge: "决定复判隔离记录", quarantine.ActBooked: "复判入账",
 	}
 }

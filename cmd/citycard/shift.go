@@ -37,17 +37,19 @@ func (s shiftLine) cells(language.Language) []string {
 const shiftPage = 200
 
 func shiftListCommand() *ffcli.Command {
-	c := newCommand("shift list", "[--channel ID] [--counter NAME] [--missing] [--limit N] | --handed | --differences [--from DAY] [--to DAY]", "shifts with their cash, the newest first",
+	c := newCommand("shift list", "[--channel ID] [--counter NAME] [--missing] [--limit N] | --handed | --owed | --differences [--from DAY] [--to DAY]", "shifts with their cash, the newest first",
 		"Expected, counted and over (below zero: short), what is left in the drawer, and what loads brought: by the books, and as\n"+
 			"the counter claims. An open shift has no count. Missing is what taps took from cards that were returned, by the\n"+
 			"counter's word, and is not booked: after some days somebody has to ask the clerk.\n"+
 			"--handed lists cash that was handed over instead, with who received it; what the bank has not received yet is the\n"+
-			"balance of handed:ID (citycard account). --differences adds up what was over and short for each person who counted.")
+			"balance of handed:ID (citycard account). --owed lists loads that two people have given back to a channel, and whose cash\n"+
+			"no counter has given to the customer. --differences adds up what was over and short for each person who counted.")
 	c.registerJSON("print one object a line, with all figures of a shift")
 	channel := c.flags.String("channel", "", "only of the channel with this `ID`")
 	counter := c.flags.String("counter", "", "only at the counter of this `NAME`")
 	missing := c.flags.Bool("missing", false, "only those of which a tap is missing")
 	handed := c.flags.Bool("handed", false, "cash that was handed over, the newest first")
+	owed := c.flags.Bool("owed", false, "cash of loads that counters are to give back")
 	differences := c.flags.Bool("differences", false, "what was over and short, by person")
 	var of span
 	c.flags.Var(&of.from, "from", "with --differences: the first `day` YYYYMMDD; without it the first of the month")
@@ -57,8 +59,8 @@ func shiftListCommand() *ffcli.Command {
 		switch {
 		case *limit < 1:
 			return service.Exit(service.ExitUsage, language.Textf("--limit %d: want at least 1", *limit))
-		case *handed && *differences || (*handed || *differences) && (*missing || *counter != "") || !*differences && (of.from != 0 || of.to != 0):
-			return service.Exit(service.ExitUsage, language.Textf("--handed and --differences are lists of their own, of a channel or of all; --from and --to belong to --differences"))
+		case several(*handed, *owed, *differences, *missing || *counter != "") || !*differences && (of.from != 0 || of.to != 0):
+			return service.Exit(service.ExitUsage, language.Textf("--handed, --owed and --differences are lists of their own, of a channel or of all; --from and --to belong to --differences"))
 		}
 		return nil
 	}
@@ -66,6 +68,8 @@ func shiftListCommand() *ffcli.Command {
 		switch {
 		case *handed:
 			return listHanded(ctx, c, client, *channel, *limit)
+		case *owed:
+			return listOwedCash(ctx, c, client, *channel, *limit)
 		case *differences:
 			return listDifferences(ctx, c, client, *channel, of, *limit)
 		}
@@ -163,4 +167,49 @@ func listDifferences(ctx context.Context, c *command, client *api.Client, channe
 		return refusedBy(language.Textf("no differences are listed"), err)
 	}
 	return nil
+}
+
+const owedCashHeader = "UNIT\tORDER\tCARD\t>YUAN"
+
+// owedCashLine is cash that is to be given back, as it is printed.
+type owedCashLine struct{ api.CashOwed }
+
+func (o owedCashLine) cells(language.Language) []string {
+	return []string{string(o.Unit), o.Load, o.Card, o.Fen.String()}
+}
+
+func listOwedCash(ctx context.Context, c *command, client *api.Client, channel string, limit int) error {
+	err := list(c, owedCashHeader, owedCashLine.cells, func(add func(owedCashLine) error) error {
+		for after, left := "", limit; left > 0; {
+			page, err := client.OwedCash(ctx, channel, after, min(left, shiftPage))
+			if err != nil {
+				return err
+			}
+			for _, o := range page.Owed {
+				if err := add(owedCashLine{o}); err != nil {
+					return err
+				}
+			}
+			if after = page.Next; after == "" {
+				return nil
+			}
+			left -= len(page.Owed)
+		}
+		return nil
+	})
+	if err != nil {
+		return refusedBy(language.Textf("no cash that is to be given back is listed"), err)
+	}
+	return nil
+}
+
+// several reports whether more than one is true.
+func several(all ...bool) bool {
+	n := 0
+	for _, is := range all {
+		if is {
+			n++
+		}
+	}
+	return n > 1
 }

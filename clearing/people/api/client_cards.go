@@ -101,6 +101,27 @@ func (c *Client) shift(ctx context.Context, o *cards.ShiftOrder, path, reason st
 	return ask[Shift](ctx, c, call{method: http.MethodPost, path: path + rehearsed(dry), body: text})
 }
 
+// GiveBack signs that the cash of a load is given back to its customer.
+func (c *Client) GiveBack(ctx context.Context, o *cards.ShiftOrder, reason string, dry bool) (Shift, error) {
+	o.Do = cards.GivesBack
+	return c.shift(ctx, o, "/v1/shifts/give-back", reason, dry, func(signed Signature) (json.RawMessage, error) {
+		return encode(GivingBack{o.Number, o.Channel, o.Counter, o.Load, o.Given, signed})
+	})
+}
+
+// OwedCash asks for cash that counters are to give back: of a channel where that is not empty, and
+// behind after.
+func (c *Client) OwedCash(ctx context.Context, channel, after string, limit int) (CashOwedPage, error) {
+	query := url.Values{"limit": {strconv.Itoa(limit)}}
+	if channel != "" {
+		query.Set("channel", channel)
+	}
+	if after != "" {
+		query.Set("after", after)
+	}
+	return ask[CashOwedPage](ctx, c, call{method: http.MethodGet, path: "/v1/shifts/owed?" + query.Encode(), looks: true})
+}
+
 // HandedOver asks for cash that was handed over, the newest first: of a channel where that is not
 // empty, and with before of what has lower entries.
 func (c *Client) HandedOver(ctx context.Context, channel string, before int64, limit int) (HandedPage, error) {

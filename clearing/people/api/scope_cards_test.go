@@ -214,6 +214,10 @@ func (r *realm) shift(act, id string) func() api.Kind {
 			})
 			return kind
 		}
+	case cards.ActGiveBack:
+		opens.Otherwise, opens.Start = true, 500
+		o.Do, o.Load, o.Given = cards.GivesBack, o.Counter, 500
+		r.must(owes(r.Context(), r.ledger, o.Load, o.Given))
 	case cards.ActHandOver:
 		opens.Otherwise, opens.Start = true, 500
 		o.Do, o.Handed, o.To = cards.HandsOver, 500, cards.ToBank
@@ -230,6 +234,10 @@ func (r *realm) shift(act, id string) func() api.Kind {
 			kind, _ := send(r, "/v1/shifts/close", api.ClosingShift{Order: o.Number, Channel: o.Channel, Counter: o.Counter, Signed: signed})
 			return kind
 		}
+		if o.Do == cards.GivesBack {
+			kind, _ := send(r, "/v1/shifts/give-back", api.GivingBack{Order: o.Number, Channel: o.Channel, Counter: o.Counter, Load: o.Load, Given: o.Given, Signed: signed})
+			return kind
+		}
 		kind, _ := send(r, "/v1/shifts/hand-over", api.HandingOver{Order: o.Number, Channel: o.Channel, Counter: o.Counter, Handed: o.Handed, To: o.To, Signed: signed})
 		return kind
 	}
@@ -240,7 +248,7 @@ func (r *realm) seesShifts(row scopeRow) {
 	r.Helper()
 	for _, m := range r.members {
 		may, before := row.may[m.ID] == 'l', r.traces()
-		for _, path := range []string{"/v1/shifts?channel=counter", "/v1/shifts/handed?channel=counter", "/v1/shifts/differences?channel=counter&from=20260101&to=20260131"} {
+		for _, path := range []string{"/v1/shifts?channel=counter", "/v1/shifts/owed?channel=counter", "/v1/shifts/handed?channel=counter", "/v1/shifts/differences?channel=counter&from=20260101&to=20260131"} {
 			if kind, _ := r.look(m.ID, http.MethodGet, path, ""); (kind == "") != may || !may && kind != api.Denied {
 				r.Errorf("%s asks for %s: %q, want it shown: %t", m.ID, path, kind, may)
 			}
@@ -350,6 +358,28 @@ func (w *town) answersOfCards(count, refused func(string, error)) {
 	if !shift.Repeated || shift.Handed != 500 || shift.Left != 500 {
 		w.Errorf("the shift is %+v", shift)
 	}
+	for _, load := range []string{"l-1", "l-2"} {
+		w.must(owes(w.Context(), w.ledger, load, 100))
+	}
+	owed, err := cara.OwedCash(w.Context(), "counter", "", 1)
+	count("shifts-owed", err)
+	rest, err := cara.OwedCash(w.Context(), "counter", owed.Next, 1)
+	count("shifts-owed", err)
+	if len(owed.Owed) != 1 || len(rest.Owed) != 1 || owed.Owed[0].Load+rest.Owed[0].Load != "l-1l-2" || rest.Owed[0].Fen != 100 || rest.Next != "" {
+		w.Errorf("owed is %+v, and then %+v", owed, rest)
+	}
+	_, err = cara.OwedCash(w.Context(), "counter", "x", 1)
+	refused("shifts-owed", err)
+	gives := &cards.ShiftOrder{Number: "9", Channel: "counter", Counter: "1", Load: "l-1", Given: 100}
+	for _, again := range []bool{false, true} {
+		shift, err := cara.GiveBack(w.Context(), gives, "", false)
+		count("give-back", err)
+		if shift.Repeated != again || shift.Left != 400 {
+			w.Errorf("the shift is %+v", shift)
+		}
+	}
+	_, err = cara.GiveBack(w.Context(), &cards.ShiftOrder{Number: "10", Channel: "counter", Counter: "1", Load: "l-1", Given: 100}, "", false)
+	refused("give-back", err)
 	handed, err := cara.HandedOver(w.Context(), "counter", 0, 10)
 	count("shifts-handed", err)
 	if len(handed.Handed) != 1 || handed.Handed[0].By != "cara" || handed.Handed[0].Received != "sue" || handed.Handed[0].Fen != 500 || handed.Next != 0 {
@@ -361,9 +391,9 @@ func (w *town) answersOfCards(count, refused func(string, error)) {
 	if refused("close-shift", err); w.kind(err) != api.TwoPeople {
 		w.Errorf("a large difference is %q", w.kind(err))
 	}
-	closed, err := cara.CloseShift(w.Context(), &cards.ShiftOrder{Number: "5", Channel: "counter", Counter: "1", Loaded: -1, Counted: 400}, "", false)
+	closed, err := cara.CloseShift(w.Context(), &cards.ShiftOrder{Number: "5", Channel: "counter", Counter: "1", Loaded: -1, Counted: 300}, "", false)
 	count("close-shift", err)
-	if closed.Expected != 500 || closed.Difference != -100 || closed.Closed == nil {
+	if closed.Expected != 400 || closed.Difference != -100 || closed.Closed == nil {
 		w.Errorf("the shift is %+v", closed)
 	}
 	of, err := cara.Differences(w.Context(), "counter", 20260101, 29991231, "", 10)
@@ -375,7 +405,7 @@ func (w *town) answersOfCards(count, refused func(string, error)) {
 	refused("shift-differences", err)
 	page, err := cara.Shifts(w.Context(), "counter", "1", false, 0, 10)
 	count("shifts", err)
-	if len(page.Shifts) != 1 || page.Shifts[0].Left != 400 || page.Shifts[0].Claimed != -1 || page.Next != 0 {
+	if len(page.Shifts) != 1 || page.Shifts[0].Left != 300 || page.Shifts[0].Claimed != -1 || page.Next != 0 {
 		w.Errorf("the shifts are %+v", page)
 	}
 	_, p = w.answered(w.server.Remote(), httptest.NewRequest(http.MethodGet, "/v1/shifts", nil)) // nobody signed
@@ -407,4 +437,11 @@ func (w *town) byTwo(clerk *api.Client, o *cards.ShiftOrder) {
 	}
 	_, err = sue.Approve(w.Context(), v.Number, v.Hash, v.Reason, false)
 	w.must(err)
+}
+
+// owes notes that two people have given a load back to the channel, whose customer is to get it.
+func owes(ctx context.Context, l *ledger.Ledger, order string, fen ledger.Fen) error {
+	_, err := l.Pool().Exec(ctx, "INSERT INTO terminal_loads (card, id, unit, terminal, fen, number, shift) VALUES ($1, $2, 'channel:counter', $3, $4, $5, 0)",
+		make([]byte, 12), []byte(order), []byte{0x49, 0x10, 0x30, 0x10, 0, 1}, -fen, order)
+	return err
 }

@@ -202,7 +202,7 @@ func (r *realm) alone(row scopeRow) {
 				want = api.TwoPeople
 			}
 			r.tried(row.act, m.ID, false, r.shift(row.act, m.ID), want)
-		case cards.ActOpenShift, cards.ActOpenOther, cards.ActCloseShift, cards.ActAnothers:
+		case cards.ActOpenShift, cards.ActOpenOther, cards.ActCloseShift, cards.ActGiveBack, cards.ActAnothers:
 			r.tried(row.act, m.ID, may, r.shift(row.act, m.ID), api.Denied, api.Refused)
 		case load.ActAskInvoice:
 			r.tried(row.act, m.ID, may, func() api.Kind { return r.asksInvoice(m.ID, fmt.Sprintf("i-%d", i)) }, api.Denied)
@@ -352,7 +352,7 @@ func (r *realm) seesOwed(row scopeRow) {
 // everyOperation wants each operation of the API to be one that this test tries.
 func (r *realm) everyOperation() {
 	r.Helper()
-	const tried = "books whoami found issue revoke draft list show propose approve reject withdraw find-person import-persons show-import list-rejects unfinished products find-card step-card open-shift close-shift hand-over shifts shifts-handed shift-differences stock spoil-stock count-stock issue-cards waiting-loads load-order owed ask-load-invoice take-invoice-answers take-bank-file"
+	const tried = "books whoami found issue revoke draft list show propose approve reject withdraw find-person import-persons show-import list-rejects unfinished products find-card step-card open-shift close-shift hand-over shifts give-back shifts-owed shifts-handed shift-differences stock spoil-stock count-stock issue-cards waiting-loads load-order owed ask-load-invoice take-invoice-answers take-bank-file"
 	for _, id := range operations(r) {
 		if !strings.Contains(" "+tried+" ", " "+id+" ") {
 			r.Errorf("the operation %q is in no row of testdata/scope.txt: add its act, and have TestScope try it", id)

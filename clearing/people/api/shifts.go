@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"citycard/clearing/cards"
 	"citycard/clearing/people"
 	"citycard/clearing/people/access"
+	"citycard/language"
 	"citycard/ledger"
 )
 
@@ -41,6 +43,31 @@ type HandingOver struct {
 	Handed  ledger.Fen `json:"handed_fen" minimum:"1"`
 	To      string     `json:"to" enum:"safe,bank"`
 	Signed  Signature  `json:"signed" doc:"Statement of the act \"hand cash over\": its what is \"order ORDER of channel:CHANNEL at COUNTER: hand N fen over to safe\", or to bank"`
+}
+
+// GivingBack gives a customer the cash of a load back.
+type GivingBack struct {
+	Order   string     `json:"order" minLength:"1" maxLength:"64" doc:"The counter's order number"`
+	Channel string     `json:"channel" minLength:"1" maxLength:"32"`
+	Counter string     `json:"counter" minLength:"1" maxLength:"32"`
+	Load    string     `json:"load" minLength:"1" maxLength:"64" doc:"Order number of the load"`
+	Given   ledger.Fen `json:"given_fen" minimum:"1" doc:"All that was paid for it"`
+	Signed  Signature  `json:"signed" doc:"Statement of the act \"give cash of load back\": its what is \"order ORDER of channel:CHANNEL at COUNTER: give N fen of load order LOAD back\""`
+}
+
+// CashOwed is cash of a load that two people have given back to its channel, and that no counter
+// has given to the customer.
+type CashOwed struct {
+	Unit people.Unit `json:"unit"`
+	Load string      `json:"load" doc:"Order number of the load"`
+	Card string      `json:"card" doc:"As load refund takes it"`
+	Fen  ledger.Fen  `json:"owed_fen"`
+}
+
+// CashOwedPage is a page of such cash.
+type CashOwedPage struct {
+	Owed []CashOwed `json:"owed"`
+	Next string     `json:"next,omitempty" doc:"Ask with it as after for those behind; left out: there are none"`
 }
 
 // Shift is a shift at a counter.
@@ -123,6 +150,12 @@ func (s *Server) registerShifts() {
 		"Cash goes to the safe or the bank, from the shift that is open, or from what the last one has left. Who receives it signs as well: that takes a proposal of the kind \"shift cash\". Until it is approved this is refused (two-people); afterwards it answers with the shift.", bodyLimit)
 	hand.Tags = []string{"cards"}
 	huma.Register(s.api, hand, s.handOver)
+	give := act("give-back", "/v1/shifts/give-back", "Give cash of a load back",
+		"Gives a customer what two people have given back to the channel (load refund, load withdraw), out of the drawer of the shift that is open at the counter. Each load's cash is given once.", bodyLimit)
+	give.Tags = []string{"cards"}
+	huma.Register(s.api, give, s.giveBack)
+	huma.Register(s.api, look("shifts-owed", http.MethodGet, "/v1/shifts/owed", "cards", "Cash that counters are to give back",
+		"Loads that two people have given back to a channel with shifts, and whose cash no counter has given to the customer.", bodyLimit), s.listOwedCash)
 	huma.Register(s.api, look("shifts-handed", http.MethodGet, "/v1/shifts/handed", "cards", "Cash that was handed over",
 		"What counters have handed over to safe or bank, by whom and to whom, the newest first. What the bank has not received yet is the balance of the account handed:CHANNEL.", bodyLimit), s.listHanded)
 	huma.Register(s.api, look("shift-differences", http.MethodGet, "/v1/shifts/differences", "cards", "What was over and short, by person",
@@ -266,6 +299,61 @@ func (s *Server) handOver(ctx context.Context, in *struct {
 ) (*answer[Shift], error) {
 	b := &in.Body
 	return s.shift(ctx, in.Dry, &cards.ShiftOrder{Number: b.Order, Channel: b.Channel, Counter: b.Counter, Do: cards.HandsOver, Handed: b.Handed, To: b.To}, b.Signed)
+}
+
+func (s *Server) giveBack(ctx context.Context, in *struct {
+	DryRun
+	Body GivingBack
+},
+) (*answer[Shift], error) {
+	b := &in.Body
+	return s.shift(ctx, in.Dry, &cards.ShiftOrder{Number: b.Order, Channel: b.Channel, Counter: b.Counter, Do: cards.GivesBack, Load: b.Load, Given: b.Given}, b.Signed)
+}
+
+func (s *Server) listOwedCash(ctx context.Context, in *struct {
+	Channel string `query:"channel" maxLength:"32" doc:"Left out: of all that are seen"`
+	After   string `query:"after" maxLength:"200" doc:"As next of the page before has it"`
+	Limit   int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
+},
+) (*answer[CashOwedPage], error) {
+	unit, err := ofShifts(ctx, in.Channel)
+	if err != nil {
+		return nil, s.problem(ctx, err)
+	}
+	office, err := s.counters(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	after, err := readPlace(in.After)
+	if err != nil {
+		return nil, s.ofCards(ctx, err)
+	}
+	list, err := office.OwedCash(ctx, unit, after, in.Limit+1)
+	if err != nil {
+		return nil, s.ofCards(ctx, err)
+	}
+	page := CashOwedPage{Owed: []CashOwed{}}
+	if len(list) > in.Limit {
+		list = list[:in.Limit]
+		last := list[len(list)-1].Key
+		page.Next = fmt.Sprintf("%s %x %x", last.Unit, last.Card, last.ID)
+	}
+	for _, c := range list {
+		page.Owed = append(page.Owed, CashOwed{c.Unit, c.Load, c.Card.Digits(), c.Fen})
+	}
+	return &answer[CashOwedPage]{page}, nil
+}
+
+// readPlace reads where a page of cash that is owed ended.
+func readPlace(text string) (cards.OwedKey, error) {
+	if text == "" {
+		return cards.OwedKey{}, nil
+	}
+	var key cards.OwedKey
+	if _, err := fmt.Sscanf(text, "%s %x %x", &key.Unit, &key.Card, &key.ID); err != nil {
+		return key, &cards.OrderError{Field: "after", What: language.Textf("want what next of the page before says")}
+	}
+	return key, nil
 }
 
 func (s *Server) shift(ctx context.Context, dry bool, order *cards.ShiftOrder, signed Signature) (*answer[Shift], error) {

@@ -64,6 +64,7 @@ func NewPoster(ctx context.Context, l *ledger.Ledger, stream, owner string, ling
 type Taken struct {
 	Key      ledger.Key // of the row that booked it
 	Channel  string
+	Order    string // its number
 	Terminal []byte
 	Fen      ledger.Fen
 }
@@ -75,7 +76,7 @@ func ReadTaken(key ledger.Key, evidence []byte, fen ledger.Fen) (Taken, bool, er
 	if err := proto.Unmarshal(evidence, &r); err != nil {
 		return Taken{}, false, fmt.Errorf("evidence of a paid load: %w", err)
 	}
-	return Taken{key, r.GetChannel(), r.GetTerminal(), fen}, r.GetPlacer() == "", nil
+	return Taken{key, r.GetChannel(), r.GetOrder(), r.GetTerminal(), fen}, r.GetPlacer() == "", nil
 }
 
 // keepTaken keeps where the loads of a batch that are new were paid, and notes whose cash that is.
@@ -123,9 +124,9 @@ func keepCash(ctx context.Context, tx pgx.Tx, counted Counted, all ...Taken) (no
 	return json.Marshal(of)
 }
 
-// KeepTaken keeps, in the transaction that books it, where cash of loads was taken or given back,
-// and of which open shift it is. A load whose evidence names no terminal is of no shift; one of a
-// channel whose cash is counted must be of one.
+// KeepTaken keeps, in the transaction that books it, where cash of loads was taken, and of which
+// open shift it is. A load whose evidence names no terminal is of no shift; one of a channel whose
+// cash is counted must be of one. What is given back is of no shift until a counter gives it.
 func KeepTaken(ctx context.Context, tx pgx.Tx, counted Counted, all ...Taken) error {
 	_, err := keepTakenIn(ctx, tx, counted, all)
 	return err
@@ -139,17 +140,22 @@ func keepTakenIn(ctx context.Context, tx pgx.Tx, counted Counted, all []Taken) (
 	}
 	shifts = map[int64]ledger.Fen{}
 	var cards, ids, terminals [][]byte
-	var units []string
+	var units, numbers []string
 	var fen []int64
 	for _, t := range all {
 		cards, ids, terminals = append(cards, []byte(t.Key.Subject)), append(ids, []byte(t.Key.ID)), append(terminals, append([]byte{}, t.Terminal...))
 		units, fen = append(units, chart.Channel(t.Channel)), append(fen, int64(t.Fen))
+		number := ""
+		if t.Fen < 0 {
+			number = t.Order
+		}
+		numbers = append(numbers, number)
 	}
-	rows, err := tx.Query(ctx, `INSERT INTO terminal_loads (card, id, unit, terminal, fen, shift)
-		SELECT t.card, t.id, t.unit, t.terminal, t.fen, coalesce(o.shift, 0)
-		FROM unnest($1::BYTEA[], $2::BYTEA[], $3::TEXT[], $4::BYTEA[], $5::INT8[]) AS t (card, id, unit, terminal, fen)
-		LEFT JOIN shift_terminals AS o ON o.terminal = t.terminal AND o.unit = t.unit RETURNING unit, fen, shift`,
-		cards, ids, units, terminals, fen)
+	rows, err := tx.Query(ctx, `INSERT INTO terminal_loads (card, id, unit, terminal, fen, number, shift)
+		SELECT t.card, t.id, t.unit, t.terminal, t.fen, t.number, coalesce(o.shift, 0)
+		FROM unnest($1::BYTEA[], $2::BYTEA[], $3::TEXT[], $4::BYTEA[], $5::INT8[], $6::TEXT[]) AS t (card, id, unit, terminal, fen, number)
+		LEFT JOIN shift_terminals AS o ON o.terminal = t.terminal AND o.unit = t.unit AND t.fen > 0 RETURNING unit, fen, shift`,
+		cards, ids, units, terminals, fen, numbers)
 	if err == nil {
 		var unit string
 		var fen, shift int64
@@ -189,7 +195,7 @@ func (p *Placement) taken() []Taken {
 		return nil
 	}
 	at := p.at()
-	return []Taken{{key, at.channel, at.terminal, p.Fen}}
+	return []Taken{{key, at.channel, p.Number, at.terminal, p.Fen}}
 }
 
 // TakenFor reads, of the evidence of a placed load, the cash that was taken for it.

@@ -47,7 +47,7 @@ type withdrawal struct {
 	fen       ledger.Fen
 	booked    string // the day on which it was placed
 	state     State
-	taken     []Taken // cash that is given back where it was taken
+	taken     []Taken // cash that its counters give back
 }
 
 func refused(text, todo *language.Text) *proposal.Refusal {
