@@ -20,7 +20,7 @@
 // By rule, without anybody:
 //
 //	transferred     float:own → waiting:own      what a replaced card has, for the last one
-//	settled         overdrawn:own → float:own    what an ended card is overdrawn
+//	settled         overdrawn:own → float:own    what an ended or inactive card is overdrawn
 //	                deposits:own → overdrawn:own what the deposit of the last card pays of that
 //	owed            float:own → waiting:own      what came late to a card that was given back
 //	shelved         float:own → inactive:own     what an inactive card has, until it is used

@@ -57,7 +57,8 @@ func (s *byRule) lastUse(ctx context.Context, since ledger.Day) (used ledger.Day
 }
 
 // rests makes the step of a card that nobody uses, or of an inactive one: nobody is asked. After
-// the notice its balance goes to an account; used again, it has that back.
+// the notice its balance goes to an account; used again, it has that back. What it is overdrawn
+// comes off its deposit then, and the issuer bears the rest.
 func (s *byRule) rests(b *ledger.Batch, r *Record, was *Standing, due bool) error {
 	var moves []move
 	switch of, _ := s.figures.Products.Product(was.Product, s.figures.today()); {
@@ -75,6 +76,13 @@ func (s *byRule) rests(b *ledger.Batch, r *Record, was *Standing, due bool) erro
 		}
 	case !due:
 		return errNothing
+	case s.purse < 0:
+		part := min(-s.purse, max(was.Deposit, 0))
+		r.Do, r.Float, r.Left.Deposit = Settle, -s.purse, was.Deposit-part
+		moves = []move{{chart.Overdrawn, chart.Float, -s.purse, chart.PurposeOverdrawn}}
+		if part > 0 {
+			moves = append(moves, move{chart.Deposits, chart.Overdrawn, part, chart.PurposeOverdrawn})
+		}
 	default:
 		r.Do, r.Left.Shelved, r.Float = Shelve, was.Shelved+max(s.purse, 0), -max(s.purse, 0)
 		if s.purse > 0 {

@@ -87,3 +87,35 @@ func (c *counter) shelved(want ledger.Fen) {
 		c.Errorf("%d fen are on %s, want %d", is, chart.Inactive, want)
 	}
 }
+
+// TestInactiveOverdrawn: after the notice, of two cards with a deposit of 10 yuan that are never
+// used again, one owes 4 and keeps a deposit of 6; the other owes 12, of which the issuer bears 2.
+func TestInactiveOverdrawn(t *testing.T) {
+	c := newCounter(t)
+	rules, err := cards.LoadRules(bytes.ReplaceAll(cards.ExampleJSON(), []byte(`"inactive_months": 36`), []byte(`"inactive_months": 2, "notice_days": 30`)))
+	c.must(err)
+	before := c.InForce
+	c.InForce = func(ctx context.Context) (*cards.Figures, error) {
+		figures, err := before(ctx)
+		figures.Products = rules
+		return figures, err
+	}
+	c.open()
+	for n, owes := range []ledger.Fen{400, 1200} {
+		c.does(cards.Sell, number(n), product("ordinary"), cash(1000))
+		c.loads(number(n), -owes)
+	}
+	c.now = c.now.AddDate(0, 2, 7)
+	c.follow(2, 0)
+	c.now = c.now.AddDate(0, 0, 30)
+	c.follow(2, 0)
+	c.follow(0, 0)
+	c.stands(number(0), cards.Inactive, 600)
+	c.stands(number(1), cards.Inactive, 0)
+	for n, borne := range []ledger.Fen{0, 200} {
+		if left, bears := c.left(chart.Float, number(n)), -c.left(chart.Overdrawn, number(n)); left != 0 || bears != borne {
+			t.Errorf("card %d: %d fen in the purse, the issuer bears %d, want %d", n, left, bears, borne)
+		}
+	}
+	c.hold()
+}
