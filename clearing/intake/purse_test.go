@@ -78,3 +78,22 @@ func TestLoadBeyondThePurse(t *testing.T) {
 		t.Errorf("still waiting: %v", left)
 	}
 }
+
+// TestLoadCoversWhatIsOwed books a ride that leaves a card 1 yuan below zero, and the load of 50
+// that covers it first: the card is owed 49. It signs that its purse holds 57, with an allowance
+// of 8.
+func TestLoadCoversWhatIsOwed(t *testing.T) {
+	h := newHouse(t)
+	m := h.town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: 1, Fen: 100, At: noon(5)})
+	m.BalanceFen = -100
+	h.send(tap(m))
+	h.clear()
+	h.wantBalances(map[string]ledger.Fen{"operator:bus": 100, "float:own": -100})
+	_, err := h.authority().Authorise(t.Context(), h.town.LoadRequest(clearingtest.Card, "o1", 1, 700, 5000, noon(5)))
+	h.must(err)
+	load := h.town.Load(clearingtest.Card, 1, 5000, 5700, noon(5))
+	load.OverdraftFen = 800
+	h.send(sent{message.TopicLoads, 0, clearingtest.Encode(load)})
+	h.clear()
+	h.wantBalances(map[string]ledger.Fen{"operator:bus": 100, "float:own": 4900, "unwritten:own": 0, "channel:counter": -5000})
+}
