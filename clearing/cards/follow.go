@@ -112,9 +112,10 @@ type dues struct {
 	steps []int64
 }
 
-// open reads the numbers of cards of which something is due, each with all that was ever due of it.
+// open reads the numbers of cards of which something is due, each with all that was ever due of it,
+// but for last days that the registry has said: by now people may have said others.
 func (o *Office) open(ctx context.Context) (all map[string]*Wanted, said dues, err error) {
-	rows, err := o.Ledger.Pool().Query(ctx, `SELECT d.card, d.step, d.number, d.since, d.until, d.reason, d.expires FROM registry_dues d
+	rows, err := o.Ledger.Pool().Query(ctx, `SELECT d.card, d.step, d.number, d.since, d.until, d.reason, d.expires, d.change FROM registry_dues d
 		WHERE d.card IN (SELECT card FROM registry_dues WHERE change = 0 ORDER BY card LIMIT $1) ORDER BY d.card, d.step`, mostFollowed)
 	if err != nil {
 		return nil, said, fmt.Errorf("read what the registry is to say: %w", err)
@@ -122,14 +123,16 @@ func (o *Office) open(ctx context.Context) (all map[string]*Wanted, said dues, e
 	all = map[string]*Wanted{}
 	var card []byte
 	var number string
-	var step int64
+	var step, change int64
 	var of Due
-	_, err = pgx.ForEachRow(rows, []any{&card, &step, &number, &of.Since, &of.Until, &of.Reason, &of.Expires}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&card, &step, &number, &of.Since, &of.Until, &of.Reason, &of.Expires, &change}, func() error {
 		said.cards, said.steps = append(said.cards, slices.Clone(card)), append(said.steps, step)
 		if all[number] == nil {
 			all[number] = NewWanted()
 		}
-		all[number].Add(of)
+		if of.Expires == 0 || change == 0 {
+			all[number].Add(of)
+		}
 		return nil
 	})
 	if err != nil {

@@ -188,9 +188,16 @@ func TestExtended(t *testing.T) {
 	c.now = c.now.AddDate(0, 0, 1) // people shorten it
 	c.must(registry.NewFollower(c.Ledger).Follow(t.Context(), registry.ActFollow, registry.Files{"cards.csv": strings.Join(registry.Cards.Columns(), ",") +
 		fmt.Sprintf("\n%s,%s,01,active,20270105,20270630,anonymous\n", number(0), clearingtest.Issuer)}, func(context.Context, pgx.Tx, int64) error { return nil }))
-	if f := c.find(number(0)); f.Expires != 20270630 {
-		t.Errorf("it is good until %d, and the registry says 20270630", f.Expires)
+	shortened := func() {
+		t.Helper()
+		if f := c.find(number(0)); f.Expires != 20270630 {
+			t.Errorf("it is good until %d, and people say 20270630", f.Expires)
+		}
 	}
+	shortened()
+	c.does(cards.HandIn, number(0))
+	c.follow(0, 1)
+	shortened()
 }
 
 // TestBriefReplaced replaces a card whose loss was reported for now: it stays on the hotlist for
