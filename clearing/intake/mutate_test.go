@@ -125,6 +125,8 @@ func alter(random *rand.Rand, m protoreflect.Message) {
 		m.Set(f, protoreflect.ValueOfString(string(alteredBytes(random, []byte(m.Get(f).String())))))
 	case protoreflect.Int64Kind:
 		m.Set(f, protoreflect.ValueOfInt64(int64(number)))
+	case protoreflect.Int32Kind:
+		m.Set(f, protoreflect.ValueOfInt32(int32(number)))
 	case protoreflect.EnumKind:
 		m.Set(f, protoreflect.ValueOfEnum(protoreflect.EnumNumber(number)))
 	default:
