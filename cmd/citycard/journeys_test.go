@@ -58,41 +58,50 @@ func (j *journey) tap(version string) *message.Tap {
 
 func journeys(t *testing.T, name string) (all []journey) {
 	t.Helper()
+	at := func(text string) time.Time {
+		if text == "" {
+			return time.Time{}
+		}
+		return clockTime(t, text)
+	}
+	number := func(text string) uint32 { return bookNumber(t, text) }
+	for _, row := range bookRows(t, name, 9) {
+		all = append(all, journey{row[0], at(row[1]), at(row[2]), number(row[3]), number(row[4]), number(row[5]), number(row[6]), int64(number(row[7]))})
+	}
+	return all
+}
+
+// bookRows are the rows of a book behind its heading.
+func bookRows(t *testing.T, name string, columns int) [][]string {
+	t.Helper()
 	file, err := os.Open(filepath.Join("testdata", "journeys", name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
 	r := csv.NewReader(file)
-	r.Comment, r.FieldsPerRecord = '#', 9
+	r.Comment, r.FieldsPerRecord = '#', columns
 	rows, err := r.ReadAll()
 	if err != nil {
 		t.Fatal(err)
 	}
-	number := func(text string) uint32 {
-		n, err := strconv.ParseUint(text, 10, 32)
-		if err != nil && text != "" {
-			t.Fatal(err)
-		}
-		return uint32(n)
-	}
-	at := func(text string) time.Time {
-		moment, err := time.Parse("2006-01-02T15:04:05", text)
-		if err != nil && text != "" {
-			t.Fatal(err)
-		}
-		return moment
-	}
-	for _, row := range rows[1:] {
-		all = append(all, journey{row[0], at(row[1]), at(row[2]), number(row[3]), number(row[4]), number(row[5]), number(row[6]), int64(number(row[7]))})
-	}
-	return all
+	return rows[1:]
 }
 
-// TestBookOfBands prices each row of the book three times: by the table of the clearing house, by
-// the same table in a terminal, and by the truth's own code from the documents' text.
-func TestBookOfBands(t *testing.T) {
-	contents := journeyRules(t, "fares.json")
+// bookNumber is a number of a book; an empty one is 0.
+func bookNumber(t *testing.T, text string) uint32 {
+	t.Helper()
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil && text != "" {
+		t.Fatal(err)
+	}
+	return uint32(n)
+}
+
+// priced reads the rules of a book as the clearing house, a terminal and the truth have them.
+func priced(t *testing.T, name string) (*rules.Set, *tariff.Schedule, *truth.Rules) {
+	t.Helper()
+	contents := journeyRules(t, name)
 	set, err := rules.Read(contents)
 	if err != nil {
 		t.Fatal(err)
@@ -119,6 +128,13 @@ func TestBookOfBands(t *testing.T) {
 	}
 	terminal := new(tariff.Schedule)
 	terminal.Set(days, tables...)
+	return set, terminal, own
+}
+
+// TestBookOfBands prices each row of the book three times: by the table of the clearing house, by
+// the same table in a terminal, and by the truth's own code from the documents' text.
+func TestBookOfBands(t *testing.T) {
+	set, terminal, own := priced(t, "fares.json")
 	for _, j := range journeys(t, "bands.csv") {
 		table := set.Tables.At(rulefile.MomentOf(j.left))
 		if found := table.Check(j.tap(table.Version())); found != (fare.Finding{ExpectedFen: j.fen}) {

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"encoding/csv"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,7 +10,6 @@ import (
 	"citycard/cardos/tunion"
 	"citycard/clearing/message"
 	"citycard/clearing/rulefile"
-	"citycard/clearing/rules"
 	"citycard/clearing/transit/fare"
 	"citycard/simulators/document"
 	"citycard/simulators/truth"
@@ -91,25 +87,8 @@ func (r *transferred) read(n int) (tunion.Journey, error) {
 
 func transfers(t *testing.T) (all []*transferred) {
 	t.Helper()
-	file, err := os.Open(filepath.Join("testdata", "journeys", "transfers.csv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	r := csv.NewReader(file)
-	r.Comment, r.FieldsPerRecord = '#', 11
-	rows, err := r.ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	number := func(text string) uint32 {
-		n, err := strconv.ParseUint(text, 10, 32)
-		if err != nil && text != "" {
-			t.Fatal(err)
-		}
-		return uint32(n)
-	}
-	for _, row := range rows[1:] {
+	number := func(text string) uint32 { return bookNumber(t, text) }
+	for _, row := range bookRows(t, "transfers.csv", 11) {
 		ride := &transferred{journey: journey{
 			what: row[0], left: clockTime(t, row[3]), card: number(row[4]), from: number(row[5]), to: number(row[6]), line: number(row[7]), fen: int64(number(row[9])),
 		}, operator: uint16(number(row[8]))}
@@ -127,33 +106,7 @@ func transfers(t *testing.T) (all []*transferred) {
 // TestBookOfTransfers prices each row of the book three times: by a terminal from the card's
 // records, by the clearing house from what that terminal's tap claims, and by the truth's own code.
 func TestBookOfTransfers(t *testing.T) {
-	contents := journeyRules(t, "transfers.json")
-	set, err := rules.Read(contents)
-	if err != nil {
-		t.Fatal(err)
-	}
-	days, err := message.NewCalendar(set.Calendar.Message())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var tables []*tariff.Table
-	texts := map[string][]byte{}
-	for _, table := range set.Tables.All() {
-		published, err := tariff.New(table.Message())
-		if err != nil {
-			t.Fatal(err)
-		}
-		tables = append(tables, published)
-	}
-	for kind, content := range contents {
-		texts[kind.File()] = content
-	}
-	own, err := truth.Read(texts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	terminal := new(tariff.Schedule)
-	terminal.Set(days, tables...)
+	set, terminal, own := priced(t, "transfers.json")
 	cheaper := 0
 	for _, r := range transfers(t) {
 		fen, before, err := afterInTerminal(terminal, r)
